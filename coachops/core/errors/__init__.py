@@ -1,0 +1,39 @@
+"""The catalogue of error codes: one file per area, joined here.
+
+To add a code: a row in the area's file; its reference page regenerates.
+"""
+
+from __future__ import annotations
+
+from coachops.core.errors import (
+    ai,
+    coaching,
+    export,
+    identity,
+    jobs,
+    messages,
+    reporting,
+    roster,
+    system,
+    transcripts,
+)
+from coachops.core.errors.base import CoachError, ErrorSpec, Kind
+
+CATALOGUE: dict[str, ErrorSpec] = {
+    spec.code: spec
+    for area in (
+        ai,
+        coaching,
+        export,
+        identity,
+        jobs,
+        messages,
+        reporting,
+        roster,
+        system,
+        transcripts,
+    )
+    for spec in area.ROWS
+}
+
+__all__ = ["CATALOGUE", "CoachError", "ErrorSpec", "Kind"]

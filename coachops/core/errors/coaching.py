@@ -1,0 +1,38 @@
+"""Sessions, analysis, consent and goals: codes COACH-CCH-…"""
+
+from __future__ import annotations
+
+from coachops.core.errors.base import ErrorSpec, Kind
+
+ROWS = (
+    ErrorSpec(
+        "COACH-CCH-001",
+        Kind.NOT_FOUND,
+        "There is no {what} '{ref}' that you may see.",
+        "Check the spelling; a REF is an e-mail, an external id or an id.",
+    ),
+    ErrorSpec(
+        "COACH-CCH-002",
+        Kind.FORBIDDEN,
+        "The client has not consented to {kind}.",
+        "Ask the client, record the consent, then start the analysis again.",
+    ),
+    ErrorSpec(
+        "COACH-CCH-003",
+        Kind.CONFLICT,
+        "It is not certain who is the coach and who is the client in this transcript.",
+        "Confirm or swap the speakers, then the analysis starts.",
+    ),
+    ErrorSpec(
+        "COACH-CCH-004",
+        Kind.CONFLICT,
+        "This {what} was changed by somebody else in the meantime.",
+        "Reload the page and make your change again.",
+    ),
+    ErrorSpec(
+        "COACH-CCH-005",
+        Kind.INVALID,
+        "{field}: {reason}.",
+        "Correct the value and save again.",
+    ),
+)

@@ -1,0 +1,70 @@
+"""Installation, database and settings: codes COACH-SYS-… and COACH-DB-…"""
+
+from __future__ import annotations
+
+from coachops.core.errors.base import ErrorSpec, Kind
+
+ROWS = (
+    ErrorSpec(
+        "COACH-SYS-001",
+        Kind.CONFIGURATION,
+        "The setting {name} is not valid: {reason}.",
+        "Correct it in the environment; 'coachops config' shows all settings and where they come from.",
+        who="admin",
+    ),
+    ErrorSpec(
+        "COACH-SYS-002",
+        Kind.USAGE,
+        "{reason}",
+        "Run the command with --help for an example.",
+    ),
+    ErrorSpec(
+        "COACH-SYS-003",
+        Kind.FAILED,
+        "Something went wrong that this program did not expect ({reason}).",
+        "Run it again; if it stays so, tell your admin the code and the time.",
+        who="admin",
+    ),
+    ErrorSpec(
+        "COACH-SYS-004",
+        Kind.NOT_FOUND,
+        "There is no file or folder {path}.",
+        "Check the path.",
+    ),
+    ErrorSpec(
+        "COACH-SYS-005",
+        Kind.UNAVAILABLE,
+        "The port {port} on {host} is already in use.",
+        "Stop the other program, or choose another with --port.",
+        who="admin",
+    ),
+    ErrorSpec(
+        "COACH-DB-001",
+        Kind.UNAVAILABLE,
+        "The database cannot be reached ({reason}).",
+        "Check COACHOPS_DATABASE_URL and that the server runs.",
+        who="admin",
+        retryable=True,
+    ),
+    ErrorSpec(
+        "COACH-DB-002",
+        Kind.UNAVAILABLE,
+        "The database is busy with another write.",
+        "Try again in a moment; nothing was changed.",
+        retryable=True,
+    ),
+    ErrorSpec(
+        "COACH-DB-003",
+        Kind.CONFIGURATION,
+        "The database is not set up for this version ({found} instead of {expected}).",
+        "Run 'coachops init'.",
+        who="admin",
+    ),
+    ErrorSpec(
+        "COACH-DB-004",
+        Kind.CONFIGURATION,
+        "The database was written by a newer version of coachops ({found}).",
+        "Install that version or a newer one; this one would damage it.",
+        who="admin",
+    ),
+)
