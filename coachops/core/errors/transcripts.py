@@ -23,4 +23,58 @@ ROWS = (
         "{name} is larger than the limit ({reason}).",
         "Split the recording into sessions, then upload each.",
     ),
+    ErrorSpec(
+        "COACH-TRN-004",
+        Kind.TOO_LARGE,
+        "{name} lasts longer than the limit of {limit} hours (line {line}).",
+        "Split the recording into sessions, or correct the time in that line, then upload again.",
+    ),
+    ErrorSpec(
+        "COACH-TRN-005",
+        Kind.TOO_LARGE,
+        "{name} holds more than {limit} cues.",
+        "Split the recording into sessions, then upload each.",
+    ),
+    ErrorSpec(
+        "COACH-TRN-006",
+        Kind.INVALID,
+        "{name} holds binary data, not text.",
+        "Export the transcript (not the recording) from the meeting tool and upload that file.",
+    ),
+    ErrorSpec(
+        "COACH-TRN-007",
+        Kind.INVALID,
+        "{name} is a damaged or protected document ({reason}).",
+        "Open it in a word processor, save it again as .docx without a password, upload that copy.",
+    ),
+    ErrorSpec(
+        "COACH-TRN-008",
+        Kind.INVALID,
+        "{name} was refused because it unpacks to far more than a transcript can hold ({reason}).",
+        "Save the text again as .docx or .txt, without pictures, and upload that copy.",
+    ),
+    ErrorSpec(
+        "COACH-TRN-009",
+        Kind.INVALID,
+        "{name} was refused because its XML declares entities or a document type.",
+        "Save the text again as .docx or .txt in a word processor and upload that copy.",
+    ),
+    ErrorSpec(
+        "COACH-TRN-010",
+        Kind.INVALID,
+        "{name} is not valid JSON ({reason}).",
+        "Download the JSON again from the transcription service; do not edit it by hand.",
+    ),
+    ErrorSpec(
+        "COACH-TRN-011",
+        Kind.INVALID,
+        "{name} is JSON, but not in the shape of a transcript that is known ({reason}).",
+        "Export it as WebVTT, or as a list of objects with speaker, text, start and end.",
+    ),
+    ErrorSpec(
+        "COACH-TRN-012",
+        Kind.INVALID,
+        "{name} holds no cue that can be imported ({reason}).",
+        "Look at that line of the file, or export the transcript again from the meeting tool.",
+    ),
 )

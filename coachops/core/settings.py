@@ -1,0 +1,150 @@
+"""Every setting in one typed table: the environment variable `COACHOPS_<NAME>`, its default, its help.
+
+`coachops config` and the settings reference are printed from this class; nothing else reads the
+environment.
+"""
+
+from __future__ import annotations
+
+import os
+import zoneinfo
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from coachops.core.errors import CoachError
+
+
+def _known_zone(name: str) -> str:
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError(f"'{name}' is not a time zone of the IANA list") from error
+    return name
+
+
+class Settings(BaseSettings):
+    """The settings of one process. Immutable; made once by `bootstrap` and handed down."""
+
+    model_config = SettingsConfigDict(env_prefix="COACHOPS_", frozen=True, extra="ignore")
+
+    home: Path = Field(
+        Path("var"), description="Folder of database, outbox, exports, reports, backups, secrets."
+    )
+    database_url: str = Field(
+        "",
+        description="SQLAlchemy URL; empty: SQLite in the home folder. PostgreSQL in production.",
+    )
+    env: Literal["local", "production"] = Field(
+        "local", description="'production' insists on HTTPS cookies and a PostgreSQL database."
+    )
+    organisation: str = Field("Coaching organisation", description="Name shown in pages and mails.")
+    time_zone: Annotated[str, AfterValidator(_known_zone)] = Field(
+        "Europe/London", description="Time zone of the organisation's dates."
+    )
+    openai_api_key: SecretStr = Field(SecretStr(""), description="Key of the AI service.")
+    openai_base_url: str = Field(
+        "https://api.openai.com/v1", description="Address of any OpenAI-compatible API."
+    )
+    openai_model: str = Field("gpt-5-mini", description="Model used for the analysis.")
+    openai_timeout: float = Field(60.0, gt=0, le=600, description="Seconds for one AI call.")
+    smtp_url: SecretStr = Field(
+        SecretStr(""),
+        description="smtp://user:password@host:587 (STARTTLS), smtps://…; empty: .eml files.",
+    )
+    mail_from: str = Field("coaching@localhost", description="Sender address of follow-ups.")
+    storage_url: str = Field("", description="Second place for artefacts: a folder or s3://…")
+    host: str = Field("127.0.0.1", description="Address that 'coachops serve' listens on.")
+    port: int = Field(8000, ge=1, le=65535, description="Port of the one origin.")
+    public_url: str = Field("", description="Origin in links and cookies; empty: from the port.")
+    session_hours: float = Field(12, gt=0, le=24 * 30, description="Life of a sign-in.")
+    kernel_pool: int = Field(2, ge=0, le=20, description="Warm dashboard kernels per page.")
+    kernel_grace: float = Field(
+        30, gt=0, le=3600, description="Seconds a closed tab's kernel may live on."
+    )
+    kernels_per_session: int = Field(6, ge=1, le=50, description="Open pages per sign-in.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Detail of the logs."
+    )
+
+    @model_validator(mode="after")
+    def _derive(self) -> Self:
+        home = self.home.expanduser().resolve()
+        object.__setattr__(self, "home", home)
+        if not self.database_url:
+            object.__setattr__(self, "database_url", f"sqlite:///{home / 'coachops.db'}")
+        if self.database_url.startswith("postgresql://"):
+            url = "postgresql+psycopg://" + self.database_url.removeprefix("postgresql://")
+            object.__setattr__(self, "database_url", url)
+        if not self.public_url:
+            object.__setattr__(self, "public_url", f"http://localhost:{self.port}")
+        object.__setattr__(self, "public_url", self.public_url.rstrip("/"))
+        return self
+
+    @property
+    def zone(self) -> zoneinfo.ZoneInfo:
+        """The organisation's time zone."""
+        return zoneinfo.ZoneInfo(self.time_zone)
+
+    @property
+    def outbox(self) -> Path:
+        """Where `.eml` files are written when no mail server is set."""
+        return self.home / "outbox"
+
+    @property
+    def has_ai_key(self) -> bool:
+        """Whether an external AI engine can be used."""
+        return bool(self.openai_api_key.get_secret_value())
+
+    def rows(self) -> list[dict[str, str]]:
+        """Name, value (secrets masked), source and help of every setting, for `coachops config`."""
+        rows = []
+        for name, field in type(self).model_fields.items():
+            variable = f"COACHOPS_{name.upper()}"
+            value = getattr(self, name)
+            if isinstance(value, SecretStr):
+                shown = "********" if value.get_secret_value() else ""
+            else:
+                shown = mask_password(str(value))
+            rows.append(
+                {
+                    "setting": variable,
+                    "value": shown,
+                    "source": "environment" if variable in os.environ else "default",
+                    "help": field.description or "",
+                }
+            )
+        return rows
+
+
+def mask_password(url: str) -> str:
+    """`url` with the password in its authority replaced by stars."""
+    scheme, sep, rest = url.partition("://")
+    if not sep or "@" not in rest:
+        return url
+    authority, at, tail = rest.rpartition("@")
+    user, colon, _ = authority.partition(":")
+    return f"{scheme}://{user}{':***' if colon else ''}{at}{tail}"
+
+
+def load_settings(**overrides: object) -> Settings:
+    """The settings from the environment, `overrides` first.
+
+    Raises:
+        CoachError: COACH-SYS-001 names the first setting that is not valid.
+    """
+    try:
+        settings = Settings(**overrides)  # type: ignore[arg-type]  # values are validated inside
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "COACHOPS_" + str(first["loc"][0] if first["loc"] else "").upper()
+        raise CoachError("COACH-SYS-001", name=name, reason=first["msg"]) from None
+    if settings.env == "production" and settings.database_url.startswith("sqlite"):
+        raise CoachError(
+            "COACH-SYS-001",
+            name="COACHOPS_DATABASE_URL",
+            reason="production needs a PostgreSQL database",
+        )
+    return settings

@@ -1,0 +1,53 @@
+"""The shared schema: one file per area. To add a table: a class here, then `make migration m="…"`."""
+
+from coachops.db.models.analysis import (
+    ActionItem,
+    Analysis,
+    Insight,
+    InsightEdit,
+    OutboundRecord,
+)
+from coachops.db.models.base import Base
+from coachops.db.models.identity import (
+    ApiToken,
+    KernelBinding,
+    KernelTicket,
+    SignInLink,
+    User,
+    UserPermission,
+    WebSession,
+)
+from coachops.db.models.outcomes import Feedback, Goal, GoalRating, Message
+from coachops.db.models.people import Client, Coach, Consent, Engagement
+from coachops.db.models.records import Activity, AuditEvent
+from coachops.db.models.sessions import CoachingSession, Transcript, TranscriptEdit, Utterance
+
+__all__ = [
+    "ActionItem",
+    "Activity",
+    "Analysis",
+    "ApiToken",
+    "AuditEvent",
+    "Base",
+    "Client",
+    "Coach",
+    "CoachingSession",
+    "Consent",
+    "Engagement",
+    "Feedback",
+    "Goal",
+    "GoalRating",
+    "Insight",
+    "InsightEdit",
+    "KernelBinding",
+    "KernelTicket",
+    "Message",
+    "OutboundRecord",
+    "SignInLink",
+    "Transcript",
+    "TranscriptEdit",
+    "User",
+    "UserPermission",
+    "Utterance",
+    "WebSession",
+]

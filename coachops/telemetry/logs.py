@@ -1,0 +1,42 @@
+"""Logs: one JSON object per line on stderr for machines, plain lines for a terminal."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+
+from coachops.core import clock
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+
+
+class JsonFormatter(logging.Formatter):
+    """Time, level, logger, message, and whatever the call passed as `extra`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as one line of JSON."""
+        entry: dict[str, object] = {
+            "at": clock.now().isoformat(),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        entry.update({k: v for k, v in vars(record).items() if k not in _STANDARD})
+        if record.exc_info:
+            entry["exception"] = self.formatException(record.exc_info)
+        return json.dumps(entry, default=str)
+
+
+def configure_logging(level: str, *, plain: bool | None = None) -> None:
+    """Send logs of `level` and above to stderr; plain text where stderr is a terminal."""
+    handler = logging.StreamHandler(sys.stderr)
+    plain = sys.stderr.isatty() if plain is None else plain
+    handler.setFormatter(
+        logging.Formatter("%(levelname)-7s %(name)s: %(message)s") if plain else JsonFormatter()
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    for noisy in ("httpx", "httpx2", "alembic", "websockets", "uvicorn.access"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -1,0 +1,137 @@
+"""Shared fixtures: databases on SQLite and PostgreSQL, settings, an empty home."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
+
+from coachops.core.settings import Settings, load_settings
+from coachops.db import Database, migrate
+from tests.support.postgres import PostgresServer, find_postgres
+
+hypothesis_settings.register_profile(
+    "suite",
+    deadline=None,
+    max_examples=60,
+    derandomize=True,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+hypothesis_settings.load_profile("suite")
+
+ROOT = Path(__file__).resolve().parents[1]
+ANNOMI = Path(os.environ.get("COACHOPS_ANNOMI_DIR", ROOT.parent / "shared" / "data" / "annomi"))
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of the person who runs the tests reaches them."""
+    for name in list(os.environ):
+        if name.startswith("COACHOPS_") and name != "COACHOPS_ANNOMI_DIR":
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def annomi() -> Path:
+    """The folder of annotated dialogues; the test is skipped where it is absent."""
+    if not ANNOMI.is_dir():
+        pytest.skip(f"annotated dialogues are not at {ANNOMI} (COACHOPS_ANNOMI_DIR)")
+    return ANNOMI
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file that tests copy."""
+    path = tmp_path_factory.mktemp("template") / "coachops.db"
+    database = Database(f"sqlite:///{path}")
+    migrate.upgrade(database)
+    database.close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """A PostgreSQL server on a free port, run as an ordinary user, stopped at the end."""
+    binaries = find_postgres()
+    if binaries is None:
+        pytest.skip("no PostgreSQL server binaries (apt-get install postgresql)")
+    server = PostgresServer(binaries, tmp_path_factory.mktemp("postgres"))
+    server.start()
+    try:
+        template = Database(server.create("template_coachops"))
+        migrate.upgrade(template)
+        template.close()
+        yield server
+    finally:
+        server.stop()
+
+
+BACKENDS = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request: pytest.FixtureRequest) -> str:
+    """Runs the test once for each kind of database."""
+    return str(request.param)
+
+
+@pytest.fixture
+def new_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., str]:
+    """Makes the URL of a fresh database: `new_database_url("postgres", migrated=False)`."""
+
+    def make(backend: str = "sqlite", *, migrated: bool = True) -> str:
+        if backend == "sqlite":
+            path = tmp_path / f"db-{len(list(tmp_path.glob('db-*')))}" / "coachops.db"
+            path.parent.mkdir()
+            if migrated:
+                shutil.copy(request.getfixturevalue("sqlite_template"), path)
+            return f"sqlite:///{path}"
+        server: PostgresServer = request.getfixturevalue("postgres_server")
+        return server.create(template="template_coachops" if migrated else None)
+
+    return make
+
+
+@pytest.fixture
+def database(backend: str, new_database_url: Callable[..., str]) -> Iterator[Database]:
+    """An empty migrated database, SQLite and PostgreSQL in turn."""
+    database = Database(new_database_url(backend))
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def sqlite_database(new_database_url: Callable[..., str]) -> Iterator[Database]:
+    """An empty migrated SQLite database, for tests where the kind does not matter."""
+    database = Database(new_database_url("sqlite"))
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def settings(home: Path, sqlite_database: Database) -> Settings:
+    """Settings of a local installation in an empty home."""
+    return load_settings(home=home, database_url=sqlite_database.url, time_zone="Europe/London")
+
+
+@pytest.fixture
+def count(sqlite_database: Database) -> Callable[[str], int]:
+    """Counts the rows of a table."""
+
+    def rows(table: str) -> int:
+        with sqlite_database.connect() as connection:
+            return int(connection.scalar(sa.text(f"SELECT count(*) FROM {table}")) or 0)  # noqa: S608
+
+    return rows

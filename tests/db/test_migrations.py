@@ -1,0 +1,65 @@
+"""The schema: models and migrations agree, up and down keeps data, wrong versions are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+
+from coachops.core.errors import CoachError
+from coachops.db import Database, migrate
+
+
+def test_models_and_migrations_agree(database: Database) -> None:
+    with database.connect(write=True) as connection:
+        command.check(migrate.config(connection))
+
+
+def test_up_down_up_keeps_the_data(backend: str, new_database_url: Callable[..., str]) -> None:
+    database = Database(new_database_url(backend, migrated=False))
+    migrate.upgrade(database, "0001")
+    with database.connect(write=True) as connection:
+        connection.execute(
+            sa.text(
+                "INSERT INTO coaches (id, external_id, name, email, created_at, updated_at) VALUES "
+                "(:id, 'c1', 'Ada', 'ada@example.org', :at, :at)"
+            ),
+            {
+                "id": "0" * 32 if backend == "sqlite" else "0" * 8 + "-0000-0000-0000-" + "0" * 12,
+                "at": "2026-01-01T00:00:00.000000Z",
+            },
+        )
+    migrate.upgrade(database)
+    migrate.downgrade(database, "0001")
+    migrate.upgrade(database)
+    with database.connect() as connection:
+        assert connection.scalar(sa.text("SELECT name FROM coaches")) == "Ada"
+    migrate.downgrade(database, "base")
+    assert migrate.current(database) is None
+    database.close()
+
+
+def test_migrating_twice_changes_nothing(database: Database) -> None:
+    assert migrate.upgrade(database) == (migrate.head(), migrate.head())
+
+
+def test_an_empty_database_is_refused_with_the_command_to_run(
+    backend: str, new_database_url: Callable[..., str]
+) -> None:
+    database = Database(new_database_url(backend, migrated=False))
+    with pytest.raises(CoachError) as caught:
+        migrate.require_head(database)
+    assert caught.value.code == "COACH-DB-003"
+    assert "coachops init" in caught.value.next_step
+    database.close()
+
+
+def test_a_database_newer_than_the_code_is_refused(database: Database) -> None:
+    with database.connect(write=True) as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    for attempt in (migrate.require_head, migrate.upgrade):
+        with pytest.raises(CoachError) as caught:
+            attempt(database)
+        assert caught.value.code == "COACH-DB-004"

@@ -1,0 +1,1 @@
+"""What several tests share: servers made by others, started on free ports."""

@@ -1,0 +1,145 @@
+"""A real PostgreSQL server for tests: started as an ordinary user, stopped by its pid."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+
+def find_postgres() -> Path | None:
+    """The folder of PostgreSQL's server binaries, newest first, or None."""
+    installed = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin/postgres"),
+        key=lambda path: int(path.parts[-3]),
+        reverse=True,
+    )
+    if installed:
+        return installed[0].parent
+    found = shutil.which("postgres")
+    return Path(found).resolve().parent if found else None
+
+
+def free_port() -> int:
+    """A TCP port of the loopback interface that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class PostgresServer:
+    """One cluster in `folder`, on a free loopback port, without fsync."""
+
+    def __init__(self, binaries: Path, folder: Path) -> None:
+        self._binaries = binaries
+        self._folder = folder
+        self._data = folder / "data"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._made = 0
+        self.port = free_port()
+
+    def start(self) -> None:
+        """Initialise and start; returns when connections are accepted."""
+        as_user = _drop_root(self._folder)
+        subprocess.run(
+            [
+                self._binaries / "initdb",
+                "-D",
+                self._data,
+                "-U",
+                "coachops",
+                "--auth=trust",
+                "--encoding=UTF8",
+                "--no-locale",
+                "--no-sync",
+            ],
+            check=True,
+            capture_output=True,
+            **as_user,
+            cwd=self._folder,
+        )
+        log = (self._folder / "log").open("wb")
+        self._process = subprocess.Popen(
+            [
+                self._binaries / "postgres",
+                "-D",
+                self._data,
+                "-p",
+                str(self.port),
+                "-c",
+                "listen_addresses=127.0.0.1",
+                "-c",
+                f"unix_socket_directories={self._folder}",
+                "-c",
+                "fsync=off",
+                "-c",
+                "max_connections=60",
+                "-c",
+                "shared_buffers=32MB",
+            ],
+            stdout=log,
+            stderr=log,
+            **as_user,
+            cwd=self._folder,
+        )
+        log.close()
+        for _ in range(300):
+            ready = subprocess.run(
+                [self._binaries / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)],
+                check=False,
+            )
+            if ready.returncode == 0:
+                return
+            if self._process.poll() is not None:
+                break
+            _pause()
+        raise RuntimeError((self._folder / "log").read_text())
+
+    def create(self, name: str | None = None, template: str | None = None) -> str:
+        """The SQLAlchemy URL of a new database, empty or copied from `template`."""
+        self._made += 1
+        name = name or f"test_{os.getpid()}_{self._made}"
+        with psycopg.connect(
+            host="127.0.0.1", port=self.port, user="coachops", dbname="postgres", autocommit=True
+        ) as connection:
+            connection.execute(
+                f'CREATE DATABASE "{name}"' + (f' TEMPLATE "{template}"' if template else "")  # type: ignore[arg-type]
+            )
+        return f"postgresql+psycopg://coachops@127.0.0.1:{self.port}/{name}"
+
+    def stop(self) -> None:
+        """Immediate shutdown of the process this object started."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(3)  # SIGQUIT: immediate shutdown, nothing is kept
+            self._process.wait(timeout=30)
+
+
+def _drop_root(folder: Path) -> dict[str, Any]:
+    """PostgreSQL refuses to run as root: give `folder` to an ordinary user and name that user."""
+    if os.getuid() != 0:
+        return {}
+    for name in ("postgres", "nobody"):
+        try:
+            user = pwd.getpwnam(name)
+            break
+        except KeyError:
+            continue
+    else:
+        raise RuntimeError("no ordinary user to run PostgreSQL as")
+    for parent in [folder, *folder.parents]:
+        if parent.stat().st_uid == 0 and parent.name.startswith(("pytest-", "postgres")):
+            parent.chmod(0o755)
+    os.chown(folder, user.pw_uid, user.pw_gid)
+    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+
+
+def _pause() -> None:
+    import time
+
+    time.sleep(0.05)  # polling a foreign process that has no other signal of readiness
