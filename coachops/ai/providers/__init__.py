@@ -1,0 +1,1 @@
+"""The engines: each returns the same typed result for the same request."""
