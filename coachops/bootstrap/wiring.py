@@ -1,0 +1,76 @@
+"""Building the services of one process from its settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from coachops.bootstrap.secrets import secret_file
+from coachops.core.settings import Settings, load_settings
+from coachops.db import Database, migrate
+
+if TYPE_CHECKING:
+    from coachops.ai.gateway import Gateway
+    from coachops.coaching.messages import Mailer
+    from coachops.identity import Identity
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the surfaces and jobs of one process use; parts are built when first asked for."""
+
+    settings: Settings
+    database: Database
+
+    @cached_property
+    def gateway(self) -> Gateway:
+        """The one way to an analysis engine."""
+        from coachops.ai.gateway import Gateway  # noqa: PLC0415 622 ms of the openai SDK
+
+        return Gateway(self.settings)
+
+    @cached_property
+    def mailer(self) -> Mailer:
+        """SMTP where a server is set, else `.eml` files in the outbox."""
+        from coachops.coaching.messages import mailer_for  # noqa: PLC0415 built on demand
+
+        return mailer_for(self.settings)
+
+    @cached_property
+    def identity(self) -> Identity:
+        """Users, sign-ins and dashboard kernels."""
+        from coachops.identity import Identity  # noqa: PLC0415 built on demand
+
+        return Identity(self.database, self.secret("cookie"), self.settings.session_hours)
+
+    def secret(self, name: str) -> bytes:
+        """The installation's own secret of that name, made at its first use."""
+        return secret_file(self.settings.home, name)
+
+    def close(self) -> None:
+        """Close the database's connections."""
+        self.database.close()
+
+
+def services(settings: Settings | None = None) -> Services:
+    """The services of this process.
+
+    Raises:
+        CoachError: COACH-SYS-001 for a bad setting, COACH-DB-001 unreachable, COACH-DB-003 not
+            set up, COACH-DB-004 newer than the code.
+    """
+    settings = settings or load_settings()
+    database = Database(settings.database_url)
+    migrate.require_head(database)
+    return Services(settings, database)
+
+
+def prepare(settings: Settings) -> tuple[str | None, str]:
+    """Make the home folder and migrate the database; returns its revision before and after."""
+    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    database = Database(settings.database_url)
+    try:
+        return migrate.upgrade(database)
+    finally:
+        database.close()

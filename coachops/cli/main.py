@@ -1,0 +1,134 @@
+"""The entry point `coachops`: the table of command groups, loaded when used, and exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from coachops import __version__
+from coachops.core.errors import CoachError, Kind
+
+GROUPS: dict[str, tuple[str, str]] = {
+    "init": ("init", "Set up or migrate the database; safe to repeat."),
+    "demo": ("demo", "Run everything once on sample data and show what it made."),
+    "serve": ("serve", "Run API, guide, dashboards and worker on one address."),
+    "worker": ("worker", "Run background work until stopped."),
+    "lab": ("lab", "Open JupyterLab on the analyst notebooks."),
+    "roster": ("roster", "Import coaches, clients and engagements."),
+    "seed": ("seed", "Make a reproducible organisation of any size."),
+    "transcript": ("transcript", "Import and analyse transcripts."),
+    "consent": ("consent", "Record and show clients' consents."),
+    "message": ("message", "Draft, approve and send follow-ups."),
+    "goal": ("goal", "Goals and their ratings."),
+    "export": ("export", "Export data and verify exports."),
+    "report": ("report", "List and run reports."),
+    "job": ("job", "Show, retry and cancel background work."),
+    "user": ("user", "Invite, list and disable users."),
+    "token": ("token", "Tokens of other systems."),
+    "config": ("config", "Show every setting and where it comes from."),
+    "doctor": ("doctor", "Check the installation, with a next step for each problem."),
+}
+"""Name of a command or group -> its module in this package and its help line."""
+
+EXIT_CODES: dict[Kind, int] = {
+    Kind.USAGE: 2,
+    Kind.CONFIGURATION: 3,
+    Kind.UNAVAILABLE: 4,
+}
+"""Kind of an error -> exit code; every other kind is 1."""
+
+
+class LazyGroup(TyperGroup):
+    """A group whose commands are imported when they are called, not when help is shown."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """All names, in the order of the table."""
+        return list(GROUPS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command, imported now, or None."""
+        if cmd_name not in GROUPS:
+            return None
+        module, text = GROUPS[cmd_name]
+        app: typer.Typer = importlib.import_module(f"coachops.cli.{module}").app
+        command = typer.main.get_command(app)
+        command.name = cmd_name
+        command.short_help = text
+        return command
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """The table, without importing a command."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in GROUPS.items()])
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    rich_markup_mode=None,
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        typer.echo(f"coachops {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: bool = typer.Option(
+        False, "--version", callback=_show_version, is_eager=True, help="Print the version."
+    ),
+) -> None:
+    """Coaching operations: transcripts, analysis, follow-up, export, reports, dashboards.
+
+    First steps:  coachops init  ·  coachops demo  ·  coachops serve
+    """
+
+
+def exit_code(error: CoachError) -> int:
+    """The exit code of an error, by its kind."""
+    return EXIT_CODES.get(error.kind, 1)
+
+
+def run(arguments: list[str] | None = None) -> None:
+    """Run the command line and leave the process with the agreed exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        app(arguments)
+    except CoachError as error:
+        _print_error(error, as_json="--json" in arguments)
+        sys.exit(exit_code(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)
+    except Exception as error:  # the last line of defence: a person never sees a traceback
+        if os.environ.get("COACHOPS_LOG_LEVEL") == "DEBUG":
+            raise
+        unexpected = CoachError("COACH-SYS-003", reason=type(error).__name__)
+        _print_error(unexpected, as_json="--json" in arguments)
+        typer.echo("  (COACHOPS_LOG_LEVEL=DEBUG shows the details)", err=True)
+        sys.exit(exit_code(unexpected))
+
+
+def _print_error(error: CoachError, *, as_json: bool) -> None:
+    if as_json:
+        import json  # noqa: PLC0415 only for this path
+
+        typer.echo(json.dumps({"error": error.as_dict()}))
+    typer.echo(f"{error.code}  {error.message}", err=True)
+    typer.echo(f"  Next: {error.next_step}", err=True)
+
+
+if __name__ == "__main__":
+    run()
