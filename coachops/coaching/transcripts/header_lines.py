@@ -1,0 +1,100 @@
+"""Lines of a text or document that are about the session, not part of it: title, date, notices."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+
+_MONTHS = {
+    name: number
+    for number, names in enumerate(
+        (
+            "jan january januar",
+            "feb february februar",
+            "mar march märz",
+            "apr april",
+            "may mai",
+            "jun june juni",
+            "jul july juli",
+            "aug august",
+            "sep sept september",
+            "oct october okt oktober",
+            "nov november",
+            "dec december dez dezember",
+        ),
+        start=1,
+    )
+    for name in names.split()
+}
+_MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
+_DATES = (
+    re.compile(r"(?<!\d)(?P<y>20\d\d)[-./_](?P<m>[01]?\d)[-./_](?P<d>[0-3]?\d)(?!\d)"),
+    re.compile(r"(?<!\d)(?P<y>20\d\d)(?P<m>[01]\d)(?P<d>[0-3]\d)(?!\d)"),
+    re.compile(r"(?<!\d)(?P<d>[0-3]?\d)\.\s?(?P<m>[01]?\d)\.\s?(?P<y>20\d\d)(?!\d)"),
+    re.compile(
+        rf"(?<!\d)(?P<d>[0-3]?\d)(?:st|nd|rd|th|\.)?\s(?:of\s)?(?P<n>{_MONTH})\.?,?\s(?P<y>20\d\d)",
+        re.IGNORECASE,
+    ),
+    re.compile(
+        rf"\b(?P<n>{_MONTH})\.?\s(?P<d>[0-3]?\d)(?:st|nd|rd|th)?,?\s(?P<y>20\d\d)", re.IGNORECASE
+    ),
+)
+_NOTICE = re.compile(
+    r".{0,60}\b(?:started|stopped|has started|has stopped) (?:the )?(?:transcription|recording)\.?"
+    r"|transcription (?:ended|started|stopped)\b.{0,40}"
+    r"|transcribed by https?://\S+"
+    r"|this editable transcript was computer generated\b.{0,120}"
+    r"|[-=_*#~]{3,}"
+    r"|(?:\d{1,2}\s?(?:h|hr|hours?|m|min|mins|minutes|s|sec|seconds)\.?\s?){1,3}",
+    re.IGNORECASE,
+)
+_FIELD = re.compile(
+    r"(?P<key>title|titel|topic|thema|subject|meeting|session|date|datum|time|uhrzeit|duration|dauer|"
+    r"participants|attendees|teilnehmende|teilnehmer|location|ort|recorded|recording|language|"
+    r"source|file|created|transcript|transcription|host|started|ended|link|url)"
+    r"(?: on| at| by| id| name)?\s*[:\uff1a]\s*(?P<value>.*)",
+    re.IGNORECASE,
+)
+_TITLE_CHARACTERS = 120
+
+
+def find_date(text: str) -> dt.date | None:
+    """The first date written so that day and month cannot be confused."""
+    for pattern in _DATES:
+        for match in pattern.finditer(text[:400]):
+            parts = match.groupdict()
+            month = int(parts["m"]) if "m" in parts else _MONTHS[parts["n"].casefold()]
+            try:
+                return dt.date(int(parts["y"]), month, int(parts["d"]))
+            except ValueError:
+                continue
+    return None
+
+
+def is_notice(line: str) -> bool:
+    """Whether the line is written by the tool, wherever it stands: "Anna started transcription"."""
+    return _NOTICE.fullmatch(line.strip()) is not None
+
+
+def is_heading(line: str) -> bool:
+    """Whether a line before the first speaker is about the session: a field, a date, a duration."""
+    line = line.strip().lstrip("#").strip(" *_")
+    if not line or is_notice(line) or _FIELD.fullmatch(line) or line.casefold() == "transcript":
+        return True
+    return find_date(line) is not None and len(line) <= 60
+
+
+def title_of(line: str) -> str | None:
+    """The title, where the line could be one."""
+    bare = line.strip().lstrip("#").strip(" *_")
+    match = _FIELD.fullmatch(bare)
+    if match is not None:
+        key = match["key"].casefold()
+        return (
+            (match["value"].strip() or None)
+            if key in {"title", "titel", "topic", "thema", "subject", "meeting", "session"}
+            else None
+        )
+    if not 0 < len(bare) <= _TITLE_CHARACTERS or bare[-1] in ".?!,;:" or is_heading(bare):
+        return None
+    return bare
