@@ -1,0 +1,11 @@
+"""The engine `openai`: structured outputs of any OpenAI-compatible API.
+
+Owns: the wire schema, the calls (deadline, one retry layer, repair), the translation of every
+failure into a code COACH-AI-…, and the record of what left. Invariants: nothing is imported from
+the SDK before the first call; every request that leaves is recorded, also when it fails.
+To handle a new failure of the service: `faults.py`.
+"""
+
+from coachops.ai.providers.openai.engine import OpenAIEngine, Outbound
+
+__all__ = ["OpenAIEngine", "Outbound"]

@@ -1,0 +1,218 @@
+"""One analysis through the service: parts, deadline, retries, repair, and the record of what left."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import SecretStr
+
+from coachops.ai import chunks, prompts
+from coachops.ai.prices import cost_microusd
+from coachops.ai.providers.openai import faults
+from coachops.ai.providers.openai.schema import SessionAnalysis, to_result
+from coachops.ai.providers.openai.transport import Sent, Transport
+from coachops.ai.types import AnalysisRequest, EngineResult
+from coachops.core import clock
+from coachops.core.errors import CoachError
+from coachops.resilience import RetryPolicy
+
+if TYPE_CHECKING:
+    from openai.types.chat import ParsedChatCompletion
+
+SEED = 7
+"""Asked of models that take a seed, so that the same input gives the same result where it can."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outbound:
+    """One HTTP request that left the machine, whether or not an answer came.
+
+    Attributes:
+        host: it went to.
+        model: asked.
+        utterances: how many of the session it held.
+        request_bytes, request_sha256: of the body as sent.
+        input_tokens, output_tokens: as the service counted them; None where it did not answer.
+    """
+
+    host: str
+    model: str
+    utterances: int
+    request_bytes: int
+    request_sha256: str
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAIEngine:
+    """The engine.
+
+    Attributes:
+        base_url, api_key, model: from the settings.
+        timeout: seconds for one call in all: its tries, its waits and a slow answer included.
+        policy: tries and waits; its deadline is replaced by `timeout`.
+        max_chars, max_utterances: size of a part.
+    """
+
+    base_url: str
+    api_key: SecretStr
+    model: str
+    timeout: float
+    policy: RetryPolicy = dataclasses.field(
+        default_factory=lambda: RetryPolicy(attempts=4, base=0.5, cap=8.0)
+    )
+    max_chars: int = chunks.MAX_CHARS
+    max_utterances: int = chunks.MAX_UTTERANCES
+
+    def analyse(
+        self, request: AnalysisRequest, on_outbound: Callable[[Outbound], None]
+    ) -> tuple[EngineResult, int | None]:
+        """The result for the session, and its cost in millionths of a US dollar (None: unknown).
+
+        Parameters:
+            request: names already replaced.
+            on_outbound: told of every request that left, as soon as its fate is known.
+
+        Raises:
+            CoachError: COACH-AI-002 to COACH-AI-006.
+        """
+        parts = chunks.split(request, self.max_chars, self.max_utterances)
+        run = _Run(self, len(parts), on_outbound)
+        with Transport(self.base_url, self.api_key.get_secret_value(), run.left) as transport:
+            run.transport = transport
+            result = chunks.join([run.part(part) for part in parts])
+        return result, run.cost
+
+
+class _Run:
+    """The calls of one analysis."""
+
+    def __init__(
+        self, engine: OpenAIEngine, parts: int, on_outbound: Callable[[Outbound], None]
+    ) -> None:
+        self._engine = engine
+        self._parts = parts
+        self._on_outbound = on_outbound
+        self._options: dict[str, Any] = {"temperature": 0, "seed": SEED}
+        if _reasons(engine.model):
+            self._options = {}
+        self._sent: Sent | None = None
+        self.transport: Transport | None = None
+        self.cost: int | None = 0
+
+    def left(self, sent: Sent) -> None:
+        """Note the request that leaves now."""
+        self._sent = sent
+
+    def part(self, request: AnalysisRequest) -> EngineResult:
+        """The result for one part; an answer that was cut is asked for again in two halves."""
+        try:
+            return self._asked(request)
+        except Exception as error:
+            if not faults.is_too_long(error) or len(request.utterances) < 2:
+                raise faults.translate(error) from error
+        try:
+            return chunks.join([self._asked(half) for half in chunks.halves(request)])
+        except Exception as error:
+            raise faults.translate(error) from error
+
+    def _asked(self, request: AnalysisRequest) -> EngineResult:
+        """One answer; a malformed one is asked for once more. Errors come untranslated."""
+        try:
+            return self._retried(request, repair=False)
+        except Exception as error:
+            if not faults.is_malformed(error):
+                raise
+        return self._retried(request, repair=True)
+
+    def _retried(self, request: AnalysisRequest, *, repair: bool) -> EngineResult:
+        """One answer, with the retries that the service's state may need, before the deadline."""
+        ends = clock.monotonic() + self._engine.timeout
+        policy = dataclasses.replace(self._engine.policy, deadline=self._engine.timeout)
+
+        def once() -> EngineResult:
+            while True:
+                try:
+                    return self._call(request, repair, ends - clock.monotonic())
+                except Exception as error:
+                    refused = faults.refused_parameter(error)
+                    if refused is None or refused not in self._options:
+                        raise
+                    del self._options[refused]  # this model does not take it: ask without
+
+        return policy.run(once, transient=faults.is_transient, minimum_wait=faults.retry_after)
+
+    def _call(self, request: AnalysisRequest, repair: bool, seconds: float) -> EngineResult:
+        if self.transport is None:
+            raise RuntimeError("a call outside the transport")
+        completion: ParsedChatCompletion[SessionAnalysis] | None = None
+        self._sent = None
+        try:
+            answer = self.transport.run(
+                self.transport.client.chat.completions.parse(
+                    model=self._engine.model,
+                    messages=prompts.messages(request, parts=self._parts, repair=repair),  # type: ignore[arg-type]  # the SDK's union of typed dicts
+                    response_format=SessionAnalysis,
+                    store=False,
+                    **self._options,
+                ),
+                max(seconds, 0.001),
+            )
+            completion = _checked(answer)
+        except Exception as error:
+            completion = getattr(error, "completion", None)
+            raise
+        finally:
+            self._book(request, completion)
+        message = completion.choices[0].message
+        if message.parsed is None:
+            raise CoachError("COACH-AI-005", reason="the service refused to answer")
+        return to_result(message.parsed)
+
+    def _book(self, request: AnalysisRequest, completion: Any) -> None:
+        """Record the request that left, with the tokens the service counted, and add its cost."""
+        if self._sent is None:
+            return  # no connection: nothing left the machine
+        usage = getattr(completion, "usage", None)
+        self._on_outbound(
+            Outbound(
+                host=self._sent.host,
+                model=self._engine.model,
+                utterances=len(request.utterances),
+                request_bytes=self._sent.size,
+                request_sha256=self._sent.sha256,
+                input_tokens=usage.prompt_tokens if usage else None,
+                output_tokens=usage.completion_tokens if usage else None,
+            )
+        )
+        if usage is None:
+            return
+        details = usage.prompt_tokens_details
+        cached = (details.cached_tokens or 0) if details else 0
+        cost = cost_microusd(
+            self._engine.model, usage.prompt_tokens, usage.completion_tokens, cached
+        )
+        self.cost = None if cost is None or self.cost is None else self.cost + cost
+
+
+def _checked(answer: object) -> ParsedChatCompletion[SessionAnalysis]:
+    """The answer, if it is one: compatible servers return pages and empty objects with status 200."""
+    from openai.types.chat import ParsedChatCompletion  # noqa: PLC0415
+
+    if not isinstance(answer, ParsedChatCompletion):
+        raise CoachError("COACH-AI-004", reason=f"a page of type {type(answer).__name__}")
+    if not answer.choices:
+        raise CoachError("COACH-AI-004", reason="an answer without choices")
+    if answer.choices[0].finish_reason != "stop":
+        raise CoachError("COACH-AI-005", reason="the answer has no proper end")
+    return answer
+
+
+def _reasons(model: str) -> bool:
+    """Whether the model belongs to the families that refuse a temperature (o1, o3, gpt-5, …)."""
+    name = model.rsplit("/", 1)[-1]
+    return name.startswith("gpt-5") or (name[:1] == "o" and name[1:2].isdigit())

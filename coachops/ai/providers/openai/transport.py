@@ -1,0 +1,107 @@
+"""One client of the SDK on its own event loop, so that every call has a deadline that holds.
+
+A time limit of the HTTP library counts the wait for each piece; a service that drips a byte at a
+time keeps such a call alive without end. Here the whole call is a task that is cancelled, which
+closes its connection. The loop runs in a thread of its own, because notebooks already run one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import threading
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+if TYPE_CHECKING:
+    import httpx2
+    import openai
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One HTTP request as it left: digest and size of its body, and the host."""
+
+    host: str
+    size: int
+    sha256: str
+
+
+class Transport:
+    """A client for the length of a `with` block.
+
+    Parameters:
+        base_url, api_key: of the service.
+        on_sent: called with each request just before it leaves.
+    """
+
+    def __init__(self, base_url: str, api_key: str, on_sent: Callable[[Sent], None]) -> None:
+        self._base_url = base_url
+        self._api_key = api_key
+        self._on_sent = on_sent
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="ai-calls", daemon=True)
+        self._client: openai.AsyncOpenAI | None = None
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._client = self.run(self._open(), 10)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            self.run(self._close(), 10)
+        finally:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
+
+    @property
+    def client(self) -> openai.AsyncOpenAI:
+        """The SDK's client; its coroutines are for `run`."""
+        if self._client is None:
+            raise RuntimeError("the transport is not open")
+        return self._client
+
+    def run(self, work: Coroutine[Any, Any, T], seconds: float) -> T:
+        """The result of `work`, which is cancelled after `seconds` in all.
+
+        Raises:
+            TimeoutError: at the deadline.
+        """
+
+        async def bounded() -> T:
+            async with asyncio.timeout(seconds):
+                return await work
+
+        return asyncio.run_coroutine_threadsafe(bounded(), self._loop).result()
+
+    async def _open(self) -> openai.AsyncOpenAI:
+        import openai  # noqa: PLC0415 hundreds of modules that only this engine needs
+
+        async def note(request: httpx2.Request) -> None:
+            body = await request.aread()
+            self._on_sent(Sent(request.url.host, len(body), hashlib.sha256(body).hexdigest()))
+
+        return openai.AsyncOpenAI(
+            api_key=self._api_key,
+            base_url=self._base_url,
+            max_retries=0,  # one retry layer only: ours
+            timeout=600,  # per piece; the deadline of `run` is what ends a call
+            http_client=openai.DefaultAsyncHttpxClient(
+                event_hooks={"request": [note]}, follow_redirects=False
+            ),
+        )
+
+    async def _close(self) -> None:
+        await self.client.close()
+        await self._loop.shutdown_asyncgens()
