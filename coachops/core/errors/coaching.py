@@ -35,4 +35,17 @@ ROWS = (
         "{field}: {reason}.",
         "Correct the value and save again.",
     ),
+    ErrorSpec(
+        "COACH-CCH-006",
+        Kind.INVALID,
+        "There is no engagement between coach '{coach}' and client '{client}'.",
+        "Add the engagement with 'coachops roster import', or choose another client.",
+        who="admin",
+    ),
+    ErrorSpec(
+        "COACH-CCH-007",
+        Kind.CONFLICT,
+        "This database already holds {count} seeded coaches.",
+        "Seed into an empty database: set COACHOPS_HOME to another folder.",
+    ),
 )
