@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from coachops.core.errors import (
     ai,
+    api,
     coaching,
     export,
     identity,
@@ -23,6 +24,7 @@ CATALOGUE: dict[str, ErrorSpec] = {
     spec.code: spec
     for area in (
         ai,
+        api,
         coaching,
         export,
         identity,

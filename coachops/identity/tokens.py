@@ -1,0 +1,167 @@
+"""API tokens: bearer secrets of other systems, with scopes, an end, and a way to take them back."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from coachops.audit import record
+from coachops.core import clock, ids
+from coachops.core.actor import Actor
+from coachops.core.errors import CoachError
+from coachops.db.models import ApiToken, User
+from coachops.identity.part import Part, actor_for, find_user, require_admin
+from coachops.identity.secrets import digest, new_secret
+
+SCOPES: dict[str, str] = {
+    "transcripts:read": "Read transcripts and the state of their analysis.",
+    "transcripts:write": "Upload transcripts.",
+    "metrics:read": "Read the figures under /metrics.",
+}
+"""What a token may be allowed to do; `/v1` routes name the scope they need."""
+
+PREFIX = "coa_"
+"""Starts every token, so that secret scanners find leaked ones."""
+
+_USED_EVERY = dt.timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRow:
+    """A token as surfaces show it, without the secret."""
+
+    id: uuid.UUID
+    name: str
+    user_email: str
+    scopes: tuple[str, ...]
+    status: str
+    created_at: dt.datetime
+    expires_at: dt.datetime | None
+    last_used_at: dt.datetime | None
+
+
+class Tokens(Part):
+    """The part of `Identity` for API tokens."""
+
+    def create_token(
+        self,
+        actor: Actor,
+        user: uuid.UUID | str,
+        name: str,
+        scopes: Iterable[str],
+        days: int | None = 90,
+    ) -> tuple[str, TokenRow]:
+        """A new token that acts as `user` within `scopes`; the secret is shown this once.
+
+        Parameters:
+            days: life in days; None never ends.
+
+        Raises:
+            CoachError: COACH-IDN-003, COACH-IDN-008, COACH-IDN-009 for a bad name, scope or life.
+        """
+        require_admin(actor)
+        wanted = tuple(sorted(set(scopes)))
+        unknown = [scope for scope in wanted if scope not in SCOPES]
+        if unknown or not wanted:
+            raise CoachError("COACH-IDN-009", field="Scope", reason=f"one of {', '.join(SCOPES)}")
+        if not name.strip() or len(name) > 200:
+            raise CoachError("COACH-IDN-009", field="Name", reason="1 to 200 characters are needed")
+        if days is not None and not 1 <= days <= 3650:
+            raise CoachError("COACH-IDN-009", field="Days", reason="1 to 3650")
+        secret, token_hash = new_secret(PREFIX)
+
+        def work(session: Session) -> TokenRow:
+            owner = find_user(session, user)
+            if owner.disabled_at is not None:
+                raise CoachError("COACH-IDN-010", reason="this user is disabled")
+            token = ApiToken(
+                id=ids.new_id(),
+                name=name.strip(),
+                token_hash=token_hash,
+                user_id=owner.id,
+                scopes=list(wanted),
+                expires_at=None if days is None else clock.now() + dt.timedelta(days=days),
+            )
+            session.add(token)
+            session.flush()
+            record(session, actor, "token.created", "api_token", token.id, user_id=str(owner.id))
+            return _row(token, owner)
+
+        return secret, self.database.run(work)
+
+    def list_tokens(self, actor: Actor) -> list[TokenRow]:
+        """All tokens, newest first. Raises COACH-IDN-003."""
+        require_admin(actor)
+        with self.database.read() as session:
+            query = sa.select(ApiToken, User).join(User, User.id == ApiToken.user_id)
+            rows = session.execute(query.order_by(ApiToken.id.desc()))
+            return [_row(token, owner) for token, owner in rows]
+
+    def revoke_token(self, actor: Actor, token_id: uuid.UUID) -> TokenRow:
+        """Take a token back; safe to repeat. Raises COACH-IDN-003, COACH-IDN-011."""
+        require_admin(actor)
+
+        def work(session: Session) -> TokenRow:
+            token = session.get(ApiToken, token_id)
+            if token is None:
+                raise CoachError("COACH-IDN-011", ref=str(token_id))
+            if token.revoked_at is None:
+                token.revoked_at = clock.now()
+                record(session, actor, "token.revoked", "api_token", token.id)
+            return _row(token, session.get_one(User, token.user_id))
+
+        return self.database.run(work)
+
+    def actor_of_token(self, secret: str) -> tuple[Actor, frozenset[str]]:
+        """Who a bearer token acts for, and its scopes.
+
+        Raises:
+            CoachError: COACH-IDN-012 unknown, expired or revoked, or its user is disabled.
+        """
+        now = clock.now()
+        with self.database.read() as session:
+            row = session.execute(
+                sa.select(ApiToken, User)
+                .join(User, User.id == ApiToken.user_id)
+                .where(
+                    ApiToken.token_hash == digest(secret),
+                    ApiToken.revoked_at.is_(None),
+                    sa.or_(ApiToken.expires_at.is_(None), ApiToken.expires_at > now),
+                    User.disabled_at.is_(None),
+                )
+            ).one_or_none()
+            if row is None:
+                raise CoachError("COACH-IDN-012")
+            token, user = row
+            actor = actor_for(session, user)
+        if token.last_used_at is None or now - token.last_used_at > _USED_EVERY:
+            self.database.run(
+                lambda session: session.execute(
+                    sa.update(ApiToken).where(ApiToken.id == token.id).values(last_used_at=now)
+                )
+            )
+        return actor, frozenset(token.scopes)
+
+
+def _row(token: ApiToken, owner: User) -> TokenRow:
+    if token.revoked_at is not None:
+        status = "revoked"
+    elif token.expires_at is not None and token.expires_at <= clock.now():
+        status = "expired"
+    else:
+        status = "active"
+    return TokenRow(
+        id=token.id,
+        name=token.name,
+        user_email=owner.email,
+        scopes=tuple(token.scopes),
+        status=status,
+        created_at=token.created_at,
+        expires_at=token.expires_at,
+        last_used_at=token.last_used_at,
+    )
