@@ -22,7 +22,7 @@ from coachops.coaching.transcripts.cleaning import clean
 from coachops.coaching.transcripts.collector import Collector, one_line
 from coachops.coaching.transcripts.header_lines import is_heading, is_notice, title_of
 from coachops.coaching.transcripts.model import LIMITS
-from coachops.coaching.transcripts.timing import clock_ms, looks_like_timing
+from coachops.coaching.transcripts.timing import looks_like_timing
 from coachops.core.errors import CoachError
 
 if TYPE_CHECKING:
@@ -221,8 +221,9 @@ def _row(cells: list[str]) -> list[str]:
 
 
 def _cell_time(cell: str) -> re.Match[str] | None:
+    """Whether a cell holds a time, be it a wrong one (that is reported later, with its words)."""
     match = _CELL_TIME.fullmatch(cell)
-    return match if match is not None and isinstance(clock_ms(match[1]), int) else None
+    return match if match is not None and ":" in match[1] else None
 
 
 def _is_label(cell: str) -> bool:

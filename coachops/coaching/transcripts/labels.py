@@ -90,7 +90,7 @@ def name_like(label: str) -> bool:
         return True
     if not bare[0].isalpha() or (bare.endswith(".") and len(words[-1]) > 3):
         return False
-    return all(_name_word(word) for word in words) and not words[0][0].islower()
+    return all(_name_word(word) for word in words) and any(not w[0].islower() for w in words)
 
 
 def _name_word(word: str) -> bool:
@@ -100,7 +100,7 @@ def _name_word(word: str) -> bool:
         or word in {"-", "\u2013", "&"}
     ):
         return True
-    core = word.strip("'\u2019.,()-")
+    core = re.sub(r"^[a-z]['\u2019]", "", word).strip("'\u2019.,()-")  # d'Oliveira
     return bool(core) and core[0].isalpha() and not (core[0].islower() and core != "iPhone")
 
 

@@ -119,10 +119,10 @@ def _parse(words: str, into: Collector) -> tuple[Format, dt.date | None]:
         )
         return Format.VTT, None
     if start.startswith(("{", "[")):
-        found = _parse_json(words, into, suffix)
+        found = _parse_json(words, into)
         if found is not None:
             return found
-    elif suffix == ".json":
+    elif suffix == ".json" and not text.has_turns(lambda: lines_of(words)):
         raise CoachError("COACH-TRN-010", name=into.name, reason="it does not start with { or [")
     if _has_time_lines(words):
         timed_blocks.parse(lines_of(words), into, webvtt=suffix == ".vtt")
@@ -136,13 +136,12 @@ def _parse(words: str, into: Collector) -> tuple[Format, dt.date | None]:
     return Format.TEXT, None
 
 
-def _parse_json(words: str, into: Collector, suffix: str) -> tuple[Format, dt.date | None] | None:
+def _parse_json(words: str, into: Collector) -> tuple[Format, dt.date | None] | None:
     """Read JSON; None for text that only begins like JSON ("[00:12] Anna: …")."""
     try:
         value = services.load(words, into.name)
     except CoachError:
-        like_json = words.lstrip()[:1] == "{" or suffix == ".json"
-        if like_json or not text.has_turns(lambda: lines_of(words)):
+        if words.lstrip().startswith("{") or not text.has_turns(lambda: lines_of(words)):
             raise
         return None
     return Format.JSON, services.parse(value, into)

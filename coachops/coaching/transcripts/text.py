@@ -288,7 +288,7 @@ class _Turns:
                 self._close()
                 self.turn = _Turn(number, label, UNTIMED, line, inherited=True)
             self.turn.words.append(line)
-            self.turn.size += len(line)
+            self.turn.size += len(line) + 1
         elif self.rejected:
             self.into.report(number, Reason.AFTER_REJECTED, line)
         elif self.preamble is not None:
