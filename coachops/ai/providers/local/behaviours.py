@@ -243,9 +243,7 @@ def _asking(
         points.form("long, little of it asked, the rest informs")
 
 
-def _building(
-    spoken: list[Sentence], tokens: list[str], points: _Points, *, asks: bool
-) -> None:
+def _building(spoken: list[Sentence], tokens: list[str], points: _Points, *, asks: bool) -> None:
     words = len(tokens)
     first = spoken[0].tokens
     start = _after_openers(first)

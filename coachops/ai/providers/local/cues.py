@@ -10,16 +10,15 @@ greeting, thanking, structuring). To add a wording, add it to the row it belongs
 from __future__ import annotations
 
 from .phrases import Cue
+from .text import word_set
 
 # Said before the sentence proper: skipped, so that "okay, so, um, you feel..." starts with "you".
-OPENERS = frozenset(
-    """
+OPENERS = word_set("""
     ok okay so well right yeah yes yep yup all alright great good and but now sure then oh no nope
     mhm mm hm hmm wow excellent perfect wonderful fantastic awesome cool nice gosh absolutely exactly
     definitely certainly also anyway again actually basically because 'cause cause gotcha ah aha uh
     um like just really very interesting true correct indeed maybe too fine exactly still even or
-    """.split()
-)
+    """)
 OPENER_PAIRS = frozenset(
     {
         ("you", "know"),
@@ -34,16 +33,14 @@ OPENER_PAIRS = frozenset(
 )
 
 # A turn of nothing but these gives the floor back to the client.
-BACK_CHANNELS = frozenset(
-    """
+BACK_CHANNELS = word_set("""
     ok okay yeah yes yep yup right sure alright all mm hmm hm mhm uh huh um ah oh wow great good fine
     cool nice excellent awesome perfect wonderful fantastic exactly absolutely definitely certainly
     true correct interesting really gotcha see i got it that's that is very so well no nope and but
     then of course sounds like a plan kidding way gosh my goodness god lovely brilliant super amazing
     sorry please thanks thank you bye hi hello welcome there it's fair enough makes sense let's
     because or now to the know congratulations understood totally indeed too okey dokey aha
-    """.split()
-)
+    """)
 
 TABLE: tuple[Cue, ...] = (
     # ------------------------------------------------------------------ questions
@@ -192,7 +189,7 @@ TABLE: tuple[Cue, ...] = (
         "there are|is a|some|other|many|several|different|lots|also|no|things|people;"
         "for example|instance;such as;what -|that|this|it means;what happens;"
         "in terms of;more likely;be aware;the reason;works by;turns out;the thing|idea|point|goal is",
-        weights={"i": 0.6},
+        weights={"i": 0.7},
     ),
     Cue(
         "gives an own view or tells of oneself",
@@ -257,7 +254,7 @@ TABLE: tuple[Cue, ...] = (
 # How an utterance is built, beside its wording: points per class, in the order of the classes
 # (question, reflection, input, other).
 FORM: dict[str, tuple[float, float, float, float]] = {
-    "prior": (0.0, 0.3, 0.2, 0.2),
+    "prior": (0.0, 0.3, 0.3, 0.2),
     "nothing but back-channels": (0.0, 0.0, 0.0, 5.0),
     "a back-channel that asks": (2.0, 0.0, 0.0, 2.0),
     # questions
@@ -301,10 +298,10 @@ CONTINUES = 0.4
 IS_CONTINUED = 0.3
 
 # First words of the client's answer.
-AGREES = frozenset(
-    "yeah yes yep yup right exactly mm definitely absolutely true mhm totally correct".split()
+AGREES = word_set(
+    "yeah yes yep yup right exactly mm definitely absolutely true mhm totally correct"
 )
-TAKES_NOTE = frozenset("okay ok alright oh wow".split())
+TAKES_NOTE = word_set("okay ok alright oh wow")
 
 # Wording of open questions: they invite to tell and cannot be answered by yes, no, a number or a name.
 OPEN_START = (

@@ -12,7 +12,10 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
-REDACTED = "[redacted]"
+
+def word_set(words: str) -> frozenset[str]:
+    """The words of a table, written with spaces between them."""
+    return frozenset(words.split())
 
 
 class Sentence(NamedTuple):
@@ -27,11 +30,10 @@ class Sentence(NamedTuple):
     end: str
 
 
-FILLERS = frozenset("um uh er erm ah uhm umm hmm hm mhm uhh eh mm".split())
+FILLERS = word_set("um uh er erm ah uhm umm hmm hm mhm uhh eh mm")
 
 # Words that say nothing about the topic. Grouped so that a reader can see what is meant.
-STOP_WORDS = frozenset(
-    """
+STOP_WORDS = word_set("""
     a an the this that these those here there some any each every all both either neither none such
     i me my mine myself you your yours yourself yourselves he him his himself she her hers herself
     it its itself we us our ours ourselves they them their theirs themselves one ones someone
@@ -54,8 +56,7 @@ STOP_WORDS = frozenset(
     feeling see sees saw seen look looks looked looking hear hears heard sound sounds sounded want
     wants wanted wanting seem seems seemed try tries tried trying put puts thing things stuff way
     ways anyway cause 'cause cuz able next last first
-    """.split()
-)
+    """)
 
 _APOSTROPHES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u02bc": "'", "\u2013": "-"})
 _BRACKETED = re.compile(r"\[[^\[\]]{0,200}\]")
@@ -119,7 +120,7 @@ def crude_stem(word: str) -> str:
                 return word
             if len(base) > 3 and base[-1] == base[-2] and base[-1] not in "aeiousl":
                 return base[:-1]
-            return base[:-1] if base.endswith("e") else base
+            return base.removesuffix("e")
     return word[:-1] if word.endswith("e") and len(word) > 3 else word
 
 
@@ -130,3 +131,51 @@ def content_stems(tokens: Iterable[str]) -> set[str]:
         for token in tokens
         if token not in STOP_WORDS and len(token) > 2 and not token.startswith("'")
     }
+
+
+# Repetitions are bounded so that no run of marks makes the search slow.
+_SENTENCE_END = re.compile(r"[.!?\u2026]{1,8}[\"'\u201d\u2019)]{0,3}(?=\s|$)|[\r\n]+|-{2,}|\u2014")
+# Talk without any full stop is cut after this many characters, at a space.
+_LONGEST = 600
+_REDACTED_MARK = re.compile(r"\[\s*redacted\s*\]", re.IGNORECASE)
+# Longest quote shown; longer ones end at the last whole word.
+MAX_QUOTE = 220
+
+
+def has_redaction(text: str) -> bool:
+    """Whether a span was taken out of this text."""
+    return "[" in text and _REDACTED_MARK.search(text) is not None
+
+
+def spans(text: str) -> list[str]:
+    """The sentences of an utterance as literal pieces of it, in order, trimmed of outer spaces."""
+    pieces: list[str] = []
+    start = 0
+    for mark in _SENTENCE_END.finditer(text):
+        before = text[max(start, mark.start() - 6) : mark.start()].lower()
+        if mark.group() == "." and before.rpartition(" ")[2] in _TITLES:
+            continue
+        pieces.extend(_cut(text[start : mark.end()].strip().rstrip("-\u2014").rstrip()))
+        start = mark.end()
+    pieces.extend(_cut(text[start:].strip()))
+    return pieces
+
+
+def _cut(piece: str) -> list[str]:
+    parts = []
+    start, end = 0, len(piece)
+    while end - start > _LONGEST:
+        at = piece.rfind(" ", start + 1, start + _LONGEST)
+        stop = at if at > start else start + _LONGEST
+        parts.append(piece[start:stop].strip())
+        start = stop
+    parts.append(piece[start:].strip())
+    return [part for part in parts if part]
+
+
+def shorten(quote: str, limit: int = MAX_QUOTE) -> str:
+    """The beginning of a quote, ending at a whole word: still a literal piece of the text."""
+    if len(quote) <= limit:
+        return quote
+    cut = quote[:limit]
+    return (cut.rpartition(" ")[0] or cut).rstrip()
