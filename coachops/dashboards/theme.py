@@ -153,3 +153,22 @@ def tokens_css() -> str:
 def css() -> str:
     """The whole style sheet: tokens and rules."""
     return tokens_css() + (ASSETS / "theme.css").read_text(encoding="utf-8")
+
+
+TEMPLATE_PATH: Final = Path(__file__).parent / "voila_template"
+TEMPLATE_CSS: Final = TEMPLATE_PATH / "voila" / "templates" / "coachops" / "static" / "coachops.css"
+
+
+def template_css() -> str:
+    """The style sheet of the Voila template: that of the page and that of its loading state."""
+    return css() + (ASSETS / "loading.css").read_text(encoding="utf-8")
+
+
+def write_template_css() -> None:
+    """Write it where the template finds it: `python -m coachops.dashboards.theme`."""
+    TEMPLATE_CSS.parent.mkdir(parents=True, exist_ok=True)
+    TEMPLATE_CSS.write_text(template_css(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write_template_css()
