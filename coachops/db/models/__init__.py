@@ -21,6 +21,7 @@ from coachops.db.models.outcomes import Feedback, Goal, GoalRating, Message
 from coachops.db.models.people import Client, Coach, Consent, Engagement
 from coachops.db.models.records import Activity, AuditEvent
 from coachops.db.models.sessions import CoachingSession, Transcript, TranscriptEdit, Utterance
+from coachops.db.models.work import WorkerHeartbeat
 
 __all__ = [
     "ActionItem",
@@ -50,4 +51,5 @@ __all__ = [
     "UserPermission",
     "Utterance",
     "WebSession",
+    "WorkerHeartbeat",
 ]

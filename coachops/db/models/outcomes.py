@@ -61,7 +61,11 @@ class GoalRating(Identified, Base):
 
 
 class Message(Changing, Base):
-    """A follow-up e-mail. `version` counts edits; an approval holds for one version only."""
+    """A follow-up e-mail. `version` counts edits; an approval holds for one version only.
+
+    `edited`: the coach changed the engine's words, so no new analysis overwrites them. `stale`: a
+    later analysis would say something else (it stands in `engine_body`).
+    """
 
     __tablename__ = "messages"
     __table_args__ = (
@@ -87,6 +91,8 @@ class Message(Changing, Base):
     engine_body: Mapped[Text]
     state: Mapped[str] = mapped_column(sa.String(20), default="draft")
     version: Mapped[int] = mapped_column(default=1)
+    edited: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
+    stale: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
     approved_by: Mapped[uuid.UUID | None] = mapped_column(sa.ForeignKey("users.id"))
     approved_at: Mapped[dt.datetime | None]
     approved_version: Mapped[int | None]
