@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from coachops.ai import prompts
+from coachops.ai.prices import cost_microusd
 from coachops.ai.providers.openai import OpenAIEngine, Outbound
 from coachops.ai.redaction import PrivateName, Redactor
 from coachops.ai.types import ActionItem, AnalysisRequest, Citation, CitedText, EngineResult
@@ -130,10 +131,9 @@ class Gateway:
 
         chosen = self.resolve(engine)
         failure: CoachError | None = None
-        cost: int | None = 0
         if chosen == "openai":
             try:
-                result, cost = self._ask_openai(request, private, note)
+                result = self._ask_openai(request, private, note)
             except CoachError as error:
                 if engine != "auto":
                     raise
@@ -146,7 +146,7 @@ class Gateway:
             engine=chosen,
             model=self.model(chosen),
             status="degraded" if failure else "complete",
-            cost_microusd=cost,
+            cost_microusd=cost_of(outbound),
             duration_ms=round((clock.monotonic() - started) * 1000),
             outbound=tuple(outbound),
             error_code=failure.code if failure else None,
@@ -157,7 +157,7 @@ class Gateway:
         request: AnalysisRequest,
         private: Sequence[PrivateName],
         note: Callable[[Outbound], None],
-    ) -> tuple[EngineResult, int | None]:
+    ) -> EngineResult:
         texts = [each.text for each in request.utterances]
         texts += [each.text for each in request.open_commitments]
         redactor = Redactor(private, texts)
@@ -176,8 +176,18 @@ class Gateway:
                 ),
             }
         )
-        result, cost = self._openai.analyse(hidden, note)
-        return _restored(result, redactor, references), cost
+        return _restored(self._openai.analyse(hidden, note), redactor, references)
+
+
+def cost_of(outbound: Sequence[Outbound]) -> int | None:
+    """Millionths of a US dollar for these requests; None where a model has no known price."""
+    costs = [
+        cost_microusd(each.model, each.input_tokens, each.output_tokens or 0, each.cached_tokens)
+        for each in outbound
+        if each.input_tokens is not None
+    ]
+    known = [cost for cost in costs if cost is not None]
+    return sum(known) if len(known) == len(costs) else None
 
 
 def _ask_local(request: AnalysisRequest) -> EngineResult:

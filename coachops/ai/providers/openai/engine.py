@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr
 
 from coachops.ai import chunks, prompts
-from coachops.ai.prices import cost_microusd
 from coachops.ai.providers.openai import faults
 from coachops.ai.providers.openai.schema import SessionAnalysis, to_result
 from coachops.ai.providers.openai.transport import Sent, Transport
@@ -36,6 +35,7 @@ class Outbound:
         utterances: how many of the session it held.
         request_bytes, request_sha256: of the body as sent.
         input_tokens, output_tokens: as the service counted them; None where it did not answer.
+        cached_tokens: the part of `input_tokens` that the service had in its cache.
     """
 
     host: str
@@ -45,6 +45,7 @@ class Outbound:
     request_sha256: str
     input_tokens: int | None = None
     output_tokens: int | None = None
+    cached_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +71,8 @@ class OpenAIEngine:
 
     def analyse(
         self, request: AnalysisRequest, on_outbound: Callable[[Outbound], None]
-    ) -> tuple[EngineResult, int | None]:
-        """The result for the session, and its cost in millionths of a US dollar (None: unknown).
+    ) -> EngineResult:
+        """The result for the session.
 
         Parameters:
             request: names already replaced.
@@ -84,8 +85,7 @@ class OpenAIEngine:
         run = _Run(self, len(parts), on_outbound)
         with Transport(self.base_url, self.api_key.get_secret_value(), run.left) as transport:
             run.transport = transport
-            result = chunks.join([run.part(part) for part in parts])
-        return result, run.cost
+            return chunks.join([run.part(part) for part in parts])
 
 
 class _Run:
@@ -102,7 +102,6 @@ class _Run:
             self._options = {}
         self._sent: Sent | None = None
         self.transport: Transport | None = None
-        self.cost: int | None = 0
 
     def left(self, sent: Sent) -> None:
         """Note the request that leaves now."""
@@ -174,10 +173,11 @@ class _Run:
         return to_result(message.parsed)
 
     def _book(self, request: AnalysisRequest, completion: Any) -> None:
-        """Record the request that left, with the tokens the service counted, and add its cost."""
+        """Record the request that left, with the tokens the service counted."""
         if self._sent is None:
             return  # no connection: nothing left the machine
         usage = getattr(completion, "usage", None)
+        details = usage.prompt_tokens_details if usage else None
         self._on_outbound(
             Outbound(
                 host=self._sent.host,
@@ -187,16 +187,9 @@ class _Run:
                 request_sha256=self._sent.sha256,
                 input_tokens=usage.prompt_tokens if usage else None,
                 output_tokens=usage.completion_tokens if usage else None,
+                cached_tokens=(details.cached_tokens or 0) if details else 0,
             )
         )
-        if usage is None:
-            return
-        details = usage.prompt_tokens_details
-        cached = (details.cached_tokens or 0) if details else 0
-        cost = cost_microusd(
-            self._engine.model, usage.prompt_tokens, usage.completion_tokens, cached
-        )
-        self.cost = None if cost is None or self.cost is None else self.cost + cost
 
 
 def _checked(answer: object) -> ParsedChatCompletion[SessionAnalysis]:

@@ -1,0 +1,398 @@
+"""Analysing a transcript: what may be read goes in, what holds comes out, in one transaction.
+
+Order of things: consent and roles are checked, the words that are neither cut nor redacted are read,
+the engine is asked outside of any transaction, its findings are checked against the transcript, and
+everything is written at once. The same input, engine and version give the analysis that is there
+already; so a step that a durable job repeats changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from coachops import audit
+from coachops.ai import types as ai
+from coachops.ai.gateway import Engine, EngineChoice, Gateway, GatewayReply, cost_of
+from coachops.ai.providers.openai import Outbound
+from coachops.ai.redaction import PrivateName
+from coachops.coaching import actions, behaviours, consent, insights
+from coachops.coaching.citations import check
+from coachops.coaching.scope import TranscriptScope, open_transcript
+from coachops.core import clock, ids
+from coachops.core.actor import Actor
+from coachops.core.errors import CoachError
+from coachops.db import Database
+from coachops.db.models import Analysis, Client, Coach, OutboundRecord, Utterance
+from coachops.telemetry import record_activity
+
+_ROUNDS = 3
+"""How often an analysis starts again because the transcript was corrected while it ran."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisOutcome:
+    """What became of an analysis.
+
+    Attributes:
+        analysis_id: None where it waits.
+        status: `complete`, `degraded` (the local engine stood in), or None where it waits.
+        cost_usd: US dollars; None where the model has no known price.
+        dropped_count: findings, or parts of them, that did not hold against the transcript.
+        waiting: for the coach to confirm the roles, for the client's consent, or for nothing.
+        reused: the same input had been analysed by the same engine before.
+        error_code: of the failure behind a degraded analysis.
+    """
+
+    analysis_id: uuid.UUID | None
+    transcript_id: uuid.UUID
+    engine: str | None
+    status: str | None
+    cost_usd: float | None
+    dropped_count: int
+    waiting: Literal["roles", "consent"] | None = None
+    reused: bool = False
+    error_code: str | None = None
+
+
+class _Changed(Exception):  # noqa: N818 a signal between two functions of this file
+    """The transcript was corrected while the engine read it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Input:
+    """What one round reads: the request, and the state of the transcript it was made from."""
+
+    request: ai.AnalysisRequest
+    private: tuple[PrivateName, ...]
+    state_sha256: str
+    engine: EngineChoice
+    target: Engine
+    input_sha256: str
+
+
+def analyse(
+    database: Database,
+    gateway: Gateway,
+    actor: Actor,
+    transcript_id: uuid.UUID,
+    engine: EngineChoice = "auto",
+    *,
+    force: bool = False,
+) -> AnalysisOutcome:
+    """Analyse a transcript, or tell what it waits for.
+
+    Parameters:
+        engine: `auto` takes `openai` where there is a key and the client's consent, else `local`.
+        force: ask the engine again, also where the same input has its analysis.
+
+    Raises:
+        CoachError: COACH-CCH-001 and COACH-IDN-003 as everywhere; COACH-CCH-002 where `openai` was
+            asked for by name without the client's consent; COACH-AI-… where it failed (also kept
+            with the transcript); COACH-CCH-004 where it was corrected over and over meanwhile.
+    """
+    for _ in range(_ROUNDS):
+        waiting = _gate(database, actor, transcript_id)
+        if waiting is not None:
+            return AnalysisOutcome(None, transcript_id, None, None, 0.0, 0, waiting=waiting)
+        try:
+            return _round(database, gateway, actor, transcript_id, engine, force=force)
+        except _Changed:
+            continue
+    raise CoachError("COACH-CCH-004", what="transcript")
+
+
+def _gate(
+    database: Database, actor: Actor, transcript_id: uuid.UUID
+) -> Literal["roles", "consent"] | None:
+    """What the transcript waits for; the state says so too."""
+
+    def work(session: Session) -> Literal["roles", "consent"] | None:
+        scope = open_transcript(session, actor, transcript_id, change=True)
+        if not consent.current(session, scope.meeting.client_id)["processing"]:
+            scope.transcript.state = "waiting_consent"
+            return "consent"
+        if scope.transcript.role_state == "unclear":
+            scope.transcript.state = "waiting_roles"
+            return "roles"
+        return None
+
+    return database.run(work)
+
+
+def _round(
+    database: Database,
+    gateway: Gateway,
+    actor: Actor,
+    transcript_id: uuid.UUID,
+    engine: EngineChoice,
+    *,
+    force: bool,
+) -> AnalysisOutcome:
+    with database.read() as session:
+        read = _read(session, gateway, actor, transcript_id, engine)
+    if not force:
+        known = database.run(lambda session: _known(session, actor, transcript_id, read))
+        if known is not None:
+            return known
+    database.run(lambda session: _mark(session, actor, transcript_id, "analysing"))
+    sent: list[Outbound] = []
+    try:
+        _require_words(read.request)
+        reply = gateway.analyse(
+            read.request, read.engine, private=read.private, on_outbound=sent.append
+        )
+    except Exception as error:
+        code = error.code if isinstance(error, CoachError) else "COACH-SYS-003"
+        database.run(
+            lambda session: _fail(session, gateway, actor, transcript_id, read, code, sent)
+        )
+        raise
+    return database.run(lambda session: _write(session, actor, transcript_id, read, reply))
+
+
+def _read(
+    session: Session,
+    gateway: Gateway,
+    actor: Actor,
+    transcript_id: uuid.UUID,
+    engine: EngineChoice,
+) -> _Input:
+    scope = open_transcript(session, actor, transcript_id)
+    chosen = engine
+    if (
+        gateway.leaves_machine(engine)
+        and not consent.current(session, scope.meeting.client_id)["external_ai"]
+    ):
+        if engine == "openai":
+            raise CoachError("COACH-CCH-002", kind="external_ai")
+        chosen = "local"
+    utterances = session.execute(
+        sa.select(
+            Utterance.position,
+            Utterance.speaker,
+            Utterance.text,
+            Utterance.start_ms,
+            Utterance.end_ms,
+        )
+        .where(Utterance.transcript_id == transcript_id, Utterance.is_cut.is_(False))
+        .order_by(Utterance.position)
+    ).all()
+    request = ai.AnalysisRequest(
+        utterances=tuple(
+            ai.Utterance(
+                position=row.position,
+                speaker=ai.Speaker(row.speaker),
+                text=row.text,
+                start_ms=row.start_ms,
+                end_ms=row.end_ms,
+            )
+            for row in utterances
+        ),
+        session_date=scope.meeting.held_on,
+        open_commitments=tuple(
+            ai.OpenCommitment(id=str(row.id), owner=ai.Owner(row.owner), text=row.text)
+            for row in actions.open_before(session, scope)
+        ),
+        coach_account=scope.transcript.kind == "notes",
+    )
+    coach = session.get_one(Coach, scope.meeting.coach_id)
+    client = session.get_one(Client, scope.meeting.client_id)
+    private = (PrivateName("client", client.name), PrivateName("coach", coach.name))
+    target = gateway.resolve(chosen)
+    return _Input(
+        request=request,
+        private=private,
+        state_sha256=_state_sha256(session, scope),
+        engine=chosen,
+        target=target,
+        input_sha256=gateway.input_sha256(request, target, private),
+    )
+
+
+def _require_words(request: ai.AnalysisRequest) -> None:
+    if not any(each.text.strip() for each in request.utterances):
+        raise CoachError("COACH-CCH-005", field="transcript", reason="no words are left in it")
+
+
+def _state_sha256(session: Session, scope: TranscriptScope) -> str:
+    """Digest of everything a correction can change: who says what, what is cut, what is hidden."""
+    digest = hashlib.sha256(scope.transcript.role_state.encode())
+    for row in session.execute(
+        sa.select(Utterance.position, Utterance.speaker, Utterance.is_cut, Utterance.text)
+        .where(Utterance.transcript_id == scope.transcript.id)
+        .order_by(Utterance.position)
+    ):
+        digest.update(json.dumps(list(row)).encode())
+    return digest.hexdigest()
+
+
+def _known(
+    session: Session, actor: Actor, transcript_id: uuid.UUID, read: _Input
+) -> AnalysisOutcome | None:
+    """The analysis that this input has already, made to hold again where another one came since."""
+    scope = open_transcript(session, actor, transcript_id, change=True)
+    found = session.scalars(
+        sa.select(Analysis)
+        .where(
+            Analysis.transcript_id == transcript_id,
+            Analysis.status == "complete",
+            Analysis.engine == read.target,
+            Analysis.input_sha256 == read.input_sha256,
+        )
+        .order_by(Analysis.created_at.desc(), Analysis.id.desc())
+        .limit(1)
+    ).first()
+    if found is None or _state_sha256(session, scope) != read.state_sha256:
+        return None
+    newest = behaviours.newest(session, transcript_id)
+    if newest is None or newest.id != found.id:
+        reply = GatewayReply(
+            result=ai.EngineResult.model_validate(found.result),
+            engine=read.target,
+            model=found.model,
+            status="complete",
+            cost_microusd=0,
+            duration_ms=0,
+        )
+        outcome = _write(session, actor, transcript_id, read, reply, dropped=found.dropped)
+        return replace(outcome, reused=True)
+    scope.transcript.state, scope.transcript.error_code = "analysed", None
+    return replace(_outcome(found), reused=True)
+
+
+def _mark(session: Session, actor: Actor, transcript_id: uuid.UUID, state: str) -> None:
+    open_transcript(session, actor, transcript_id, change=True).transcript.state = state
+
+
+def _write(
+    session: Session,
+    actor: Actor,
+    transcript_id: uuid.UUID,
+    read: _Input,
+    reply: GatewayReply,
+    *,
+    dropped: dict[str, int] | None = None,
+) -> AnalysisOutcome:
+    """Everything an analysis leaves behind, in the open transaction."""
+    scope = open_transcript(session, actor, transcript_id, change=True)
+    if not consent.current(session, scope.meeting.client_id)["processing"]:
+        scope.transcript.state = "waiting_consent"  # withdrawn meanwhile: the result is thrown away
+        return AnalysisOutcome(None, transcript_id, None, None, 0.0, 0, waiting="consent")
+    if _state_sha256(session, scope) != read.state_sha256:
+        raise _Changed
+    checked = check(reply.result, read.request)
+    reasons = dropped if dropped is not None else checked.dropped
+    analysis = Analysis(
+        id=ids.new_id(),
+        transcript_id=transcript_id,
+        status=reply.status,
+        engine=reply.engine,
+        model=reply.model,
+        input_sha256=read.input_sha256,
+        result=checked.result.model_dump(mode="json"),
+        dropped=reasons,
+        dropped_count=sum(reasons.values()),
+        cost_microusd=reply.cost_microusd or 0,
+        duration_ms=reply.duration_ms,
+        error_code=reply.error_code,
+        created_by=actor.user_id,
+        created_at=clock.now(),
+    )
+    session.add(analysis)
+    session.flush()
+    insights.store(session, analysis, checked.result)
+    actions.reconcile(session, scope, analysis, checked.result.action_items)
+    behaviours.apply(session, scope.transcript)
+    _log_outbound(session, analysis, reply.outbound)
+    scope.transcript.state, scope.transcript.error_code = "analysed", None
+    audit.record(
+        session, actor, "transcript.analysed", "transcript", transcript_id,
+        engine=reply.engine, status=reply.status, dropped=analysis.dropped_count,
+        requests=len(reply.outbound),
+    )  # fmt: skip
+    record_activity(
+        session,
+        actor,
+        "transcript.analysed",
+        coach_id=scope.meeting.coach_id,
+        subject_id=transcript_id,
+        duration_ms=reply.duration_ms,
+    )
+    return _outcome(analysis, priced=reply.cost_microusd is not None)
+
+
+def _fail(
+    session: Session,
+    gateway: Gateway,
+    actor: Actor,
+    transcript_id: uuid.UUID,
+    read: _Input,
+    code: str,
+    sent: list[Outbound],
+) -> None:
+    """Keep the failure, and what left the machine nevertheless; a repeated one is one row."""
+    scope = open_transcript(session, actor, transcript_id, change=True)
+    scope.transcript.state, scope.transcript.error_code = "failed", code
+    analysis = session.scalars(
+        sa.select(Analysis).where(
+            Analysis.transcript_id == transcript_id,
+            Analysis.status == "failed",
+            Analysis.error_code == code,
+            Analysis.input_sha256 == read.input_sha256,
+        )
+    ).first()
+    if analysis is None:
+        analysis = Analysis(
+            id=ids.new_id(),
+            transcript_id=transcript_id,
+            status="failed",
+            engine=read.target,
+            model=gateway.model(read.target),
+            input_sha256=read.input_sha256,
+            dropped={},
+            error_code=code,
+            created_by=actor.user_id,
+        )
+        session.add(analysis)
+        session.flush()
+    analysis.cost_microusd = (analysis.cost_microusd or 0) + (cost_of(sent) or 0)
+    _log_outbound(session, analysis, tuple(sent))
+    audit.record(
+        session, actor, "analysis.failed", "transcript", transcript_id,
+        code=code, requests=len(sent),
+    )  # fmt: skip
+
+
+def _log_outbound(session: Session, analysis: Analysis, outbound: tuple[Outbound, ...]) -> None:
+    session.add_all(
+        OutboundRecord(
+            analysis_id=analysis.id,
+            host=each.host[:200],
+            model=each.model[:100],
+            utterances=each.utterances,
+            request_bytes=each.request_bytes,
+            request_sha256=each.request_sha256,
+            input_tokens=each.input_tokens,
+            output_tokens=each.output_tokens,
+        )
+        for each in outbound
+    )
+
+
+def _outcome(analysis: Analysis, *, priced: bool = True) -> AnalysisOutcome:
+    return AnalysisOutcome(
+        analysis_id=analysis.id,
+        transcript_id=analysis.transcript_id,
+        engine=analysis.engine,
+        status=analysis.status,
+        cost_usd=analysis.cost_microusd / 1_000_000 if priced else None,
+        dropped_count=analysis.dropped_count,
+        error_code=analysis.error_code,
+    )
