@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 import sqlalchemy as sa
@@ -28,6 +29,13 @@ hypothesis_settings.load_profile("suite")
 
 ROOT = Path(__file__).resolve().parents[1]
 ANNOMI = Path(os.environ.get("COACHOPS_ANNOMI_DIR", ROOT.parent / "shared" / "data" / "annomi"))
+
+
+def missing_tool(name: str) -> NoReturn:
+    """Skip the test, saying which tool is missing; a failure on CI, where no tool may be."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{name} is missing; 'make tools' installs it")
+    pytest.skip(f"{name} is missing")
 
 
 @pytest.fixture(autouse=True)
@@ -62,12 +70,12 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+def postgres_server() -> Iterator[PostgresServer]:
     """A PostgreSQL server on a free port, run as an ordinary user, stopped at the end."""
     binaries = find_postgres()
     if binaries is None:
-        pytest.skip("no PostgreSQL server binaries (apt-get install postgresql)")
-    server = PostgresServer(binaries, tmp_path_factory.mktemp("postgres"))
+        missing_tool("PostgreSQL server (apt-get install postgresql)")
+    server = PostgresServer(binaries)
     server.start()
     try:
         template = Database(server.create("template_coachops"))

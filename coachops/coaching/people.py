@@ -131,6 +131,7 @@ def list_sessions(
         .where(Transcript.session_id == CoachingSession.id)
         .order_by(Transcript.created_at.desc(), Transcript.id.desc())
         .limit(1)
+        .correlate(CoachingSession)
         .scalar_subquery()
     )
     message = (
@@ -138,6 +139,7 @@ def list_sessions(
         .where(Message.session_id == CoachingSession.id)
         .order_by(Message.created_at.desc(), Message.id.desc())
         .limit(1)
+        .correlate(CoachingSession)
         .scalar_subquery()
     )
     query = (

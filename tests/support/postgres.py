@@ -7,6 +7,7 @@ import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +35,13 @@ def free_port() -> int:
 
 
 class PostgresServer:
-    """One cluster in `folder`, on a free loopback port, without fsync."""
+    """One cluster in a folder of its own, on a free loopback port, without fsync."""
 
-    def __init__(self, binaries: Path, folder: Path) -> None:
+    def __init__(self, binaries: Path) -> None:
         self._binaries = binaries
-        self._folder = folder
-        self._data = folder / "data"
+        # not below pytest's own folder, which other users may not enter
+        self._folder = Path(tempfile.mkdtemp(prefix="coachops-postgres-"))
+        self._data = self._folder / "data"
         self._process: subprocess.Popen[bytes] | None = None
         self._made = 0
         self.port = free_port()
@@ -118,6 +120,7 @@ class PostgresServer:
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(3)  # SIGQUIT: immediate shutdown, nothing is kept
             self._process.wait(timeout=30)
+        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def _drop_root(folder: Path) -> dict[str, Any]:
@@ -132,9 +135,6 @@ def _drop_root(folder: Path) -> dict[str, Any]:
             continue
     else:
         raise RuntimeError("no ordinary user to run PostgreSQL as")
-    for parent in [folder, *folder.parents]:
-        if parent.stat().st_uid == 0 and parent.name.startswith(("pytest-", "postgres")):
-            parent.chmod(0o755)
     os.chown(folder, user.pw_uid, user.pw_gid)
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
 
