@@ -49,15 +49,25 @@ class NavItem:
 
 
 class Page(Element):
-    """A whole page. `banner` shows errors and news on top; `body` holds the content."""
+    """A whole page. `banner` shows errors and news on top; `body` holds the content.
 
-    def __init__(self, content: Markup, body: Iterable[Any]) -> None:
+    Slot `trail` stands above the heading: the way back of a page with several views.
+    """
+
+    def __init__(self, frame: Callable[[str, str], Markup], body: Iterable[Any]) -> None:
+        self._frame = frame
         self.banner = Area(classes="co-banner-area")
         self.body = Element(children=body, classes="co-stack co-page-body")
         super().__init__(
-            content, classes="co-page", slots={"banner": [self.banner], "content": [self.body]}
+            frame("", ""),
+            classes="co-page",
+            slots={"banner": [self.banner], "content": [self.body]},
         )
         report_to(self.banner.show_exception)
+
+    def set_title(self, title: str, subtitle: str = "") -> None:
+        """Replace the heading, for a page whose content changes as a whole."""
+        self.set_content(self._frame(title, subtitle))
 
 
 def page_frame(
@@ -100,21 +110,25 @@ def page_frame(
         if user
         else ""
     )
-    content = html(
-        '<a class="co-skip" href="#co-main">Skip to the content</a>'
-        '<header class="co-bar"><div class="co-bar-inner">'
-        '<span class="co-product"><span class="co-logo" aria-hidden="true"></span>{}</span>'
-        '{}{}</div></header><main id="co-main" class="co-main" tabindex="-1">'
-        '<div class="co-heading"><div><h1>{}</h1>{}</div><div class="co-actions" '
-        'data-slot="actions"></div></div>'
-        '<div data-slot="banner"></div><div data-slot="content"></div></main>',
-        PRODUCT,
-        html('<nav class="co-nav" aria-label="Main"><ul>{}</ul></nav>', links) if nav else "",
-        leave,
-        title,
-        html('<p class="co-subtitle">{}</p>', subtitle) if subtitle else "",
-    )
-    page = Page(content, _widgets(body))
+
+    def frame(title: str, subtitle: str) -> Markup:
+        return html(
+            '<a class="co-skip" href="#co-main">Skip to the content</a>'
+            '<header class="co-bar"><div class="co-bar-inner">'
+            '<span class="co-product"><span class="co-logo" aria-hidden="true"></span>{}</span>'
+            '{}{}</div></header><main id="co-main" class="co-main" tabindex="-1">'
+            '<div data-slot="trail"></div><div class="co-heading"><div><h1>{}</h1>{}</div><div class="co-actions" '
+            'data-slot="actions"></div></div>'
+            '<div data-slot="banner"></div><div data-slot="content"></div></main>',
+            PRODUCT,
+            html('<nav class="co-nav" aria-label="Main"><ul>{}</ul></nav>', links) if nav else "",
+            leave,
+            title,
+            html('<p class="co-subtitle">{}</p>', subtitle) if subtitle else "",
+        )
+
+    page = Page(frame, _widgets(body))
+    page.set_title(title, subtitle)
     page.fill("actions", actions)
     return page
 
