@@ -94,6 +94,7 @@ class Chart(Part):
             "labels": names if scale == "names" else [],
             "scale": scale,
             "axis": self._axis or default or "Name",
+            "spoken": not summary,  # words made from the data are for those who do not see it
             "summary": summary or describe(series, names, str(self._fixed["unit"])),
         }
 
@@ -209,7 +210,8 @@ def line_chart(
 
     Parameters:
         unit: what the values are ("sessions", "%"), shown beside the title.
-        summary: what it shows in words; made from the data when not given.
+        summary: what it shows in words, above the plot; without it, words made from the data
+            are there for screen readers only.
         empty: what stands there without any value.
         height: of the plot, pixels.
         time_zone: in which times are shown; plain dates have none.
@@ -268,3 +270,8 @@ def sparkline(values: Sequence[float | None], label: str) -> Element:
         html('{}<span class="co-hidden">{}</span>', sparkline_svg(values), words),
         classes="co-inline",
     )
+
+
+def chart_card(chart: Chart) -> Element:
+    """A chart on a surface of its own; its title is the card's."""
+    return Element(children=[chart], classes="co-card")

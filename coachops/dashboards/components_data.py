@@ -162,7 +162,7 @@ class Table(Element):
             for r in self.rows
         )
         return html(
-            '<div class="co-table-scroll" tabindex="0" role="region" aria-label="{}">'
+            '<div class="co-table-scroll" tabindex="0" role="region" aria-label="{}, table">'
             '<table class="co-table"><caption class="{}">{}</caption><thead><tr>{}</tr></thead>'
             "<tbody>{}</tbody></table></div>",
             self.caption,

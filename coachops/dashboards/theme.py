@@ -99,8 +99,8 @@ SIZES: Final[dict[str, str]] = {
     "shadow": "0 1px 2px rgb(19 43 51 / 6%), 0 2px 8px rgb(19 43 51 / 5%)",
     "shadow-high": "0 8px 32px rgb(19 43 51 / 22%)",
     "font": (
-        'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", '
-        '"Liberation Sans", Arial, sans-serif'
+        'ui-sans-serif, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", '
+        '"Liberation Sans", Arial, system-ui, sans-serif'
     ),
     "mono": 'ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace',
 }

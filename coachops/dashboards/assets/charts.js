@@ -35,7 +35,7 @@ export function render({ model, el, signal }) {
     caption.replaceChildren(
       make("span", { class: "co-chart-title", text: spec.title }),
       spec.unit && make("span", { class: "co-chart-unit", text: spec.unit }),
-      make("p", { class: "co-chart-summary", text: spec.summary }),
+      make("p", { class: spec.spoken ? "co-hidden" : "co-chart-summary", text: spec.summary }),
     );
     plot.setAttribute("aria-label", `${spec.title}. ${spec.summary}`);
     body.setAttribute("aria-label", `Figures of ${spec.title}`);
@@ -92,7 +92,10 @@ export function render({ model, el, signal }) {
   }
   // without a pointer the legend shows the last point, which a reader wants to know first
   function showLast() {
-    if (model.get("spec").x.length) showAt(model.get("spec").x.length - 1);
+    const spec = model.get("spec");
+    if (spec.scale !== "names") return spec.x.length && showAt(spec.x.length - 1);
+    values.forEach((node) => (node.textContent = "")); // the last of several names says nothing
+    at.textContent = "";
   }
 
   opened.addEventListener("toggle", () => opened.open && fillTable(body, model.get("spec")));
@@ -181,9 +184,13 @@ function optionsOf(spec, width, current, showAt) {
       x: {
         time: spec.scale === "time",
         range: (u, least, most) => {
-          if (bars) return [least - step * 0.6, most + step * 0.6];
+          if (bars) {
+            const { x } = current();
+            return [x[0] - step * 0.6, x[x.length - 1] + step * 0.6];
+          }
           const half = spec.scale === "time" ? 43_200 : 0.5;
-          return least === most ? [least - half, most + half] : [least, most];
+          const { x } = current(); // uPlot widens a single moment to years
+          return x.length === 1 ? [x[0] - half, x[0] + half] : [least, most];
         },
       },
       // counts and shares are read against zero
@@ -191,7 +198,7 @@ function optionsOf(spec, width, current, showAt) {
     },
     axes: [
       {
-        ...text, grid: { show: false }, ticks: { ...lines, size: 4 }, size: 34, space: 56,
+        ...text, grid: { show: false }, ticks: { ...lines, size: 4 }, size: spec.scale === "time" && !bars ? 46 : 34, space: 56,
         ...(spec.scale === "names" && {
           splits: () => current().x, space: 0,
           values: (u, at) => thin(current().labels, at.length, u.bbox.width / devicePixelRatio),

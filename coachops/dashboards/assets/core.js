@@ -148,7 +148,7 @@ KINDS.element = (context) => {
     const button = event.target.closest("[data-event],[data-jump]");
     if (!button || button.closest("[data-co]") !== node) return;
     if (button.dataset.jump) {
-      jump(button.dataset.view, Number(button.dataset.jump));
+      jump(button);
       return;
     }
     model.send({ event: "action", name: button.dataset.event, value: button.dataset.value ?? "" });
@@ -156,8 +156,9 @@ KINDS.element = (context) => {
 };
 
 // A citation asks the transcript beside it, without a way through the kernel.
-function jump(view, position) {
-  document.dispatchEvent(new CustomEvent("coachops:jump", { detail: { view, position } }));
+function jump(origin) {
+  const detail = { view: origin.dataset.view, position: Number(origin.dataset.jump), origin };
+  document.dispatchEvent(new CustomEvent("coachops:jump", { detail }));
 }
 
 // -- buttons -----------------------------------------------------------------------------------
