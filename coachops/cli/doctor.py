@@ -136,9 +136,7 @@ def _reachable(name: str, url: str, next_step: str) -> Check:
 
 
 def _guide(settings: Settings) -> Check:
-    from coachops.api.guide import guide_folder  # noqa: PLC0415 imports FastAPI
-
-    folder = guide_folder()
-    if folder is None:
-        return Check("guide", "warn", "the guide is not built", "Run 'make docs'.")
+    folder = settings.guide.resolve()
+    if not (folder / "index.html").is_file():
+        return Check("guide", "warn", f"the guide is not built in {folder}", "Run 'make docs'.")
     return Check("guide", "ok", str(folder))

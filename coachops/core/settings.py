@@ -56,6 +56,7 @@ class Settings(BaseSettings):
     )
     mail_from: str = Field("coaching@localhost", description="Sender address of follow-ups.")
     storage_url: str = Field("", description="Second place for artefacts: a folder or s3://…")
+    guide: Path = Field(Path("build/site"), description="Folder of the built guide.")
     host: str = Field("127.0.0.1", description="Address that 'coachops serve' listens on.")
     port: int = Field(8000, ge=1, le=65535, description="Port of the one origin.")
     public_url: str = Field("", description="Origin in links and cookies; empty: from the port.")
