@@ -61,7 +61,7 @@ def open_before(session: Session, scope: TranscriptScope) -> list[ActionItem]:
         or (row.done_on is not None and row.done_on >= meeting.held_on)
         or any(entry.get("transcript_id") == str(scope.transcript.id) for entry in row.citations)
     ]
-    return [row for row in was_open if _still_said(session, row)]
+    return [row for row in was_open if still_said(session, row)]
 
 
 def reconcile(
@@ -304,7 +304,7 @@ def _last_session(session: Session, row: ActionItem) -> uuid.UUID:
     return latest or row.session_id
 
 
-def _still_said(session: Session, item: ActionItem) -> bool:
+def still_said(session: Session, item: ActionItem) -> bool:
     """Whether every quote the step stands on may still be read."""
     own = own_citations(item)
     if not own or item.transcript_id is None:
