@@ -58,7 +58,7 @@ TABLE: tuple[Cue, ...] = (
         "question word and inversion inside",
         "what|how|why|where|when|who do|does|did|would|could|can|will|should|might|has|have|are|were"
         " you|we|that|it|they|he|she|your|this|those|these;what else;how come;what about;how about;"
-        "what are|were|is|was you|your|some|the;what's something|one|your|the|it|that;what kind|sort|kinds|sorts of;anything else;"
+        "what are|were|is|was you|your|some|the;what's something|one|your|the|it|that;what|which made|makes|keeps|brings|brought|happened|happens|led|stops|gets;what kind|sort|kinds|sorts of;anything else;"
         "what would it;how important|confident|ready|likely|much|many|often|long",
         weights={"q": 1.3},
     ),
@@ -80,8 +80,8 @@ TABLE: tuple[Cue, ...] = (
     ),
     Cue(
         "asks indirectly",
-        "i'm|i am|am -|just|also|really curious;i wonder if|what|how|whether|why|where|when;"
-        "i'm|i am|was|been -|just|also wondering;tell me -|a|some more|little|bit;can|could you tell me;"
+        "i'm|am|also|just|really curious;i wonder if|what|how|whether|why|where|when;"
+        "i'm|was|am|been|just|also wondering;tell me -|a|some more|little|bit;can|could you tell me;"
         "let me ask;like|want|wanted|going|love to ask|know|hear|understand|check;"
         "would|could|can you describe|explain|share|give|say|walk|talk;tell me about|what|why|how|where;"
         "i'd like|love you to tell;if you had to|could;would you say;do you think|feel|want|know|have|"
@@ -100,8 +100,8 @@ TABLE: tuple[Cue, ...] = (
     Cue(
         "reflection stem",
         "it|that|this -|really|kind|almost|also sounds like|as;sounds like|as|pretty|really|very|kind;"
-        "it|that|this|what -|just sounds;what i'm|i am|i -|am hear|hearing|understand|gather|get;"
-        "what you're|you are saying|telling|describing;i'm|i am|i -|also|really hear|hearing that|you|"
+        "it|that|this|what -|just sounds;what i'm|i hear|hearing|understand|understanding|gather|get|getting;"
+        "what you're|you are saying|telling|describing;i'm|i -|also|really hear|hearing that|you|"
         "some|a|from|is|there;i heard you|that|some;it seems|feels|felt like|as|that|to|really|kind;"
         "seems like|as|to|that|really;in other words;you're|you are saying|telling me;if i understand|"
         "hear|heard|get|got;i get|got the|a impression|sense|feeling|idea;sense of that;"
@@ -115,7 +115,7 @@ TABLE: tuple[Cue, ...] = (
         "begins with the client",
         "you're|you are|were|feel|felt|want|wanted|like|don't|didn't|do|did|have|had|haven't|"
         "know|think|thought|see|need|love|enjoy|really|just|also|still|said|mentioned|seem|find|found|"
-        "get|got|can|can't|could|couldn't|would|wouldn't|wish|hope|value|care|believe|notice|noticed|"
+        "get|got|can't|couldn't|would|wouldn't|wish|hope|value|care|believe|notice|noticed|"
         "realize|realise|realized|realised|recognize|recognise|recognized|came|went|took|made|used|"
         "tried|kind|kinda|almost|already|always|never|sort|were|wanna|start|started|"
         "lost|left|put|keep|kept|hate|miss|look|looked|understand|understood|worry|worried|"
@@ -131,7 +131,7 @@ TABLE: tuple[Cue, ...] = (
         "wondering|trying|tired|stuck|proud|ready|torn|stressed|overwhelmed|happy|sad|angry|upset|"
         "surprised|anxious|nervous|lonely|excited|ashamed|guilty|confident|motivated|willing|"
         "committed|interested|noticing|realizing|realising|starting|beginning|finding|used;"
-        "you would|you'd like|rather|love;you don't want|feel|like|know|see|think|have|wanna|need;"
+        "you'd like|rather|love;you would like|rather|love;you don't want|feel|like|know|see|think|have|wanna|need;"
         "important to|for you;matters to you;for you -|it's|that's|this;"
         "part of you;bothers|worries|scares|bothering|worrying|concerning|hurts|frustrates you;"
         "hard|tough|difficult|scary|frustrating|overwhelming|exciting|stressful for|on you;"
@@ -163,7 +163,7 @@ TABLE: tuple[Cue, ...] = (
     # ------------------------------------------------------------------ input
     Cue(
         "advises",
-        "i'd|i would -|really|strongly recommend|suggest|advise|encourage|urge;i recommend|suggest|advise|"
+        "i'd|would -|really|strongly recommend|suggest|advise|encourage|urge;i recommend|suggest|advise|"
         "encourage;my recommendation|suggestion|advice;recommend|recommended|recommends|"
         "recommendation|recommending;you should|shouldn't|must|ought;you -|really|probably|might|may|"
         "also|will|just need|have|want|wanna to;you could -|also|always|maybe|just try|do|have|use|"
@@ -175,7 +175,7 @@ TABLE: tuple[Cue, ...] = (
         "one thing|option|idea|way|possibility|suggestion;another thing|option|idea|way;"
         "you're gonna;you gotta;you've got to;i wish you'd|you;you don't want|wanna|have to;just let|tell|"
         "call|ask|take|make;be sure;don't forget;you'll want|need|have|find|notice|be;think about|of quitting|trying|doing|how",
-        weights={"i": 1.3, "r": -0.4},
+        weights={"i": 1.6, "r": -0.4},
     ),
     Cue(
         "informs",
@@ -190,6 +190,14 @@ TABLE: tuple[Cue, ...] = (
         "for example|instance;such as;what -|that|this|it means;what happens;"
         "in terms of;more likely;be aware;the reason;works by;turns out;the thing|idea|point|goal is",
         weights={"i": 0.7},
+    ),
+    Cue(
+        "names a source of knowledge",
+        "research|studies|study|evidence|statistics|data|guidelines|experts -|has|have show|shows|shown|"
+        "suggest|suggests|say|says|indicate|found|find;according to;there|there's is -|good|some|strong|a "
+        "evidence|research|study;recommended limit|dose|amount;we know that|from;in general;for example|"
+        "instance;it's known|called;what we call;is called",
+        weights={"i": 0.8, "r": -0.3},
     ),
     Cue(
         "gives an own view or tells of oneself",
@@ -215,7 +223,7 @@ TABLE: tuple[Cue, ...] = (
         "it's|is -|really|completely|entirely|totally|all|always up to you;your choice|decision|call;"
         "you're the one|only|expert|boss;only you;you decide|choose;you -|can|get|have to decide|choose;"
         "nobody|no can|one|will make|can;whatever you decide|choose|want",
-        weights={"i": 1.0},
+        weights={"i": 1.6, "r": -0.6},
     ),
     Cue(
         "affirms",

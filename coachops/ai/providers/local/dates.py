@@ -238,8 +238,12 @@ _HINT = re.compile(
 # "every Friday", and "what we discussed today".
 _NOT_A_DUE = re.compile(
     r"(?:every|each|last|past|discussed|said|covered|learned|learnt|mentioned|shared|(?:talked|spoke)"
-    r"\s+about|worked\s+on|did|times|once|twice|hours|days|than\s+\w+|\d)\s+$",
+    r"\s+about|worked\s+on|did)\s+$",
     re.IGNORECASE,
+)
+# "less than seven in a week" is a rate.
+_RATE = re.compile(
+    r"(?:\d|times|once|twice|hours|days|more|less|than\s+\w+)\s+in\s+an?\s", re.IGNORECASE
 )
 
 
@@ -251,7 +255,10 @@ def find_due(text: str, session_date: dt.date) -> Due | None:
     day_of: Callable[[re.Match[str], dt.date], dt.date | None] = _no_day
     for pattern, rule in _RULES:
         for match in pattern.finditer(text):
-            if _NOT_A_DUE.search(text, max(0, match.start() - 20), match.start()):
+            begin = max(0, match.start() - 20)
+            if _NOT_A_DUE.search(text, begin, match.start()) or _RATE.search(
+                text, begin, match.end()
+            ):
                 continue
             if best is None or match.start() < best.start():
                 best, day_of = match, rule

@@ -45,7 +45,9 @@ _GENERAL = word_set("""
     """)
 
 
-_NOT_ADVERBS = word_set("family ally bully reply supply belly daily assembly monopoly")
+_NOT_ADVERBS = word_set(
+    "quarterly monthly weekly yearly elderly friendly family ally bully reply supply belly daily assembly monopoly"
+)
 
 
 class Theme(NamedTuple):

@@ -188,8 +188,8 @@ PROPOSAL_BLOCKED = re.compile(
 )
 NO_PROPOSAL = word_set("""
     be have feel know see hear say tell imagine get find notice not were had did been wonder think describe explain
-    want need remember even guess argue look call expect were felt knew couldn didn weren hadn failed lost said is are and or in at on the a
-    was do share talk give don can won
+    want need remember even guess argue expect were felt knew couldn didn weren hadn failed lost said is are and or in at on the a
+    was do give don can won
     """)
 
 ACCEPTS = re.compile(
