@@ -199,6 +199,7 @@ function optionsOf(spec, width, current, showAt) {
     axes: [
       {
         ...text, grid: { show: false }, ticks: { ...lines, size: 4 }, size: spec.scale === "time" && !bars ? 46 : 34, space: 56,
+        ...(spec.scale === "time" && { values: (u, at, axis, space, step) => moments(at, step, spec.zone) }),
         ...(spec.scale === "names" && {
           splits: () => current().x, space: 0,
           values: (u, at) => thin(current().labels, at.length, u.bbox.width / devicePixelRatio),
@@ -215,6 +216,27 @@ function optionsOf(spec, width, current, showAt) {
       },
     ],
   };
+}
+
+// Ticks of a time axis: hours with the day below where it changes, days, or months with the year.
+function moments(seconds, step, zone) {
+  const day = 86_400;
+  const say = (options) => new Intl.DateTimeFormat("en-GB", { timeZone: zone, ...options });
+  const fine =
+    step < day ? say({ hour: "2-digit", minute: "2-digit" })
+    : step < 28 * day ? say({ day: "numeric", month: "short" })
+    : step < 360 * day ? say({ month: "short" })
+    : say({ year: "numeric" });
+  const coarse = step < day ? say({ day: "numeric", month: "short" }) : say({ year: "numeric" });
+  let before = null;
+  return seconds.map((second) => {
+    const at = new Date(second * 1e3);
+    const group = coarse.format(at);
+    const text = fine.format(at);
+    const shown = group === before || step >= 360 * day ? text : `${text}\n${group}`;
+    before = group;
+    return shown;
+  });
 }
 
 function scaleOf(least, most) {

@@ -190,7 +190,7 @@ KINDS.button = ({ model, el }) => {
   node.addEventListener("click", () => {
     if (waiting || node.disabled) return;
     const question = model.get("question");
-    if (question) ask(question, model.get("style_kind"), run);
+    if (question.title) ask(question, model.get("style_kind"), run);
     else run();
   });
   onChange(model, ["label", "busy_label", "style_kind", "disabled", "running", "description"], draw);
