@@ -27,6 +27,7 @@ def behaviour_of(text: str, before: str = BEFORE, after: str = "client: Hm.") ->
         ("Tell me more about the last meeting.", Q),
         ("I'm curious, what made you say yes?", Q),
         ("what else comes to mind", Q),
+        ("okay that sounds good how do you feel about that", Q),
         ("On a scale of one to ten, how ready are you?", Q),
         ("Would it be okay if we looked at the numbers?", Q),
         ("Anything else?", Q),

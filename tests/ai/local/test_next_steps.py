@@ -180,6 +180,26 @@ def test_the_same_promise_said_twice_is_one_item_and_gains_the_date() -> None:
     assert [each.position for each in item.citations] == [1, 3]
 
 
+def test_another_doing_with_the_same_thing_is_another_item() -> None:
+    found = steps(
+        "client: I'll write the three priorities on paper.",
+        "coach: Could you send me the three priorities before Friday?",
+        "client: Sure, I can do that.",
+    )
+    assert [each.text for each in found] == [
+        "Write the three priorities on paper",
+        "Send me the three priorities before Friday",
+    ]
+
+
+def test_a_proposal_told_in_the_past_form_is_the_promise_that_follows() -> None:
+    (item,) = steps(
+        "coach: What if you wrote the three priorities first?",
+        "client: I'll write the three priorities tomorrow.",
+    )
+    assert (item.owner, item.due_phrase) == (Owner.CLIENT, "tomorrow")
+
+
 def test_two_promises_in_one_sentence_are_two_items() -> None:
     found = steps("client: I'll block two hours on Thursday and I'll ask Ben to cover the phones.")
     assert [each.text for each in found] == [

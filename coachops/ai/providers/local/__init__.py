@@ -11,10 +11,7 @@ from __future__ import annotations
 from coachops.ai.types import AnalysisRequest, EngineResult
 
 from .behaviours import classify, classify_sentences
-from .next_steps import find_next_steps
-from .summary import quote_notes, suggest_follow_up, summarise
 from .text import sentences
-from .themes import find_themes
 
 # Raised whenever a rule changes, so that an analysis can be told apart from a newer one.
 VERSION = "local-2026.11.1"
@@ -24,6 +21,11 @@ __all__ = ["VERSION", "analyse", "classify"]
 
 def analyse(request: AnalysisRequest) -> EngineResult:
     """Analyse a session by rules alone; lists stay empty where the talk gives nothing."""
+    # Their many patterns take 30 ms to compile: paid by the first analysis, not by each command.
+    from .next_steps import find_next_steps  # noqa: PLC0415 see above
+    from .summary import quote_notes, suggest_follow_up, summarise  # noqa: PLC0415 see above
+    from .themes import find_themes  # noqa: PLC0415 see above
+
     utterances = request.utterances
     spoken = [sentences(each.text) for each in utterances]
     themes = find_themes(utterances, spoken)

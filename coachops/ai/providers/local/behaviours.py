@@ -28,6 +28,7 @@ _WH = _ROW["asks with a question word"]
 _INVERTED = _ROW["asks by inversion"]
 _TELL = _ROW["asks to tell"]
 _ASKS = frozenset({_WH, _INVERTED, _TELL})
+_FORMS_OF_QUESTION = _ASKS | {_ROW["question word and inversion inside"]}
 _STEM = _ROW["reflection stem"]
 _BEGINS_WITH_CLIENT = _ROW["begins with the client"]
 
@@ -229,6 +230,8 @@ def _asking(
 ) -> None:
     if not asked:
         points.form("no question mark")
+        if all(not each.end for each in spoken) and not _FORMS_OF_QUESTION.isdisjoint(hits):
+            points.form("no punctuation at all, the form of a question")
         return
     points.form("a question mark")
     if spoken[-1].end == "?":

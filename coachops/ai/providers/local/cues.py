@@ -100,7 +100,7 @@ TABLE: tuple[Cue, ...] = (
     Cue(
         "reflection stem",
         "it|that|this -|really|kind|almost|also sounds like|as;sounds like|as|pretty|really|very|kind;"
-        "it|that|this|what -|just sounds;what i'm|i hear|hearing|understand|understanding|gather|get|getting;"
+        "it|that|this -|just sounds hard|tough|difficult|painful|stressful|frustrating|exciting|important|overwhelming;what i'm|i hear|hearing|understand|understanding|gather|get|getting;"
         "what you're|you are saying|telling|describing;i'm|i -|also|really hear|hearing that|you|"
         "some|a|from|is|there;i heard you|that|some;it seems|feels|felt like|as|that|to|really|kind;"
         "seems like|as|to|that|really;in other words;you're|you are saying|telling me;if i understand|"
@@ -268,6 +268,7 @@ FORM: dict[str, tuple[float, float, float, float]] = {
     # questions
     "a question mark": (1.6, 0.0, -0.4, -0.8),
     "no question mark": (-0.8, 0.3, 0.0, 0.0),
+    "no punctuation at all, the form of a question": (2.0, 0.0, 0.0, 0.0),
     "marked sentence has the form of a question": (1.3, 0.0, 0.0, 0.0),
     "marked sentence begins with the client": (0.0, 0.4, 0.0, 0.0),
     "the last sentence is marked": (0.4, 0.0, -0.2, 0.0),

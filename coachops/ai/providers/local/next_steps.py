@@ -98,6 +98,7 @@ class _Item:
     due: Due | None
     stems: frozenset[str]
     citations: list[Citation]
+    verb: str = ""
     carries: str | None = None
     done: bool = False
 
@@ -139,7 +140,11 @@ class _Book:
         known = self.same_text.get((owner, stems)) if stems else None
         if known is None:
             known = next(
-                (each for each in self.recent if each.owner is owner and _same(each.stems, stems)),
+                (
+                    each
+                    for each in self.recent
+                    if each.owner is owner and _repeats(each, stems, _verb(found.action))
+                ),
                 None,
             )
         if known is not None:
@@ -147,7 +152,7 @@ class _Book:
                 known.citations.append(citation)
             known.due = known.due or due
             return known
-        item = _Item(owner, _sentence(found.action), due, stems, [citation])
+        item = _Item(owner, _sentence(found.action), due, stems, [citation], _verb(found.action))
         self.items.append(item)
         self.recent.append(item)
         if stems:
@@ -331,6 +336,14 @@ def _same(one: frozenset[str], other: frozenset[str]) -> bool:
     return shared / shorter >= _SAME and shared >= min(2, max(len(one), len(other)))
 
 
+def _repeats(one: _Item, stems: frozenset[str], verb: str) -> bool:
+    """Whether a promise of the same session is meant again: same thing, and the same doing."""
+    return _same(one.stems, stems) and (one.verb == verb or one.stems == stems)
+
+
+_BEFORE_VERB = word_set(
+    "just also then definitely really still quickly gladly try to be what if you"
+)
 _DATE_WORDS = word_set(
     "monday tuesday wednesday thursday friday saturday sunday today tomorrow tonight week weekend month "
     "year day session meeting morning evening afternoon"
@@ -340,7 +353,16 @@ _DATE_WORDS = word_set(
 def _stems(text: str) -> frozenset[str]:
     """The words that make two promises the same: without the date."""
     tokens = [token for each in sentences(text) for token in each.tokens]
-    return frozenset(content_stems(token for token in tokens if token not in _DATE_WORDS))
+    return frozenset(
+        content_stems(_PAST.get(token, token) for token in tokens if token not in _DATE_WORDS)
+    )
+
+
+def _verb(action: str) -> str:
+    """The doing in an action ("just write it down" -> "write")."""
+    tokens = [token for each in sentences(action) for token in each.tokens]
+    doing = next((token for token in tokens if token not in _BEFORE_VERB), "")
+    return crude_stem(_PAST.get(doing, doing))
 
 
 def _sentence(action: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 LISTS = {
     "pronoun": "i|you|we|they|he|she|it|that|this|there",
@@ -57,16 +58,22 @@ class PhraseTree:
     """
 
     def __init__(self, rows: Iterable[tuple[int, str]]) -> None:
-        self._root = _Node()
-        for number, phrases in rows:
+        self._rows = tuple(rows)
+
+    @cached_property
+    def _root(self) -> _Node:
+        """Built when first needed: importing the engine must cost nothing."""
+        root = _Node()
+        for number, phrases in self._rows:
             for phrase in phrases.split(";"):
                 for words in _expand(phrase):
-                    node = self._root
+                    node = root
                     for word in words:
                         if word not in node:
                             node[word] = _Node()
                         node = node[word]
                     node.hits = (*node.hits, number)
+        return root
 
     def at(self, tokens: Sequence[str], index: int, hits: set[int]) -> None:
         """Add to `hits` the rows whose phrases begin at token `index`."""
