@@ -31,4 +31,35 @@ ROWS = (
         "It is not known whether the mail server delivered the message.",
         "Do not send it again blindly: ask the client or look in the mail server's log, then mark it sent or failed.",
     ),
+    ErrorSpec(
+        "COACH-MSG-005",
+        Kind.CONFLICT,
+        "There is no analysis of this transcript that a follow-up could be drafted from.",
+        "Start the analysis first; the draft follows by itself.",
+    ),
+    ErrorSpec(
+        "COACH-MSG-006",
+        Kind.INVALID,
+        "The {field} cannot be used: {reason}.",
+        "Correct it and save again.",
+    ),
+    ErrorSpec(
+        "COACH-MSG-007",
+        Kind.NOT_FOUND,
+        "This link is not valid, or it is too old.",
+        "Open the link in the newest e-mail from your coach, or answer that e-mail.",
+    ),
+    ErrorSpec(
+        "COACH-MSG-008",
+        Kind.CONFLICT,
+        "Your answer was recorded more than {days} days ago and stands.",
+        "Tell your coach in your next session, or answer the e-mail.",
+    ),
+    ErrorSpec(
+        "COACH-MSG-009",
+        Kind.CONFIGURATION,
+        "The mail server refused the user name or password, or does not offer encryption.",
+        "Check COACHOPS_SMTP_URL; nothing was sent.",
+        who="admin",
+    ),
 )

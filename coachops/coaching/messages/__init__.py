@@ -1,0 +1,50 @@
+"""Follow-up messages: drafted from an analysis, edited and approved by the coach, sent once.
+
+Invariants: nothing is sent that a person did not approve in exactly that version; no letter is
+handed to a mail server twice, an unknown outcome waits for a person; the coach's words are never
+overwritten; scores of people never appear. Every change of state is a row of `states.TRANSITIONS`.
+The commonest addition is a sentence in `templates/` or a mailer in `mailers.py`.
+"""
+
+from coachops.coaching.messages.drafting import draft, use_engine_draft
+from coachops.coaching.messages.editing import (
+    approve,
+    edit,
+    resolve_uncertain,
+    retry,
+    withdraw,
+)
+from coachops.coaching.messages.letter import Letterhead, Preview, letterhead_for, preview
+from coachops.coaching.messages.mailers import Mailer, OutboxMailer, SmtpMailer, mailer_for
+from coachops.coaching.messages.rows import MessageRow, get, list_messages
+from coachops.coaching.messages.sending import (
+    SEND_LIMIT,
+    claim_and_send,
+    give_up_lost_sendings,
+    unsent_approved,
+)
+
+__all__ = [
+    "SEND_LIMIT",
+    "Letterhead",
+    "Mailer",
+    "MessageRow",
+    "OutboxMailer",
+    "Preview",
+    "SmtpMailer",
+    "approve",
+    "claim_and_send",
+    "draft",
+    "edit",
+    "get",
+    "give_up_lost_sendings",
+    "letterhead_for",
+    "list_messages",
+    "mailer_for",
+    "preview",
+    "resolve_uncertain",
+    "retry",
+    "unsent_approved",
+    "use_engine_draft",
+    "withdraw",
+]

@@ -1,0 +1,169 @@
+"""Sending once: claim, hand over, mark; each in its own transaction.
+
+approved -> sending is committed before the first byte leaves. If the process dies in between, the
+message is found in `sending` by whoever comes next and becomes `uncertain`: a person decides. The
+process that holds the claim knows the outcome and records it, even where it was given up meanwhile.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import uuid
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from coachops import audit
+from coachops.coaching import consent
+from coachops.coaching.messages import rows, states
+from coachops.coaching.messages.letter import Letterhead, compose, message_id_header
+from coachops.coaching.messages.mailers import Mailer
+from coachops.coaching.messages.rows import MessageRow
+from coachops.core import clock
+from coachops.core.actor import SYSTEM
+from coachops.core.errors import CoachError
+from coachops.db import Database
+from coachops.db.models import Message
+from coachops.telemetry import record_activity
+
+SEND_LIMIT = dt.timedelta(minutes=5)
+"""Longer than any attempt takes (the mailer's time-outs add up to less): then a claim is lost."""
+
+_log = logging.getLogger(__name__)
+
+
+def claim_and_send(
+    database: Database,
+    mailer: Mailer,
+    message_id: uuid.UUID,
+    letterhead: Letterhead,
+    *,
+    version: int | None = None,
+    abandoned_after: dt.timedelta = SEND_LIMIT,
+) -> str:
+    """Send an approved message, at most once in its life; safe to repeat.
+
+    Parameters:
+        version: send only if this is the approved version; None for whichever is approved.
+        abandoned_after: how old somebody else's claim must be to count as lost. A durable job,
+            which knows that it is the only runner, gives zero.
+
+    Returns:
+        the state afterwards. `draft`, `failed`, `sent` and `uncertain` of before stay untouched.
+
+    Raises:
+        CoachError: COACH-CCH-001 where there is no such message.
+    """
+    row, claimed_at = database.run(
+        lambda session: _claim(session, message_id, letterhead, version, abandoned_after)
+    )
+    if claimed_at is None:
+        return row.state
+    try:
+        letter = compose(row, letterhead, at=claimed_at)
+        mailer.deliver(letter, sender=letterhead.mail_from, recipient=row.recipient_email)
+    except CoachError as error:
+        known = error.code != "COACH-MSG-004"
+        return _mark(database, row, claimed_at, "refuse" if known else "lose", error.code)
+    except Exception as error:  # a fault of a mailer: nobody knows what it did
+        _log.error(
+            "a mailer failed unexpectedly",
+            extra={"message_id": str(message_id), "error": type(error).__name__},
+        )
+        return _mark(database, row, claimed_at, "lose", "COACH-MSG-004")
+    return _mark(database, row, claimed_at, "deliver", None)
+
+
+def give_up_lost_sendings(
+    database: Database, older_than: dt.timedelta = SEND_LIMIT
+) -> list[uuid.UUID]:
+    """Mark messages whose sender vanished as uncertain; returns their ids."""
+    before = clock.now() - older_than
+
+    def work(session: Session) -> list[uuid.UUID]:
+        found = session.scalars(
+            sa.select(Message.id).where(Message.state == "sending", Message.sending_at <= before)
+        ).all()
+        return [
+            message_id
+            for message_id in found
+            if states.move(session, message_id, "lose", error_code="COACH-MSG-004")
+        ]
+
+    return database.run(work)
+
+
+def unsent_approved(
+    database: Database, older_than: dt.timedelta = dt.timedelta()
+) -> list[tuple[uuid.UUID, int]]:
+    """Ids and approved versions of messages approved that long ago and not picked up."""
+    before = clock.now() - older_than
+    with database.read() as session:
+        return [
+            (message_id, version)
+            for message_id, version in session.execute(
+                sa.select(Message.id, Message.version)
+                .where(Message.state == "approved", Message.approved_at <= before)
+                .order_by(Message.approved_at)
+            )
+        ]
+
+
+def _claim(
+    session: Session,
+    message_id: uuid.UUID,
+    letterhead: Letterhead,
+    version: int | None,
+    abandoned_after: dt.timedelta,
+) -> tuple[MessageRow, dt.datetime | None]:
+    """The message, and the time of our claim; None where there is nothing for us to send."""
+    row = rows.load(session, SYSTEM, message_id)
+    now = clock.now()
+    if row.state == "sending":
+        claimed = row.sending_at or now
+        if now - claimed >= abandoned_after:
+            states.move(
+                session, message_id, "lose", claimed_at=row.sending_at, error_code="COACH-MSG-004"
+            )
+        return rows.load(session, SYSTEM, message_id), None
+    holds = row.state == "approved" and row.approved_version == row.version
+    if not holds or version not in {None, row.version}:
+        return row, None
+    if not consent.current(session, row.client_id)["processing"]:
+        states.move(
+            session, message_id, "withdraw", version=row.version,
+            approved_version=None, error_code="COACH-CCH-002",
+        )  # fmt: skip
+        audit.record(session, SYSTEM, "message.withdrawn", "message", message_id, reason="consent")
+        return rows.load(session, SYSTEM, message_id), None
+    won = states.move(
+        session, message_id, "claim", version=row.version, sending_at=now,
+        mail_id=message_id_header(message_id, row.version, letterhead), error_code=None,
+    )  # fmt: skip
+    return rows.load(session, SYSTEM, message_id), now if won else None
+
+
+def _mark(
+    database: Database, row: MessageRow, claimed_at: dt.datetime, action: str, code: str | None
+) -> str:
+    """Record the outcome of our claim; returns the state that holds then."""
+
+    def work(session: Session) -> str:
+        values: dict[str, Any] = {"error_code": code}
+        if action == "deliver":
+            values["sent_at"] = clock.now()
+        if states.move(session, row.id, action, claimed_at=claimed_at, **values):
+            state = states.TRANSITIONS[action].target
+            audit.record(
+                session, SYSTEM, f"message.{state}", "message", row.id,
+                version=row.version, code=code,
+            )  # fmt: skip
+            if state == "sent":
+                record_activity(
+                    session, SYSTEM, "message.sent", coach_id=row.coach_id, subject_id=row.id
+                )
+        return rows.load(session, SYSTEM, row.id).state
+
+    return database.run(work)
