@@ -56,6 +56,13 @@ _FIELD = re.compile(
     re.IGNORECASE,
 )
 _TITLE_CHARACTERS = 120
+# What Teams appends to the name of a meeting: "-20261012_090000-Meeting Recording".
+_RECORDED = re.compile(r"[-_ ]*20[0-9]{6}[_-][0-9]{6}.*$")
+_NOT_TITLE = re.compile(
+    r"[0-9:.]+|\b(?:am|pm|uhr|utc|gmt|at|um|mon|tue|tues|wed|wednes|thu|thurs|fri|sat|satur|sun)"
+    r"(?:day)?\b",
+    re.IGNORECASE,
+)
 
 
 def find_date(text: str) -> dt.date | None:
@@ -95,6 +102,16 @@ def title_of(line: str) -> str | None:
             if key in {"title", "titel", "topic", "thema", "subject", "meeting", "session"}
             else None
         )
-    if not 0 < len(bare) <= _TITLE_CHARACTERS or bare[-1] in ".?!,;:" or is_heading(bare):
+    bare = _RECORDED.sub("", bare)
+    if not 0 < len(bare) <= _TITLE_CHARACTERS or bare[-1] in ".?!,;:" or is_notice(bare):
         return None
-    return bare
+    return None if bare.casefold() == "transcript" or _is_date(bare) else bare
+
+
+def _is_date(line: str) -> bool:
+    """Whether the line is nothing but a date, perhaps with the day of the week and the time."""
+    for pattern in _DATES:
+        line, found = pattern.subn("", line, count=1)
+        if found:
+            return _NOT_TITLE.sub("", line).strip(" ,.-:") == ""
+    return False

@@ -18,7 +18,11 @@ def parsed(document: object) -> ParsedTranscript:
 
 def test_teams_name_time_and_words_in_one_paragraph() -> None:
     document = docx.Document()
-    for head in ("Delegation-Meeting Recording", "October 12, 2026, 8:01AM", "38m 12s"):
+    for head in (
+        "Delegation-20261012_080100-Meeting Recording",
+        "October 12, 2026, 8:01AM",
+        "38m 12s",
+    ):
         document.add_paragraph(head)
     document.add_paragraph("Anna Berg started transcription")
     for name, time, words in (("Anna Berg", "0:03", "Hello."), ("Ben Ode", "1:02:05", "Hi.\nYou?")):
@@ -29,7 +33,7 @@ def test_teams_name_time_and_words_in_one_paragraph() -> None:
         paragraph.add_run(words)
     document.add_paragraph("Anna Berg stopped transcription")
     result = parsed(document)
-    assert (result.format, result.title) == (Format.DOCX, "Delegation-Meeting Recording")
+    assert (result.format, result.title) == (Format.DOCX, "Delegation")
     assert result.date == dt.date(2026, 10, 12)
     assert [(cue.line, cue.speaker_label, cue.start_ms, cue.text) for cue in result.cues] == [
         (5, "Anna Berg", 3000, "Hello."),

@@ -12,7 +12,10 @@ import pytest
 from coachops.coaching.transcripts import LIMITS, check_size, read
 from coachops.core.errors import CATALOGUE, CoachError
 
-WORDS = "Anna: Déjà vu – “schön”, 5 €.\nBen: Ça va, naïve façade.\n"
+WORDS = "Anna: Déjà vu \u2013 “schön”, 5 €.\nBen: Ça va, naïve façade.\n"
+CYRILLIC = (  # two turns of everyday Russian
+    "Анна: Добрый день, как прошла неделя?\nБорис: Спасибо, было непросто, но я справился.\n"
+)
 DOCUMENT = (
     '<?xml version="1.0" encoding="UTF-8"?>{dtd}<w:document xmlns:w="http://schemas.openxmlformats.'
     'org/wordprocessingml/2006/main"><w:body>{body}</w:body></w:document>'
@@ -49,17 +52,14 @@ def test_the_same_words_in_each_encoding(data: bytes, encoding: str) -> None:
     parsed = read(data, "x.txt")
     assert parsed.encoding == encoding
     assert [(cue.speaker_label, cue.text) for cue in parsed.cues] == [
-        ("Anna", "Déjà vu – “schön”, 5 €."),
+        ("Anna", "Déjà vu \u2013 “schön”, 5 €."),
         ("Ben", "Ça va, naïve façade."),
     ]
     assert parsed.size_bytes == len(data)
 
 
 def test_another_alphabet_is_guessed_as_the_last_resort() -> None:
-    lines = (
-        "Анна: Добрый день, как прошла неделя?\nБорис: Спасибо, было непросто, но я справился.\n"
-        * 9
-    )
+    lines = CYRILLIC * 9
     parsed = read(lines.encode("cp1251"), "x.txt")
     assert len(parsed.cues) == 18
     assert parsed.encoding != "cp1252"
@@ -69,7 +69,7 @@ def test_a_few_broken_bytes_in_utf8_do_not_spoil_the_rest() -> None:
     data = (WORDS * 5).encode().replace(b"fa\xc3\xa7ade", b"fa\xc3ade", 1)
     parsed = read(data, "x.txt")
     assert (parsed.encoding, dict(parsed.cleaned)) == ("utf-8", {"damaged": 1})
-    assert parsed.cues[0].text == "Déjà vu – “schön”, 5 €."
+    assert parsed.cues[0].text == "Déjà vu \u2013 “schön”, 5 €."
 
 
 @pytest.mark.parametrize(

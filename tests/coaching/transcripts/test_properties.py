@@ -19,7 +19,7 @@ from tests.conftest import ANNOMI
 
 NAMES = st.sampled_from(["Anna Berg", "José Díaz", "Speaker 2", "Coach", "O'Neil", "Frau Dr. Özil"])
 WORDS = st.lists(
-    st.text("abcdefghijklmnopqrstuvwxyzäéßñ'’-,.?!<>&", min_size=1, max_size=9),
+    st.text("abcdefghijklmnopqrstuvwxyzäéßñ'\u2019-,.?!<>&", min_size=1, max_size=9),
     min_size=1,
     max_size=12,
 ).map(" ".join)

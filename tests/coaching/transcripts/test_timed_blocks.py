@@ -101,7 +101,7 @@ def test_words_on_the_time_line_are_kept() -> None:
         ("00::00:00.000 --> 00:00:01.000", Reason.BAD_TIME),
         ("00:00.0000 --> 00:00:01.000", Reason.BAD_TIME),
         ("99999999:00:00.000 --> 99999999:00:01.000", Reason.ABSURD_HOUR),
-        ("٠٠:٠٠:٠١.٠٠٠ --> 00:00:02.000", Reason.BAD_TIME),
+        ("\u0660\u0660:\u0660\u0660:\u0660\u0661.000 --> 00:00:02.000", Reason.BAD_TIME),
     ],
 )
 def test_a_time_that_cannot_be_true_is_reported_with_its_line_and_the_rest_is_read(
