@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from coachops.core.errors import CoachError
 from coachops.resilience import RetryPolicy
 
 if TYPE_CHECKING:
-    from openai.types.chat import ParsedChatCompletion
+    import httpx2
 
 SEED = 7
 """Asked of models that take a seed, so that the same input gives the same result where it can."""
@@ -148,11 +149,12 @@ class _Run:
     def _call(self, request: AnalysisRequest, repair: bool, seconds: float) -> EngineResult:
         if self.transport is None:
             raise RuntimeError("a call outside the transport")
-        completion: ParsedChatCompletion[SessionAnalysis] | None = None
         self._sent = None
+        document: Any = None
         try:
-            answer = self.transport.run(
-                self.transport.client.chat.completions.parse(
+            # the raw reply first: the SDK stumbles over pages and empty objects with status 200
+            reply: Any = self.transport.run(
+                self.transport.client.chat.completions.with_raw_response.parse(
                     model=self._engine.model,
                     messages=prompts.messages(request, parts=self._parts, repair=repair),  # type: ignore[arg-type]  # the SDK's union of typed dicts
                     response_format=SessionAnalysis,
@@ -161,23 +163,23 @@ class _Run:
                 ),
                 max(seconds, 0.001),
             )
-            completion = _checked(answer)
-        except Exception as error:
-            completion = getattr(error, "completion", None)
-            raise
+            document = _document(reply.http_response)
         finally:
-            self._book(request, completion)
-        message = completion.choices[0].message
+            self._book(request, document)
+        answer = reply.parse()
+        if answer.choices[0].finish_reason != "stop":
+            raise CoachError("COACH-AI-005", reason="the answer has no proper end")
+        message = answer.choices[0].message
         if message.parsed is None:
             raise CoachError("COACH-AI-005", reason="the service refused to answer")
         return to_result(message.parsed)
 
-    def _book(self, request: AnalysisRequest, completion: Any) -> None:
+    def _book(self, request: AnalysisRequest, document: Any) -> None:
         """Record the request that left, with the tokens the service counted."""
         if self._sent is None:
             return  # no connection: nothing left the machine
-        usage = getattr(completion, "usage", None)
-        details = usage.prompt_tokens_details if usage else None
+        usage = _mapping(_mapping(document).get("usage"))
+        details = _mapping(usage.get("prompt_tokens_details"))
         self._on_outbound(
             Outbound(
                 host=self._sent.host,
@@ -185,24 +187,30 @@ class _Run:
                 utterances=len(request.utterances),
                 request_bytes=self._sent.size,
                 request_sha256=self._sent.sha256,
-                input_tokens=usage.prompt_tokens if usage else None,
-                output_tokens=usage.completion_tokens if usage else None,
-                cached_tokens=(details.cached_tokens or 0) if details else 0,
+                input_tokens=_whole(usage.get("prompt_tokens")),
+                output_tokens=_whole(usage.get("completion_tokens")),
+                cached_tokens=_whole(details.get("cached_tokens")) or 0,
             )
         )
 
 
-def _checked(answer: object) -> ParsedChatCompletion[SessionAnalysis]:
-    """The answer, if it is one: compatible servers return pages and empty objects with status 200."""
-    from openai.types.chat import ParsedChatCompletion  # noqa: PLC0415
-
-    if not isinstance(answer, ParsedChatCompletion):
-        raise CoachError("COACH-AI-004", reason=f"a page of type {type(answer).__name__}")
-    if not answer.choices:
+def _document(response: httpx2.Response) -> dict[str, Any]:
+    """The reply as JSON with at least one choice; what is anything else is no answer."""
+    kind = response.headers.get("content-type", "").partition(";")[0]
+    if kind.startswith("text/"):
+        raise CoachError("COACH-AI-004", reason=f"a page of type {kind}")
+    document = json.loads(response.content)
+    if not isinstance(document, dict) or not document.get("choices"):
         raise CoachError("COACH-AI-004", reason="an answer without choices")
-    if answer.choices[0].finish_reason != "stop":
-        raise CoachError("COACH-AI-005", reason="the answer has no proper end")
-    return answer
+    return document
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _whole(value: object) -> int | None:
+    return value if isinstance(value, int) and value >= 0 else None
 
 
 def _reasons(model: str) -> bool:
