@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import re
 
+from coachops.coaching.transcripts import labels
+
 _MONTHS = {
     name: number
     for number, names in enumerate(
@@ -40,13 +42,17 @@ _DATES = (
     ),
 )
 _NOTICE = re.compile(
-    r".{0,60}\b(?:started|stopped|has started|has stopped) (?:the )?(?:transcription|recording)\.?"
-    r"|transcription (?:ended|started|stopped)\b.{0,40}"
+    r"transcription (?:ended|started|stopped)(?: after [0-9:]+)?\.?"
     r"|transcribed by https?://\S+"
     r"|this editable transcript was computer generated\b.{0,120}"
-    r"|[-=_*#~]{3,}"
-    r"|(?:\d{1,2}\s?(?:h|hr|hours?|m|min|mins|minutes|s|sec|seconds)\.?\s?){1,3}",
+    r"|[-=_*#~]{3,}",
     re.IGNORECASE,
+)
+_WHO_STARTED = re.compile(
+    r"(?P<who>[^:]{1,60}?) (?:has )?(?:started|stopped) (?:the )?(?:transcription|recording)\.?"
+)
+_LENGTH = re.compile(
+    r"(?:[0-9]{1,3}\s?(?:h|hr|hours?|m|min|mins|minutes|s|sec|seconds)\.?\s?){1,3}", re.IGNORECASE
 )
 _FIELD = re.compile(
     r"(?P<key>title|titel|topic|thema|subject|meeting|session|date|datum|time|uhrzeit|duration|dauer|"
@@ -59,8 +65,8 @@ _TITLE_CHARACTERS = 120
 # What Teams appends to the name of a meeting: "-20261012_090000-Meeting Recording".
 _RECORDED = re.compile(r"[-_ ]*20[0-9]{6}[_-][0-9]{6}.*$")
 _NOT_TITLE = re.compile(
-    r"[0-9:.]+|\b(?:am|pm|uhr|utc|gmt|at|um|mon|tue|tues|wed|wednes|thu|thurs|fri|sat|satur|sun)"
-    r"(?:day)?\b",
+    r"[0-9:.]+|(?<![A-Za-z])(?:am|pm|uhr|utc|gmt|at|um|mon|tue|tues|wed|wednes|thu|thurs|fri|sat|"
+    r"satur|sun)(?:day)?(?![A-Za-z])",
     re.IGNORECASE,
 )
 
@@ -79,16 +85,25 @@ def find_date(text: str) -> dt.date | None:
 
 
 def is_notice(line: str) -> bool:
-    """Whether the line is written by the tool, wherever it stands: "Anna started transcription"."""
-    return _NOTICE.fullmatch(line.strip()) is not None
+    """Whether the line is written by the tool, wherever it stands: "Anna Berg started transcription".
+
+    What a person says about it ("I started recording") is no notice.
+    """
+    line = line.strip()
+    if _NOTICE.fullmatch(line):
+        return True
+    match = _WHO_STARTED.fullmatch(line)
+    return (
+        match is not None and labels.name_like(match["who"]) and not labels.is_opener(match["who"])
+    )
 
 
 def is_heading(line: str) -> bool:
     """Whether a line before the first speaker is about the session: a field, a date, a duration."""
     line = line.strip().lstrip("#").strip(" *_")
-    if not line or is_notice(line) or _FIELD.fullmatch(line) or line.casefold() == "transcript":
+    if not line or is_notice(line) or line.casefold() == "transcript":
         return True
-    return find_date(line) is not None and len(line) <= 60
+    return bool(_FIELD.fullmatch(line) or _LENGTH.fullmatch(line)) or _is_date(line)
 
 
 def title_of(line: str) -> str | None:

@@ -14,7 +14,6 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
 
 EXCERPT_CHARACTERS = 80
 
@@ -151,7 +150,7 @@ class ParsedTranscript:
     remarks: tuple[Remark, ...]
     speakers: tuple[str, ...]
     duration_ms: int | None
-    cleaned: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    cleaned: Mapping[str, int] = field(default_factory=dict)
     title: str | None = None
     date: dt.date | None = None
     clock_offset_ms: int = 0

@@ -8,7 +8,6 @@ import io
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import PurePath
-from types import MappingProxyType
 
 from coachops.coaching.transcripts import docx, services, text, timed_blocks
 from coachops.coaching.transcripts.cleaning import clean
@@ -191,7 +190,7 @@ def _result(
         remarks=remarks,
         speakers=tuple(dict.fromkeys(cue.speaker_label for cue in cues if cue.speaker_label)),
         duration_ms=duration,
-        cleaned=MappingProxyType({kind: n for kind, n in sorted(into.cleaned.items()) if n}),
+        cleaned={kind: n for kind, n in sorted(into.cleaned.items()) if n},
         title=into.title,
         date=date,
         clock_offset_ms=offset,

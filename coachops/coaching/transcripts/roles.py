@@ -12,7 +12,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from coachops.ai.types import Speaker
 from coachops.coaching.transcripts.labels import (
@@ -101,10 +100,10 @@ def map_speakers(
     if sides.conflict:
         certain = False
     return SpeakerMapping(
-        MappingProxyType({label: roles[label] for label in labels}),
+        {label: roles[label] for label in labels},
         inferred,
         certain,
-        MappingProxyType({label: reasons[label] for label in labels}),
+        {label: reasons[label] for label in labels},
         unlabelled,
     )
 

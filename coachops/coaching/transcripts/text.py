@@ -46,8 +46,9 @@ _TRAIL = re.compile(
 _BROKEN_LEAD = re.compile(
     r"[\[(](?P<inner>[^\])]{0,30}[:.][^\])]{0,30})[\])]\s*(?P<rest>.+)", re.DOTALL
 )
-_BULLET = re.compile(r"(?:[-*•·]\s+|[0-9]{1,3}[.)]\s+)")
+_BULLET = re.compile(r"^(?:[-*•·]\s+|[0-9]{1,3}[.)]\s+)")
 _BOLD = re.compile(r"(\*\*|__)(.{1,80}?)\1")
+_DATED = re.compile(r"^([\[(]?)20[0-9]{2}-[0-9]{2}-[0-9]{2}[ T,]\s?(?=[0-9]{1,2}:[0-9]{2})")
 _HEAD_CHARACTERS = 4096
 
 
@@ -140,7 +141,8 @@ class _Style:
             if match := _TRAIL.fullmatch(rest):
                 label = match["label"].strip()
                 if labels.name_like(label) or labels.is_role(label):
-                    trail[label] += 2 if match["open"] or len(match["gap"]) > 1 else 1
+                    alone = not match["words"].strip() and " " in label
+                    trail[label] += 2 if alone or _is_set_apart(match) else 1
                     continue
             if (parts := labels.split_label(rest)) is not None:
                 colon[parts[0]] += 1
@@ -186,8 +188,7 @@ class _Style:
         text = line[:_HEAD_CHARACTERS]
         if (match := _TRAIL.fullmatch(text)) and (label := match["label"].strip()) in self.names:
             words = match["words"].strip() + line[_HEAD_CHARACTERS:]
-            marked = bool(match["open"] or match["colon"] or len(match["gap"]) > 1)
-            if marked or not words:
+            if _is_set_apart(match) or match["colon"] or not words:
                 return _Head("colon" if words else "trail", label, _span(match), words)
         parts = labels.split_label(line)
         if parts is not None and parts[0] in self.names:
@@ -322,13 +323,27 @@ class _Turns:
 
 
 def _bare(raw: str) -> str:
-    """The line without outer space and without Markdown's bold around a name."""
+    """The line without outer space, without Markdown's bold around a name, without a date before
+    the time of day.
+    """
     line = raw.strip()
-    return _BOLD.sub(r"\2", line, count=1) if line[:2] in {"**", "__"} else line
+    if line[:2] in {"**", "__"}:
+        line = _BOLD.sub(r"\2", line, count=1)
+    return _DATED.sub(r"\1", line) if line[:1] in {"2", "[", "("} else line
+
+
+def _is_set_apart(match: re.Match[str]) -> bool:
+    """Whether name and time are clearly two things: brackets, a tab, more than one space."""
+    return bool(match["open"]) or len(match["gap"]) > 1 or match["gap"] == "\t"
 
 
 def _rest(match: re.Match[str]) -> str:
-    return one_line(re.sub(r"^\s*[-\u2013\u2014|:]\s+", "", match["rest"]))
+    """What follows a time; name and words of a table with tabs get a colon between them."""
+    rest = re.sub(r"^\s*[-\u2013\u2014|:]\s+", "", match["rest"]).strip()
+    name, tab, words = rest.partition("\t")
+    if tab and ":" not in name and labels.name_like(name.strip()):
+        rest = f"{name.strip()}: {words}"
+    return one_line(rest)
 
 
 def _span(match: re.Match[str]) -> Span:

@@ -13,9 +13,9 @@ from coachops.coaching.transcripts import LIMITS, check_size, read
 from coachops.core.errors import CATALOGUE, CoachError
 
 WORDS = "Anna: Déjà vu \u2013 “schön”, 5 €.\nBen: Ça va, naïve façade.\n"
-CYRILLIC = (  # two turns of everyday Russian
-    "Анна: Добрый день, как прошла неделя?\nБорис: Спасибо, было непросто, но я справился.\n"
-)
+CYRILLIC = """Анна: Добрый день, как прошла неделя?
+Борис: Спасибо, было непросто, но я справился.
+"""  # noqa: RUF001 the letters are meant
 DOCUMENT = (
     '<?xml version="1.0" encoding="UTF-8"?>{dtd}<w:document xmlns:w="http://schemas.openxmlformats.'
     'org/wordprocessingml/2006/main"><w:body>{body}</w:body></w:document>'

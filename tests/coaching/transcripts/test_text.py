@@ -26,6 +26,11 @@ EXPECTED = [("Anna Berg", 3000, "Hello. How are you?"), ("Ben Ode", 72000, "Fine
         "Anna Berg:\n0:03\nHello.\nHow are you?\n\nBen Ode:\n1:12\nFine, thanks.\n",
         "0:03\nAnna Berg: Hello.\nHow are you?\n1:12\nBen Ode: Fine, thanks.\n",
         "**Anna Berg:** Hello. How are you?\n**Ben Ode**: Fine, thanks.\n",
+        "00:00:03\tAnna Berg\tHello. How are you?\n00:01:12\tBen Ode\tFine, thanks.\n",
+        "Anna Berg\t00:00:03\tHello. How are you?\nBen Ode\t00:01:12\tFine, thanks.\n",
+        "Anna Berg 0:03\nHello. How are you?\nBen Ode 1:12\nFine, thanks.\n",
+        "2026-10-12 10:00:03 Anna Berg: Hello. How are you?\n"
+        "2026-10-12 10:01:12 Ben Ode: Fine, thanks.\n",
         "10:00:03 AM Anna Berg: Hello. How are you?\n10:01:12 AM Ben Ode: Fine, thanks.\n",
     ],
 )
@@ -67,6 +72,26 @@ def test_title_date_and_notices_are_remarks_and_words_before_a_speaker_are_repor
     assert [remark.line for remark in parsed.remarks] == [1, 2, 3, 5, 8]
     assert [(r.line, r.reason) for r in parsed.unparsed] == [(4, Reason.BEFORE_SPEAKER)]
     assert parsed.cues[-1].text == "Hi."
+
+
+def test_speech_that_looks_like_a_notice_a_length_or_a_date_stays_speech() -> None:
+    text = (
+        "Anna  0:03\n10 minutes\nI started recording\nBen  0:09\nOn 12 October 2026 - 2. try\n"
+        "12 October 2026\nAnna  0:12\nShe stopped recording.\nBen  0:15\nok\n"
+    )
+    parsed = read(text.encode(), "a.txt")
+    assert [cue.text for cue in parsed.cues] == [
+        "10 minutes I started recording",
+        "On 12 October 2026 - 2. try 12 October 2026",
+        "She stopped recording.",
+        "ok",
+    ]
+    assert parsed.remarks == ()
+    notes = notes_to_transcript("On 12 October 2026 he came\nIt was - 2. in all - long\n")
+    assert [cue.text for cue in notes.cues] == [
+        "On 12 October 2026 he came",
+        "It was - 2. in all - long",
+    ]
 
 
 def test_a_turn_with_a_broken_time_and_its_continuation_are_reported() -> None:
