@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import subprocess
 import sys
@@ -27,6 +28,11 @@ def run(home: Path, *arguments: str, **environment: str) -> subprocess.Completed
         check=False,
         timeout=120,
     )
+
+
+def _pairs(root: Path) -> list[dict[str, str]]:
+    text = (root / "samples" / "roster.csv").read_text("utf-8-sig")
+    return list(csv.DictReader(text.splitlines()))
 
 
 def test_help_imports_no_heavy_library() -> None:
@@ -121,9 +127,7 @@ def test_a_day_by_hand(home: Path, tmp_path: Path) -> None:
     )
     assert run(home, "init").returncode == 0
     assert run(home, "roster", "import", str(root / "samples" / "roster.csv")).returncode == 0
-    import csv
-
-    pair = next(csv.DictReader((root / "samples" / "roster.csv").open()))
+    pair = _pairs(root)[0]
     refs = ["--coach", pair["coach_email"], "--client", pair["client_external_id"]]
     done = run(home, "transcript", "import", str(tmp_path), *refs, "--date", "2026-03-02", "--json")
     assert done.returncode == 1
@@ -148,13 +152,7 @@ def test_no_key_and_the_openai_engine_is_a_configuration_error(home: Path, tmp_p
     (tmp_path / "talk.txt").write_text("Coach: How are you?\nClient: Fine.\n")
     run(home, "init")
     run(home, "roster", "import", str(root / "samples" / "roster.csv"))
-    import csv
-
-    pair = next(
-        row
-        for row in csv.DictReader((root / "samples" / "roster.csv").open())
-        if row["consent_external_ai"] == "yes"
-    )
+    pair = next(row for row in _pairs(root) if row["consent_external_ai"] == "yes")
     refs = ["--coach", pair["coach_email"], "--client", pair["client_external_id"]]
     run(home, "transcript", "import", str(tmp_path / "talk.txt"), *refs)
     done = run(home, "transcript", "analyse", "--pending", "--engine", "openai")
