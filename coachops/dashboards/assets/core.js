@@ -8,7 +8,30 @@ export function render(context) {
   const draw = KINDS[context.model.get("_kind")];
   if (!draw) throw new Error(`unknown widget kind ${context.model.get("_kind")}`);
   context.el.classList.add("co-host");
+  watch(context.model.widget_manager.kernel);
   return draw(context);
+}
+
+// Says so when the page has lost its kernel (sleep, sign-out, restart): nothing it shows would react.
+let watched = null;
+function watch(kernel) {
+  if (watched || !kernel?.connectionStatusChanged) return;
+  watched = kernel;
+  const reload = make("button", { type: "button", class: "co-button co-button-secondary", text: "Reload" });
+  reload.addEventListener("click", () => location.reload());
+  const note = make(
+    "div", { class: "co-offline", role: "alert" },
+    make("p", {
+      text: "This page lost its connection. It tries again by itself; if it stays so, copy what you typed and reload.",
+    }),
+    reload,
+  );
+  let timer = null;
+  kernel.connectionStatusChanged.connect((_, status) => {
+    clearTimeout(timer);
+    if (status === "connected") note.remove();
+    else timer = setTimeout(() => document.body.append(note), note.isConnected ? 0 : 3000);
+  });
 }
 
 // -- small helpers -----------------------------------------------------------------------------
