@@ -1,0 +1,115 @@
+"""A real mail server for tests on a free port, and the ways in which one can fail.
+
+`fault` is one of:
+    ""               takes every letter
+    "refuse_rcpt"    says 550 to the recipient
+    "busy_rcpt"      says 451 to the recipient
+    "refuse_data"    says 554 to the letter
+    "drop_at_data"   takes the letter, then closes the connection without an answer
+    "silent"         takes the letter, then never answers
+    "drop_early"     closes the connection at RCPT
+"""
+
+from __future__ import annotations
+
+import asyncio
+import email
+import ssl
+from email.message import EmailMessage
+from email.policy import default
+from typing import Any, Self, cast
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP as Protocol  # noqa: N811 the server side of the protocol
+from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword
+
+from tests.support.postgres import free_port
+
+
+class SmtpTestServer:
+    """A mail server in a thread; letters that it took are in `taken`.
+
+    Parameters:
+        fault: see the module.
+        tls: offers STARTTLS with this context.
+        password: the only one that AUTH accepts; None for a server without AUTH.
+    """
+
+    def __init__(
+        self, fault: str = "", *, tls: ssl.SSLContext | None = None, password: str | None = None
+    ) -> None:
+        self.fault = fault
+        self.taken: list[EmailMessage] = []
+        self.raw: list[bytes] = []
+        self.envelopes: list[tuple[str, list[str]]] = []
+        self.encrypted: list[bool] = []
+        self.port = free_port()
+        self._transports: list[Any] = []
+        options: dict[str, Any] = {}
+        if tls is not None:
+            options["tls_context"] = tls
+        if password is not None:
+            options["authenticator"] = self._authenticator(password)
+            options["auth_required"] = True
+            options["auth_require_tls"] = False
+        self._controller = Controller(
+            self, hostname="127.0.0.1", port=self.port, ready_timeout=10, **options
+        )
+
+    @staticmethod
+    def _authenticator(password: str) -> Any:
+        def check(_server: Any, _session: Any, _envelope: Any, _mechanism: str, data: Any) -> Any:
+            given = cast(LoginPassword, data).password
+            return AuthResult(success=given == password.encode(), handled=False)
+
+        return check
+
+    @property
+    def url(self) -> str:
+        return f"smtp://127.0.0.1:{self.port}"
+
+    def __enter__(self) -> Self:
+        self._controller.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        loop = self._controller.loop
+        for transport in self._transports:
+            loop.call_soon_threadsafe(transport.close)
+        self._controller.stop()
+
+    async def handle_RCPT(  # noqa: N802 named by the library
+        self, server: Protocol, _session: Any, envelope: Envelope, address: str, _options: Any
+    ) -> str:
+        if self.fault == "refuse_rcpt":
+            return f"550 no such user {address}"
+        if self.fault == "busy_rcpt":
+            return "451 try again later"
+        if self.fault == "drop_early":
+            self._close(server)
+            return "250 OK"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(  # noqa: N802 as above
+        self, server: Protocol, session: Any, envelope: Envelope
+    ) -> str:
+        if self.fault == "refuse_data":
+            return "554 refused"
+        content = envelope.content
+        assert isinstance(content, bytes)
+        self.raw.append(content)
+        self.taken.append(cast(EmailMessage, email.message_from_bytes(content, policy=default)))
+        self.envelopes.append((str(envelope.mail_from), list(envelope.rcpt_tos)))
+        self.encrypted.append(session.ssl is not None)
+        if self.fault == "drop_at_data":
+            self._close(server)
+        elif self.fault == "silent":
+            self._transports.append(server.transport)
+            await asyncio.Event().wait()
+        return "250 OK"
+
+    @staticmethod
+    def _close(server: Protocol) -> None:
+        assert server.transport is not None
+        server.transport.abort()  # type: ignore[attr-defined]
