@@ -39,6 +39,13 @@ ROWS = (
         who="admin",
     ),
     ErrorSpec(
+        "COACH-SYS-006",
+        Kind.FAILED,
+        "The process {name} keeps ending (exit code {exit_code}).",
+        "Its log above says why; mend that and start again.",
+        who="admin",
+    ),
+    ErrorSpec(
         "COACH-DB-001",
         Kind.UNAVAILABLE,
         "The database cannot be reached ({reason}).",

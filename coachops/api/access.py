@@ -1,0 +1,120 @@
+"""Who asks: the session cookie of a browser, or the bearer token of a program.
+
+Routes take `SignedIn` (a person) or `Caller` (either) as a parameter; nothing else reads cookies.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import Depends
+from fastapi.responses import Response
+from starlette.requests import HTTPConnection
+
+from coachops.api.metrics import RequestFigures
+from coachops.bootstrap import Services
+from coachops.core.actor import Actor
+from coachops.core.errors import CoachError
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What routes share: the services of the process and its figures."""
+
+    services: Services
+    figures: RequestFigures = field(default_factory=RequestFigures)
+
+    @property
+    def https(self) -> bool:
+        """Whether browsers reach us by HTTPS, so that cookies insist on it."""
+        return self.services.settings.public_url.startswith("https://")
+
+    @property
+    def cookie_name(self) -> str:
+        """The session cookie's name; `__Host-` makes browsers refuse it from other hosts."""
+        return "__Host-coachops_session" if self.https else "coachops_session"
+
+
+def context_of(connection: HTTPConnection) -> Context:
+    """The context of the application that answers."""
+    context: Context = connection.app.state.context
+    return context
+
+
+InContext = Annotated[Context, Depends(context_of)]
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A signed-in person in a browser."""
+
+    session_id: uuid.UUID
+    actor: Actor
+
+
+def session_id_of(connection: HTTPConnection) -> uuid.UUID | None:
+    """The session id that the cookie claims with a good signature; it may have ended."""
+    context = context_of(connection)
+    value = connection.cookies.get(context.cookie_name)
+    return context.services.identity.session_from_cookie(value)
+
+
+def visit_of(connection: HTTPConnection) -> Visit:
+    """Who sits at the browser.
+
+    Raises:
+        CoachError: COACH-IDN-002.
+    """
+    session_id = session_id_of(connection)
+    if session_id is None:
+        raise CoachError("COACH-IDN-002")
+    return Visit(session_id, context_of(connection).services.identity.actor_of(session_id))
+
+
+SignedIn = Annotated[Visit, Depends(visit_of)]
+
+
+@dataclass(frozen=True, slots=True)
+class Calling:
+    """Whoever calls `/v1`. `scopes` is None for a person, who may do what the role allows."""
+
+    actor: Actor
+    scopes: frozenset[str] | None
+
+    def require(self, scope: str) -> Actor:
+        """The actor, when the token holds `scope`. Raises COACH-IDN-003."""
+        if self.scopes is not None and scope not in self.scopes:
+            raise CoachError("COACH-IDN-003", what=f"the scope {scope}")
+        return self.actor
+
+
+def caller_of(connection: HTTPConnection) -> Calling:
+    """The caller by bearer token, else by cookie; a token that is wrong never falls back.
+
+    Raises:
+        CoachError: COACH-IDN-012 bad token, COACH-IDN-002 not signed in.
+    """
+    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        actor, scopes = context_of(connection).services.identity.actor_of_token(token.strip())
+        return Calling(actor, scopes)
+    return Calling(visit_of(connection).actor, None)
+
+
+Caller = Annotated[Calling, Depends(caller_of)]
+
+
+def set_session_cookie(response: Response, context: Context, session_id: uuid.UUID) -> None:
+    """Give the browser the session; scripts cannot read it, other sites cannot send it along."""
+    settings = context.services.settings
+    response.set_cookie(
+        context.cookie_name,
+        context.services.identity.cookie_for(session_id),
+        max_age=int(settings.session_hours * 3600),
+        path="/",
+        secure=context.https,
+        httponly=True,
+        samesite="lax",
+    )

@@ -1,0 +1,61 @@
+"""Putting the application together; the one place that includes routers."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from fastapi import FastAPI
+from starlette.staticfiles import StaticFiles
+
+from coachops import __version__
+from coachops.api import operations, problems, signing_in
+from coachops.api.access import Context
+from coachops.api.boundary import Boundary
+from coachops.api.gate import Gate, gate_router
+from coachops.api.guide import guide_router
+from coachops.bootstrap import Services
+from coachops.identity.runtime import Runtime
+
+_HERE = Path(__file__).parent
+
+
+def create_app(services: Services, runtime: Runtime | None = None) -> FastAPI:
+    """The ASGI application.
+
+    Parameters:
+        services: of this process; the caller closes them.
+        runtime: where dashboards and guide are; without it there is no `/app/` and no `/guide/`
+            (the OpenAPI document and tests of `/v1` need neither).
+    """
+    gate = Gate(services, runtime) if runtime is not None else None
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        if gate is None:
+            yield
+        else:
+            async with gate.running():
+                yield
+
+    app = FastAPI(
+        title="coachops",
+        version=__version__,
+        summary="Coaching operations over HTTP. Errors are RFC 9457 problems with a COACH code.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    context = Context(services)
+    app.state.context = context
+    app.state.gate = gate
+    problems.install(app)
+    for router in (operations.router, signing_in.router):
+        app.include_router(router)
+    app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
+    if gate is not None and runtime is not None:
+        app.include_router(guide_router(runtime.guide))
+        app.include_router(gate_router(gate))
+    app.add_middleware(Boundary, public_url=services.settings.public_url, figures=context.figures)
+    return app

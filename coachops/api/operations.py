@@ -1,0 +1,67 @@
+"""Health, readiness and metrics: for probes and Prometheus; counts only, no names."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, PlainTextResponse
+
+from coachops.api.access import Context, InContext
+from coachops.api.metrics import gauge
+from coachops.core.errors import CoachError
+from coachops.db import migrate
+
+router = APIRouter(tags=["operations"])
+
+
+@router.get("/healthz")
+def healthz() -> dict[str, str]:
+    """The process answers; nothing else is asked."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz")
+async def readyz(request: Request, context: InContext) -> JSONResponse:
+    """Whether requests can be served: database reachable and of this version.
+
+    Dashboards are reported but do not decide: without them sign-in, guide and `/v1` still work.
+    """
+    from starlette.concurrency import run_in_threadpool  # noqa: PLC0415 used here only
+
+    checks = await run_in_threadpool(_database_checks, context)
+    gate = getattr(request.app.state, "gate", None)
+    if gate is not None:
+        checks["dashboards"] = "ok" if await gate.upstream.is_up() else "starting"
+    ready = checks["database"] == "ok"
+    return JSONResponse(
+        {"status": "ready" if ready else "not ready", "checks": checks},
+        status_code=200 if ready else 503,
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+@router.get("/metrics", response_class=PlainTextResponse)
+def metrics(context: InContext) -> PlainTextResponse:
+    """Requests of this process, sign-ins and dashboard kernels, for Prometheus."""
+    identity = context.services.identity
+    lines = context.figures.lines()
+    try:
+        counts = identity.kernel_counts()
+        lines += gauge("coachops_database_up", "Whether the database answers.", 1)
+        lines += gauge(
+            "coachops_users_signed_in", "Users with a sign-in.", identity.signed_in_count()
+        )
+        lines += gauge("coachops_kernels_bound", "Kernels bound to a sign-in.", counts.bound)
+        lines += gauge("coachops_kernels_connected", "Kernels with an open page.", counts.connected)
+    except CoachError:
+        lines += gauge("coachops_database_up", "Whether the database answers.", 0)
+    return PlainTextResponse(
+        "\n".join(lines) + "\n", media_type="text/plain; version=0.0.4; charset=utf-8"
+    )
+
+
+def _database_checks(context: Context) -> dict[str, str]:
+    try:
+        migrate.require_head(context.services.database)
+    except CoachError as error:
+        return {"database": error.code}
+    return {"database": "ok"}

@@ -1,0 +1,140 @@
+"""Errors as answers: kind of an error -> status; problem+json for programs, a page for people.
+
+RFC 9457 members plus `code`, `next_step`, `retryable` and `request_id`. Whatever fails, the answer
+carries a code of the catalogue and never a stack trace.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+
+from coachops.api.pages import message_page
+from coachops.core.errors import CoachError, Kind
+
+log = logging.getLogger("coachops.api")
+
+STATUS: dict[Kind, int] = {
+    Kind.INVALID: 422,
+    Kind.USAGE: 400,
+    Kind.NOT_FOUND: 404,
+    Kind.CONFLICT: 409,
+    Kind.TOO_LARGE: 413,
+    Kind.UNAUTHENTICATED: 401,
+    Kind.FORBIDDEN: 403,
+    Kind.CONFIGURATION: 500,
+    Kind.UNAVAILABLE: 503,
+    Kind.FAILED: 500,
+}
+"""Kind of an error -> HTTP status."""
+
+_EXACT: dict[str, int] = {"COACH-API-002": 405, "COACH-API-003": 421}
+"""Codes for which HTTP has a status of its own."""
+
+TITLES: dict[Kind, str] = {
+    Kind.INVALID: "Something needs correcting",
+    Kind.USAGE: "This request cannot be answered",
+    Kind.NOT_FOUND: "Not found",
+    Kind.CONFLICT: "Not possible right now",
+    Kind.TOO_LARGE: "Too large",
+    Kind.UNAUTHENTICATED: "Please sign in",
+    Kind.FORBIDDEN: "Not allowed",
+    Kind.CONFIGURATION: "The installation needs attention",
+    Kind.UNAVAILABLE: "Not available right now",
+    Kind.FAILED: "Something went wrong",
+}
+
+
+def status_of(error: CoachError) -> int:
+    """The HTTP status of an error."""
+    return _EXACT.get(error.code, STATUS[error.kind])
+
+
+def problem(error: CoachError, request_id: str) -> JSONResponse:
+    """The error as `application/problem+json`."""
+    status = status_of(error)
+    response = JSONResponse(
+        {
+            "type": "about:blank",
+            "title": TITLES[error.kind],
+            "status": status,
+            "detail": error.message,
+            **error.as_dict(),
+            "request_id": request_id,
+        },
+        status_code=status,
+        media_type="application/problem+json",
+        headers={"Cache-Control": "no-store"},
+    )
+    if status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    if error.spec.retryable:
+        response.headers["Retry-After"] = "5"
+    return response
+
+
+def answer(error: CoachError, *, path: str, accept: str, request_id: str) -> Response:
+    """The error as a page where a person's browser asked for one, else as problem+json."""
+    if path.startswith("/v1/") or "text/html" not in accept:
+        return problem(error, request_id)
+    response = message_page(
+        TITLES[error.kind],
+        error.message,
+        error.next_step,
+        code=error.code,
+        status=status_of(error),
+    )
+    if error.spec.retryable:
+        response.headers["Retry-After"] = "5"
+    return response
+
+
+def unexpected(error: BaseException, request_id: str) -> CoachError:
+    """Log an error that nobody foresaw, without its message (it may quote data)."""
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    log.error(
+        "unexpected %s in request %s\n%s", type(error).__name__, request_id, frames,
+        extra={"request_id": request_id},
+    )  # fmt: skip
+    return CoachError("COACH-SYS-003", reason=type(error).__name__)
+
+
+def install(app: FastAPI) -> None:
+    """Make every error that leaves a route an answer with a code."""
+
+    def reply(request: Request, error: CoachError) -> Response:
+        return answer(
+            error,
+            path=request.url.path,
+            accept=request.headers.get("accept", ""),
+            request_id=str(request.scope.get("request_id", "")),
+        )
+
+    @app.exception_handler(CoachError)
+    async def _known(request: Request, error: CoachError) -> Response:
+        return reply(request, error)
+
+    @app.exception_handler(RequestValidationError)
+    async def _invalid(request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
+        return reply(request, CoachError("COACH-API-006", field=field, reason=first["msg"]))
+
+    @app.exception_handler(HTTPException)
+    async def _plain(request: Request, error: HTTPException) -> Response:
+        if error.status_code == 404:
+            return reply(request, CoachError("COACH-API-001"))
+        if error.status_code == 405:
+            known = CoachError("COACH-API-002", method=request.method)
+            response = reply(request, known)
+            response.headers.update(error.headers or {})
+            return response
+        if error.status_code in {400, 415, 422}:
+            known = CoachError("COACH-API-006", field="body", reason="it cannot be read")
+            return reply(request, known)
+        return reply(request, unexpected(error, str(request.scope.get("request_id", ""))))
