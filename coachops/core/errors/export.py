@@ -15,7 +15,7 @@ ROWS = (
         "COACH-EXP-002",
         Kind.USAGE,
         "The format '{name}' is not known.",
-        "Use csv or json.",
+        "Use csv, json or jsonl.",
     ),
     ErrorSpec(
         "COACH-EXP-003",
@@ -34,5 +34,24 @@ ROWS = (
         Kind.NOT_FOUND,
         "There is no export in {path}: manifest.json is missing.",
         "Give the folder that 'coachops export run --out' wrote.",
+    ),
+    ErrorSpec(
+        "COACH-EXP-006",
+        Kind.UNAVAILABLE,
+        "The export could not be written to {path} ({reason}).",
+        "Check free space and permissions, then run it again; nothing was left half-written.",
+        retryable=True,
+    ),
+    ErrorSpec(
+        "COACH-EXP-007",
+        Kind.USAGE,
+        "The interval ends before it begins: from {since} until {until}, exclusive.",
+        "Give --until a later day than --since.",
+    ),
+    ErrorSpec(
+        "COACH-EXP-008",
+        Kind.USAGE,
+        "The CSV profile '{name}' is not known.",
+        "Use lossless (for machines) or excel (for people).",
     ),
 )
