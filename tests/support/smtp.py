@@ -32,7 +32,7 @@ class SmtpTestServer:
     Parameters:
         fault: see the module.
         tls: offers STARTTLS with this context.
-        password: the only one that AUTH accepts; None for a server without AUTH.
+        password: the only one that AUTH accepts (and AUTH is offered); None for a server without.
     """
 
     def __init__(
@@ -50,7 +50,6 @@ class SmtpTestServer:
             options["tls_context"] = tls
         if password is not None:
             options["authenticator"] = self._authenticator(password)
-            options["auth_required"] = True
             options["auth_require_tls"] = False
         self._controller = Controller(
             self, hostname="127.0.0.1", port=self.port, ready_timeout=10, **options
@@ -99,7 +98,7 @@ class SmtpTestServer:
         content = envelope.content
         assert isinstance(content, bytes)
         self.raw.append(content)
-        self.taken.append(cast(EmailMessage, email.message_from_bytes(content, policy=default)))
+        self.taken.append(email.message_from_bytes(content, policy=default))
         self.envelopes.append((str(envelope.mail_from), list(envelope.rcpt_tos)))
         self.encrypted.append(session.ssl is not None)
         if self.fault == "drop_at_data":

@@ -98,8 +98,8 @@ def preview(
         sender=str(letter["From"]),
         reply_to=str(letter["Reply-To"]),
         subject=str(letter["Subject"]),
-        text=text.get_content(),
-        html=html.get_content(),
+        text=text.get_content().replace("\r\n", "\n"),
+        html=html.get_content().replace("\r\n", "\n"),
     )
 
 
