@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from layers import picture
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "site" / "reference"
@@ -124,12 +125,12 @@ def main(arguments: list[str]) -> int:
     """Write the pages, or with `--check` name the stale ones."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     stale = []
-    for name, make in PAGES.items():
-        text = NOTE + make().rstrip() + "\n"
-        path = FOLDER / name
+    made = {FOLDER / name: NOTE + make().rstrip() + "\n" for name, make in PAGES.items()}
+    made[ROOT / "site" / "assets" / "layers.svg"] = picture()
+    for path, text in made.items():
         if path.exists() and path.read_text() == text:
             continue
-        stale.append(name)
+        stale.append(path.name)
         if "--check" not in arguments:
             path.write_text(text)
     if stale and "--check" in arguments:

@@ -12,7 +12,7 @@ from coachops.db import Database, migrate
 
 if TYPE_CHECKING:
     from coachops.ai.gateway import Gateway
-    from coachops.coaching.messages import Mailer
+    from coachops.coaching.messages import Letterhead, Mailer
     from coachops.identity import Identity
 
 
@@ -36,6 +36,13 @@ class Services:
         from coachops.coaching.messages import mailer_for  # noqa: PLC0415 built on demand
 
         return mailer_for(self.settings)
+
+    @cached_property
+    def letterhead(self) -> Letterhead:
+        """Sender, organisation and the client's link of every follow-up."""
+        from coachops.coaching.messages import letterhead_for  # noqa: PLC0415 built on demand
+
+        return letterhead_for(self.settings, self.secret("feedback"))
 
     @cached_property
     def identity(self) -> Identity:
