@@ -1,0 +1,125 @@
+"""What a client has agreed to, and recording what they say."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from coachops.coaching import consent
+from coachops.coaching.scope import open_client
+from coachops.dashboards.components import (
+    Element,
+    area,
+    button,
+    card,
+    confirm,
+    dispose,
+    html,
+    paragraph,
+    row,
+    stack,
+    status_pill,
+    text_input,
+)
+from coachops.dashboards.workspace import wording
+
+if TYPE_CHECKING:
+    from coachops.coaching import people
+    from coachops.dashboards.workspace.client import ClientView
+
+
+class ConsentCard:
+    """The two kinds of consent with a button for each change."""
+
+    def __init__(self, view: ClientView) -> None:
+        self._view = view
+        self.element: Element = card(
+            "Consent",
+            [stack([])],
+            subtitle="Asked by you, recorded here; it can be withdrawn at any time",
+        )
+        self._fill()
+
+    @property
+    def _row(self) -> people.ClientRow:
+        return self._view.row
+
+    def _fill(self) -> None:
+        workspace = self._view.workspace
+        with workspace.database.read() as session:
+            open_client(session, workspace.actor, self._view.client_id)
+            now = consent.current(session, self._view.client_id)
+        old = self.element.children
+        self.element.children = [self._kind(kind, granted=now[kind]) for kind in now]
+        dispose(old)
+
+    def _kind(self, kind: str, *, granted: bool) -> Element:
+        title, text = wording.CONSENTS[kind]
+        head = Element(
+            html(
+                '<h3 class="ws-consent-title">{} {}</h3>',
+                title,
+                status_pill("Given", "ok") if granted else status_pill("Not given", "neutral"),
+            )
+        )
+        parts: list[Any] = [head, paragraph(text, muted=True)]
+        if self._view.may_change:
+            parts += self._change(kind, title, granted=granted)
+        return stack(parts)
+
+    def _change(self, kind: str, title: str, *, granted: bool) -> list[Any]:
+        name = self._row.name
+        errors = area()
+        note = text_input(
+            f"Note on \u201c{title.lower()}\u201d",
+            placeholder="How and when they said so",
+            max_length=200,
+            mark_optional=True,
+        )
+
+        def record() -> None:
+            workspace = self._view.workspace
+            consent.record(
+                workspace.database,
+                workspace.actor,
+                self._view.client_id,
+                kind,
+                granted=not granted,
+                note=note.data,
+            )
+            self._analyse_waiting(kind, granted=not granted)
+            self._fill()
+
+        change = (
+            confirm(
+                f"Has {name} withdrawn this consent?",
+                record,
+                label="Withdraw",
+                text="What waits for it stops. What is analysed already stays until you remove it.",
+                yes="Record the withdrawal",
+                kind="secondary",
+                area=errors,
+                description=title,
+            )
+            if granted
+            else button(f"{name} has agreed", record, area=errors, description=title)
+        )
+        return [row([note, change]), errors]
+
+    def _analyse_waiting(self, kind: str, *, granted: bool) -> None:
+        """What waited for this consent goes on by itself."""
+        if kind != "processing" or not granted:
+            return
+        for transcript_id in self._waiting():
+            self._view.workspace.work.enqueue_pipeline(transcript_id)
+
+    def _waiting(self) -> list[uuid.UUID]:
+        from coachops.coaching.people import list_sessions  # noqa: PLC0415 see TYPE_CHECKING
+
+        workspace = self._view.workspace
+        rows = list_sessions(workspace.database, workspace.actor, self._view.client_id, limit=500)
+        return [
+            each.transcript_id
+            for each in rows
+            if each.transcript_id is not None and each.transcript_state == "imported"
+        ]
