@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, field
-from typing import Annotated
+from functools import cached_property
+from typing import Annotated, Protocol
 
 from fastapi import Depends
 from fastapi.responses import Response
@@ -19,12 +20,29 @@ from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
 
 
-@dataclass(frozen=True, slots=True)
+class Work(Protocol):
+    """What routes hand to background work; `jobs.Jobs` does it in a worker."""
+
+    def enqueue_pipeline(self, transcript_id: uuid.UUID) -> object:
+        """Analyse a transcript and draft its follow-up, soon."""
+
+
+@dataclass(frozen=True)
 class Context:
-    """What routes share: the services of the process and its figures."""
+    """What routes share: the services of the process, its figures, and who takes work."""
 
     services: Services
+    given_work: Work | None = None
     figures: RequestFigures = field(default_factory=RequestFigures)
+
+    @cached_property
+    def work(self) -> Work:
+        """The queue of the worker process."""
+        if self.given_work is not None:
+            return self.given_work
+        from coachops.jobs import Jobs  # noqa: PLC0415 479 ms of DBOS that most requests do not need
+
+        return Jobs(self.services.settings, self.services)
 
     @property
     def https(self) -> bool:

@@ -10,8 +10,8 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from coachops import __version__
-from coachops.api import operations, problems, signing_in
-from coachops.api.access import Context
+from coachops.api import feedback, operations, problems, signing_in, v1
+from coachops.api.access import Context, Work
 from coachops.api.boundary import Boundary
 from coachops.api.gate import Gate, gate_router
 from coachops.api.guide import guide_router
@@ -21,13 +21,16 @@ from coachops.identity.runtime import Runtime
 _HERE = Path(__file__).parent
 
 
-def create_app(services: Services, runtime: Runtime | None = None) -> FastAPI:
+def create_app(
+    services: Services, runtime: Runtime | None = None, work: Work | None = None
+) -> FastAPI:
     """The ASGI application.
 
     Parameters:
         services: of this process; the caller closes them.
         runtime: where dashboards and guide are; without it there is no `/app/` and no `/guide/`
             (the OpenAPI document and tests of `/v1` need neither).
+        work: takes background work; None hands it to the worker process.
     """
     gate = Gate(services, runtime) if runtime is not None else None
 
@@ -47,11 +50,11 @@ def create_app(services: Services, runtime: Runtime | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    context = Context(services)
+    context = Context(services, work)
     app.state.context = context
     app.state.gate = gate
     problems.install(app)
-    for router in (operations.router, signing_in.router):
+    for router in (operations.router, signing_in.router, feedback.router, v1.router):
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
     if gate is not None and runtime is not None:

@@ -37,7 +37,7 @@ def message_page(
     code: str = "",
     status: int = 200,
     reload_after: int | None = None,
-    action: tuple[str, str] = ("/", "Go to the start page"),
+    action: tuple[str, str] | None = ("/", "Go to the start page"),
 ) -> HTMLResponse:
     """A page that says what happened and what to do.
 

@@ -1,0 +1,231 @@
+"""`/v1`: the suite for programs. Bearer tokens with scopes, or the session of a browser."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from typing import Annotated
+
+from fastapi import APIRouter, File, Form, Response, UploadFile
+from pydantic import BaseModel
+
+from coachops.api.access import Caller, InContext
+from coachops.coaching.importing import import_transcript
+from coachops.coaching.review import load_review
+from coachops.core.errors import CoachError
+
+router = APIRouter(prefix="/v1", tags=["v1"])
+
+
+class Me(BaseModel):
+    """Who calls. `scopes` is null for a person signed in by browser."""
+
+    user_id: uuid.UUID | None
+    name: str
+    role: str
+    coach_id: uuid.UUID | None
+    permissions: list[str]
+    scopes: list[str] | None
+
+
+class Unparsed(BaseModel):
+    """A line that looked like a cue and could not be imported."""
+
+    line: int
+    reason: str
+
+
+class Imported(BaseModel):
+    """What became of an uploaded file; its analysis is queued unless the file was known."""
+
+    transcript_id: uuid.UUID
+    session_id: uuid.UUID
+    source_name: str
+    cues: int
+    unparsed: list[Unparsed]
+    duplicate: bool
+    warnings: list[str]
+    role_state: str
+
+
+class Problem(BaseModel):
+    """Why something failed (RFC 9457, with the suite's code)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    next_step: str
+    retryable: bool
+    request_id: str
+
+
+class AnalysisState(BaseModel):
+    """The newest analysis of a transcript."""
+
+    analysis_id: uuid.UUID
+    engine: str
+    model: str
+    degraded: bool
+    stale: bool
+    analysed_at: dt.datetime
+    dropped: int
+
+
+class InsightItem(BaseModel):
+    """A finding with the positions of the utterances that support it."""
+
+    kind: str
+    text: str
+    edited: bool
+    positions: list[int]
+
+
+class ActionRow(BaseModel):
+    """A commitment, its owner and date."""
+
+    action_id: uuid.UUID
+    text: str
+    owner: str
+    due_date: dt.date | None
+    status: str
+    positions: list[int]
+
+
+class TranscriptState(BaseModel):
+    """A transcript, where it stands, and what the analysis found."""
+
+    transcript_id: uuid.UUID
+    session_id: uuid.UUID
+    coach_id: uuid.UUID
+    client_id: uuid.UUID
+    held_on: dt.date
+    source_name: str
+    kind: str
+    state: str
+    role_state: str
+    error_code: str | None
+    cues: int
+    analysis: AnalysisState | None
+    insights: list[InsightItem]
+    actions: list[ActionRow]
+
+
+_PROBLEMS: dict[int | str, dict[str, object]] = {
+    "4XX": {"model": Problem, "content": {"application/problem+json": {}}},
+}
+
+
+@router.get("/me", responses=_PROBLEMS)
+def me(caller: Caller) -> Me:
+    """Who the token or cookie stands for."""
+    actor = caller.actor
+    return Me(
+        user_id=actor.user_id,
+        name=actor.name,
+        role=actor.role,
+        coach_id=actor.coach_id,
+        permissions=sorted(actor.permissions),
+        scopes=None if caller.scopes is None else sorted(caller.scopes),
+    )
+
+
+@router.post("/transcripts", status_code=201, responses=_PROBLEMS)
+def upload_transcript(
+    caller: Caller,
+    context: InContext,
+    response: Response,
+    file: Annotated[UploadFile, File(description="WebVTT, SRT, text, DOCX or JSON, up to 10 MB.")],
+    client: Annotated[str, Form(description="E-mail, external id or id of the client.")],
+    coach: Annotated[str, Form(description="The same of the coach; empty: yourself.")] = "",
+    held_on: Annotated[
+        dt.date | None, Form(description="Day of the session; empty: as the file tells.")
+    ] = None,
+) -> Imported:
+    """Import a transcript and queue its analysis. The same file again answers 200 and changes nothing."""
+    actor = caller.require("transcripts:write")
+    if not coach:
+        if actor.coach_id is None:
+            raise CoachError("COACH-API-006", field="coach", reason="it is needed, you are none")
+        coach = str(actor.coach_id)
+    services = context.services
+    result = import_transcript(
+        services.database,
+        actor,
+        file.file.read(),
+        file.filename or "transcript",
+        coach=coach,
+        client=client,
+        held_on=held_on,
+    )
+    known = load_review(services.database, actor, result.transcript_id)
+    if known.state == "imported":  # also where an earlier upload could not be queued
+        context.work.enqueue_pipeline(result.transcript_id)
+    if result.duplicate:
+        response.status_code = 200
+    response.headers["Location"] = f"/v1/transcripts/{result.transcript_id}"
+    return Imported(
+        transcript_id=result.transcript_id,
+        session_id=result.session_id,
+        source_name=result.source_name,
+        cues=result.cues,
+        unparsed=[Unparsed(line=each.line, reason=each.reason) for each in result.unparsed],
+        duplicate=result.duplicate,
+        warnings=list(result.warnings),
+        role_state=result.role_state,
+    )
+
+
+@router.get("/transcripts/{transcript_id}", responses=_PROBLEMS)
+def read_transcript(
+    transcript_id: uuid.UUID, caller: Caller, context: InContext
+) -> TranscriptState:
+    """Where a transcript stands, and what its analysis found."""
+    actor = caller.require("transcripts:read")
+    review = load_review(context.services.database, actor, transcript_id)
+    analysis = review.analysis
+    return TranscriptState(
+        transcript_id=review.transcript_id,
+        session_id=review.session_id,
+        coach_id=review.coach_id,
+        client_id=review.client_id,
+        held_on=review.held_on,
+        source_name=review.source_name,
+        kind=review.kind,
+        state=review.state,
+        role_state=review.role_state,
+        error_code=review.error.code if review.error else None,
+        cues=len(review.utterances),
+        analysis=None
+        if analysis is None
+        else AnalysisState(
+            analysis_id=analysis.id,
+            engine=analysis.engine,
+            model=analysis.model,
+            degraded=analysis.degraded,
+            stale=analysis.stale,
+            analysed_at=analysis.analysed_at,
+            dropped=analysis.dropped_count,
+        ),
+        insights=[
+            InsightItem(
+                kind=each.kind,
+                text=each.text,
+                edited=each.edited,
+                positions=[citation.position for citation in each.citations],
+            )
+            for each in review.insights
+        ],
+        actions=[
+            ActionRow(
+                action_id=each.id,
+                text=each.text,
+                owner=each.owner,
+                due_date=each.due_date,
+                status=each.status,
+                positions=[citation.position for citation in each.citations],
+            )
+            for each in review.actions
+        ],
+    )
