@@ -49,7 +49,7 @@ def decode(data: bytes, name: str, counts: Counter[str]) -> tuple[str, str]:
     except UnicodeDecodeError:
         pass
     high = len(data) - len(data.translate(None, _HIGH))
-    in_sequences = sum(len(match) for match in _MULTIBYTE.findall(data))
+    in_sequences = sum(m.end() - m.start() for m in _MULTIBYTE.finditer(data))
     if in_sequences > 0.8 * high:  # UTF-8 with a few bytes broken
         return _lenient(data, "utf-8", counts), "utf-8"
     if high <= 0.3 * len(data):

@@ -20,7 +20,7 @@ def word_set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-_SPLIT = re.compile(r"(?P<label>[^:\uff1a\n]{1,60}?)\s*[:\uff1a](?P<words>\s.*|$)", re.DOTALL)
+_SPLIT = re.compile(r"(?P<label>[^:\uff1a\n]{1,60}?)\s{0,3}[:\uff1a](?P<words>\s.*|$)", re.DOTALL)
 
 COACH_WORDS = word_set(
     "coach coachin therapist therapeut therapeutin counselor counsellor berater beraterin "

@@ -37,6 +37,7 @@ _OTHER_FILES: tuple[tuple[bytes, str], ...] = (
     (b"\x7fELF", "a program"),
     (b"MZ\x90", "a program"),
 )
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 _MARKUP = ("<!doctype", "<html", "<?xml", "<tt ", "<svg")
 _PLAIN_SUFFIXES = frozenset({"", ".txt", ".text", ".md", ".markdown", ".docx"})
 _SNIFF_LINES = 2_000
@@ -71,7 +72,7 @@ def read(data: bytes, name: str) -> ParsedTranscript:
     if data[4:8] == b"ftyp":
         raise CoachError("COACH-TRN-001", name=name, reason="a sound or video recording")
     date: dt.date | None = None
-    if data.startswith(b"PK"):
+    if data.startswith(_ZIP):
         form, encoding = Format.DOCX, "utf-8"
         docx.parse(data, into)
     else:

@@ -38,7 +38,7 @@ _LEAD = re.compile(
     re.DOTALL,
 )
 _TRAIL = re.compile(
-    rf"(?P<label>[^:\uff1a\t]{{1,60}}?)(?P<gap>\s*[|,\u2013\u2014-]\s*|\s+|\s*(?=[\[(]))"
+    rf"(?P<label>[^:\uff1a\t]{{1,60}}?)(?P<gap>\s{{0,9}}[|,\u2013\u2014-]\s{{0,9}}|\s{{1,40}}|(?=[\[(]))"
     rf"(?:(?P<open>[\[(])\s*{_RANGE}\s*[\])]|{_RANGE.replace('<a>', '<c>').replace('<b>', '<d>')})"
     r"\s*(?P<colon>[:\uff1a]?)(?P<words>\s.*|$)",
     re.DOTALL,

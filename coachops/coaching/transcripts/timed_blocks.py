@@ -34,7 +34,7 @@ from coachops.coaching.transcripts.timing import (
 
 Line = tuple[int, str]
 
-_VOICE = re.compile(r"<v(?:\.[^\s>]*)?(?:[ \t]+(?P<name>[^>]*))?>|</v>", re.IGNORECASE)
+_VOICE = re.compile(r"<v(?:\.[^\s<>]*)?(?:[ \t]+(?P<name>[^<>]*))?>|</v>", re.IGNORECASE)
 # Tags of WebVTT and of the HTML that subtitle tools write. Others ("<inaudible>") are words.
 _TAG = re.compile(
     r"</?(?:c|i|b|u|s|em|strong|ruby|rt|lang|font|span|p|div|br|a|script|style|img|h[1-6])"

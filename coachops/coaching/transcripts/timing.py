@@ -85,7 +85,7 @@ def timing_line(line: str) -> tuple[Span, str] | None:
 
 
 _ATTEMPT = re.compile(r"\s*[-+\[(]?[0-9]*:[0-9]*")
-_ANY_ARROW = re.compile(r"-+\s*>|[\u2013\u2014]\s*>|→|=+>|--&gt;")
+_ANY_ARROW = re.compile(r"[-\u2013\u2014]\s{0,3}>|\u2192|=>|--&gt;")
 _WORD = re.compile(r"[^\W\d_]{2,}")
 
 

@@ -15,7 +15,7 @@ from coachops.core.errors import CATALOGUE, CoachError
 WORDS = "Anna: Déjà vu \u2013 “schön”, 5 €.\nBen: Ça va, naïve façade.\n"
 CYRILLIC = """Анна: Добрый день, как прошла неделя?
 Борис: Спасибо, было непросто, но я справился.
-"""  # noqa: RUF001 the letters are meant
+"""
 DOCUMENT = (
     '<?xml version="1.0" encoding="UTF-8"?>{dtd}<w:document xmlns:w="http://schemas.openxmlformats.'
     'org/wordprocessingml/2006/main"><w:body>{body}</w:body></w:document>'
@@ -202,3 +202,24 @@ def test_json_with_millions_of_objects_is_refused_before_it_is_parsed() -> None:
         assert tracemalloc.get_traced_memory()[1] < 10 * len(data)
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "WEBVTT\n\n00:01.000 --> 00:02.000\n" + "<v a" * 100_000,
+        "WEBVTT\n\n00:01.000 --> 00:02.000\n" + "<v." * 100_000,
+        "WEBVTT\n\n00:01.000 --> 00:02.000\n" + "{\\a<c &a" * 50_000,
+        "WEBVTT\n\n00:01.000 --> 00:02.000\nx" + "-" * 1_000_000,
+        "Anna: x\nBen: " + "[0:1 " * 100_000,
+        "Anna: x\nBen: y\n" + ("a" + " " * 4_000 + "b\n") * 40,
+        "Anna: x\nBen: y\n" + "0:10 - " * 100_000,
+    ],
+)
+def test_text_made_to_be_slow_is_read_in_linear_time(text: str) -> None:
+    """With a step that looks back over the rest each time, each of these would take minutes."""
+    assert read(text.encode(), "x.vtt").cues
+
+
+def test_a_speaker_whose_initials_look_like_a_zip_is_a_speaker() -> None:
+    assert read(b"PK: hello\nAB: hi\n", "x.txt").speakers == ("PK", "AB")
