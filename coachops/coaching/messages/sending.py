@@ -123,7 +123,7 @@ def _claim(
     now = clock.now()
     if row.state == "sending":
         claimed = row.sending_at or now
-        if now - claimed >= abandoned_after:
+        if version in {None, row.version} and now - claimed >= abandoned_after:
             states.move(
                 session, message_id, "lose", claimed_at=row.sending_at, error_code="COACH-MSG-004"
             )
