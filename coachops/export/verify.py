@@ -19,6 +19,7 @@ from typing import Any
 from coachops.core.errors import CoachError
 from coachops.export import bundle
 from coachops.export.definitions import PATTERNS
+from coachops.export.differences import first_different_row
 from coachops.export.digest import Digest
 from coachops.export.reader import CHUNK_ROWS, Columns
 from coachops.export.writers import FORMATS, Codec, FormatError, codec_for
@@ -73,13 +74,14 @@ def verify_export(folder: Path, progress: Callable[[str], None] = lambda _: None
 
 
 def require_intact(folder: Path, checks: Sequence[Check]) -> None:
-    """Raise COACH-EXP-004 with the first check that failed."""
-    for check in checks:
-        if not check.ok:
-            at = f", row {check.row}" if check.row is not None else ""
-            raise CoachError(
-                "COACH-EXP-004", path=folder, reason=f"{check.subject}{at}: {check.detail}"
-            )
+    """Raise COACH-EXP-004 with a check that failed, rather one that names a row."""
+    bad = [check for check in checks if not check.ok]
+    if bad:
+        check = next((check for check in bad if check.row is not None), bad[0])
+        at = f", row {check.row}" if check.row is not None else ""
+        raise CoachError(
+            "COACH-EXP-004", path=folder, reason=f"{check.subject}{at}: {check.detail}"
+        )
 
 
 def _manifest(folder: Path, checks: list[Check]) -> dict[str, Any] | None:
@@ -154,17 +156,7 @@ def _contents(
     progress: Callable[[str], None],
 ) -> None:
     """Rows, schema, order, digest and foreign keys of every dataset in every format."""
-    shapes: dict[str, Shape] = {}
-    for dataset in manifest["datasets"]:
-        if dataset["schema"] not in intact:
-            checks.append(Check("schema", dataset["name"], False, "its schema is not intact"))
-            continue
-        with contextlib.suppress(ValueError, KeyError, TypeError):
-            shapes[dataset["name"]] = Shape.from_schema(
-                json.loads((folder / dataset["schema"]).read_bytes())
-            )
-        if dataset["name"] not in shapes:
-            checks.append(Check("schema", dataset["name"], False, "its schema cannot be read"))
+    shapes = _shapes(folder, manifest, intact, checks)
     referenced = {parent for shape in shapes.values() for _, parent in shape.foreign_keys}
     for format_name in manifest["formats"]:
         if format_name not in FORMATS:
@@ -179,9 +171,33 @@ def _contents(
                 if entry.get("dataset") != shape.name or entry.get("format") != format_name:
                     continue
                 progress(entry["path"])
-                if entry["path"] not in intact or not reading.file(folder, entry, checks):
+                if entry["path"] not in intact:
+                    row, why = first_different_row(folder, manifest, shape, entry, intact)
+                    checks.append(Check("rows", entry["path"], False, why, row))
+                    reading.broken = True
+                elif not reading.file(folder, entry, checks):
                     reading.broken = True
             reading.finish(dataset, format_name, checks)
+            if reading.broken:
+                keys.pop(shape.name, None)  # its ids are not known, so nobody is blamed for them
+
+
+def _shapes(
+    folder: Path, manifest: dict[str, Any], intact: set[str], checks: list[Check]
+) -> dict[str, Shape]:
+    """The shape of each dataset, out of the schemas in the folder."""
+    shapes: dict[str, Shape] = {}
+    for dataset in manifest["datasets"]:
+        if dataset["schema"] not in intact:
+            checks.append(Check("schema", dataset["name"], False, "its schema is not intact"))
+            continue
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            shapes[dataset["name"]] = Shape.from_schema(
+                json.loads((folder / dataset["schema"]).read_bytes())
+            )
+        if dataset["name"] not in shapes:
+            checks.append(Check("schema", dataset["name"], False, "its schema cannot be read"))
+    return shapes
 
 
 def _parents_first(

@@ -1,0 +1,185 @@
+"""Verification finds every damage, and says where it is."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+
+from coachops.core.actor import SYSTEM
+from coachops.core.errors import CoachError
+from coachops.db import Database, migrate
+from coachops.export import Check, require_intact, run_export, verify_export
+from coachops.export.bundle import manifest_digest
+from tests.export.conftest import make_organisation
+
+SMALL = ["coaches", "clients", "engagements", "sessions", "transcripts", "utterances"]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An intact export, made once."""
+    folder = tmp_path_factory.mktemp("export")
+    database = Database(f"sqlite:///{folder / 'coachops.db'}")
+    migrate.upgrade(database)
+    make_organisation(database, sessions=12)
+    run_export(database, SYSTEM, folder / "out", ["csv", "json", "jsonl"], SMALL)
+    database.close()
+    return folder / "out"
+
+
+@pytest.fixture
+def copy(made: Path, tmp_path: Path) -> Path:
+    shutil.copytree(made, tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+def bad(folder: Path) -> list[Check]:
+    return [check for check in verify_export(folder) if not check.ok]
+
+
+def reseal(folder: Path, path: str) -> None:
+    """Make bytes and hash of a changed file fit again, as a careful forger would."""
+    import hashlib
+
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    data = (folder / path).read_bytes()
+    for entry in manifest["files"]:
+        if entry["path"] == path:
+            entry |= {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    text = (json.dumps(manifest) + "\n").encode()
+    (folder / "manifest.json").write_bytes(text)
+    (folder / "manifest.json.sha256").write_bytes(manifest_digest(text))
+
+
+def test_an_intact_export_passes_every_check(made: Path) -> None:
+    checks = verify_export(made)
+    assert [check for check in checks if not check.ok] == []
+    kinds = {"manifest", "files", "sha256", "rows", "digest", "foreign_keys"}
+    assert {check.check for check in checks} == kinds
+    require_intact(made, checks)
+
+
+def test_a_change_of_any_single_byte_is_found(copy: Path) -> None:
+    rng = random.Random(3)
+    files = sorted(path for path in copy.rglob("*") if path.is_file())
+    assert {"manifest.json", "manifest.json.sha256", "datapackage.json"} <= {p.name for p in files}
+    for path in files:
+        data = path.read_bytes()
+        for place in {0, len(data) - 1, rng.randrange(len(data)), rng.randrange(len(data))}:
+            changed = bytearray(data)
+            changed[place] ^= 1 << rng.randrange(8)
+            path.write_bytes(changed)
+            assert bad(copy), (path.name, place)
+        path.write_bytes(data)
+    assert bad(copy) == []
+
+
+def test_cut_missing_and_extra_files_are_named(copy: Path) -> None:
+    path = copy / "data" / "utterances-0001.jsonl"
+    data = path.read_bytes()
+    path.write_bytes(data[:-100])
+    assert "data/utterances-0001.jsonl" in {check.subject for check in bad(copy)}
+    path.unlink()
+    assert [(c.check, c.subject) for c in bad(copy)] == [("files", "data/utterances-0001.jsonl")]
+    path.write_bytes(data)
+    (copy / "data" / "utterances-0002.jsonl").touch()
+    assert [(c.check, c.subject) for c in bad(copy)] == [("files", "data/utterances-0002.jsonl")]
+    (copy / "data" / "utterances-0002.jsonl").unlink()
+    (copy / "manifest.json.sha256").unlink()
+    assert [c.subject for c in bad(copy)] == ["manifest.json.sha256"]
+
+
+@pytest.mark.parametrize("name", ["csv", "json", "jsonl"])
+def test_the_row_that_differs_is_named(copy: Path, name: str) -> None:
+    path = copy / "data" / f"transcripts-0001.{name}"
+    lines = path.read_bytes().split(b"\n")
+    place = 5  # the header of CSV and JSON is one line, so their fifth row; the sixth of jsonl
+    lines[place] = lines[place].replace(b"session-2", b"session-9", 1)
+    path.write_bytes(b"\n".join(lines))
+    found = [check for check in bad(copy) if check.row is not None]
+    assert [(c.subject, c.row) for c in found] == [
+        (f"data/transcripts-0001.{name}", 6 if name == "jsonl" else 5)
+    ]
+    assert "source_name" in found[0].detail
+    with pytest.raises(CoachError, match=r"transcripts-0001\.\w+, row") as caught:
+        require_intact(copy, bad(copy))
+    assert caught.value.code == "COACH-EXP-004"
+
+
+def test_a_forged_file_with_a_fitting_hash_is_found_by_the_content_digest(copy: Path) -> None:
+    path = copy / "data" / "clients-0001.jsonl"
+    path.write_bytes(path.read_bytes().replace(b"client-0001", b"client-0009", 1))
+    reseal(copy, "data/clients-0001.jsonl")
+    assert [(c.check, c.subject) for c in bad(copy)] == [("digest", "clients (jsonl)")]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "what"),
+    [
+        (b'"speaker":"coach"', b'"speaker":"robot"', "speaker is not a code"),
+        (b'"position":3,', b'"position":"3",', "a value of a wrong type"),
+        (b'"position":3,', b'"position":99999999999,', "position is not a integer"),
+        (b'"position":3,', b'"position":2,', "out of order or there twice"),
+        (b'"position":3,', b"", "not the columns"),
+        (b'"position":3,', b'"position":null,', "position is NULL"),
+    ],
+)
+def test_rows_against_the_schema_are_named_even_with_a_fitting_hash(
+    copy: Path, old: bytes, new: bytes, what: str
+) -> None:
+    path = copy / "data" / "utterances-0001.jsonl"
+    path.write_bytes(path.read_bytes().replace(old, new, 1))
+    reseal(copy, "data/utterances-0001.jsonl")
+    found = bad(copy)
+    assert found[0].row in {1, 2, 3}
+    assert what in found[0].detail
+
+
+def test_a_row_without_its_parent_is_named(copy: Path) -> None:
+    path = copy / "data" / "transcripts-0001.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:3] + lines[4:]))
+    reseal(copy, "data/transcripts-0001.jsonl")
+    manifest = json.loads((copy / "manifest.json").read_bytes())
+    for entry in manifest["files"]:
+        if entry["path"] == "data/transcripts-0001.jsonl":
+            entry["rows"] -= 1
+    text = json.dumps(manifest).encode()
+    (copy / "manifest.json").write_bytes(text)
+    (copy / "manifest.json.sha256").write_bytes(manifest_digest(text))
+    dangling = [check for check in bad(copy) if check.check == "foreign_keys"]
+    assert [check.subject for check in dangling] == ["data/utterances-0001.jsonl"]
+    assert dangling[0].row is not None
+
+
+def test_paths_out_of_the_folder_and_links_are_refused(copy: Path) -> None:
+    manifest = json.loads((copy / "manifest.json").read_bytes())
+    manifest["files"][0]["path"] = "../outside"
+    text = json.dumps(manifest).encode()
+    (copy / "manifest.json").write_bytes(text)
+    (copy / "manifest.json.sha256").write_bytes(manifest_digest(text))
+    assert "out of the folder" in bad(copy)[0].detail
+
+
+def test_a_link_in_place_of_a_file_is_refused(copy: Path, tmp_path: Path) -> None:
+    path = copy / "datapackage.json"
+    path.rename(tmp_path / "elsewhere")
+    path.symlink_to(tmp_path / "elsewhere")
+    assert "is a link" in bad(copy)[0].detail
+
+
+def test_a_folder_without_an_export_is_an_error_of_its_own(tmp_path: Path) -> None:
+    with pytest.raises(CoachError) as caught:
+        verify_export(tmp_path)
+    assert caught.value.code == "COACH-EXP-005"
+
+
+def test_a_manifest_of_another_format_is_refused(copy: Path) -> None:
+    for text in (b"[]", b"{}", b'{"format": "x", "format_version": "1.0.0"}', b"not json"):
+        (copy / "manifest.json").write_bytes(text)
+        (copy / "manifest.json.sha256").write_bytes(manifest_digest(text))
+        assert "this version can read" in bad(copy)[0].detail
