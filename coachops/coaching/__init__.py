@@ -1,0 +1,1 @@
+"""What happens between a coach and a client, from transcript to follow-up."""
