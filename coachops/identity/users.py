@@ -243,7 +243,7 @@ def _rows(session: Session, users: list[User]) -> list[UserRow]:
         seen = seen.where(WebSession.user_id == keys[0])
     for user_id, permission in session.execute(granted.order_by(UserPermission.permission)):
         permissions.setdefault(user_id, []).append(permission)
-    last_seen = dict(session.execute(seen.group_by(WebSession.user_id)).tuples().all())
+    last_seen = dict(iter(session.execute(seen.group_by(WebSession.user_id))))
     now = clock.now()
     return [
         UserRow(
