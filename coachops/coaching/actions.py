@@ -61,7 +61,7 @@ def open_before(session: Session, scope: TranscriptScope) -> list[ActionItem]:
         or (row.done_on is not None and row.done_on >= meeting.held_on)
         or any(entry.get("transcript_id") == str(scope.transcript.id) for entry in row.citations)
     ]
-    return [row for row in was_open if still_said(session, row)]
+    return still_said(session, was_open)
 
 
 def reconcile(
@@ -304,22 +304,31 @@ def _last_session(session: Session, row: ActionItem) -> uuid.UUID:
     return latest or row.session_id
 
 
-def still_said(session: Session, item: ActionItem) -> bool:
-    """Whether every quote the step stands on may still be read."""
-    own = own_citations(item)
-    if not own or item.transcript_id is None:
-        return True
-    texts = {
-        row.position: row.text
-        for row in session.execute(
+def still_said(session: Session, items: Sequence[ActionItem]) -> list[ActionItem]:
+    """Those of `items` whose every quote may still be read: neither cut nor redacted since."""
+    cited: dict[uuid.UUID, set[int]] = {}
+    for item in items:
+        if item.transcript_id is not None:
+            positions = {entry["position"] for entry in own_citations(item)}
+            cited.setdefault(item.transcript_id, set()).update(positions)
+    texts: dict[tuple[uuid.UUID | None, int], str] = {}
+    for transcript_id, positions in cited.items():
+        rows = session.execute(
             sa.select(Utterance.position, Utterance.text).where(
-                Utterance.transcript_id == item.transcript_id,
-                Utterance.position.in_([entry["position"] for entry in own]),
+                Utterance.transcript_id == transcript_id,
+                Utterance.position.in_(positions),
                 Utterance.is_cut.is_(False),
             )
         )
-    }
-    return all(quote_holds(entry["quote"], texts.get(entry["position"], "")) for entry in own)
+        texts.update({(transcript_id, row.position): row.text for row in rows})
+    return [
+        item
+        for item in items
+        if all(
+            quote_holds(entry["quote"], texts.get((item.transcript_id, entry["position"]), ""))
+            for entry in own_citations(item)
+        )
+    ]
 
 
 def _changed(

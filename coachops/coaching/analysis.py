@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -32,6 +33,9 @@ from coachops.db import Database
 from coachops.db.models import Analysis, Client, Coach, OutboundRecord, Utterance
 from coachops.telemetry import record_activity
 
+WAITING_CODES: Mapping[str, str] = {"roles": "COACH-CCH-003", "consent": "COACH-CCH-002"}
+"""The code, with its next step, of everything an analysis may wait for."""
+
 _ROUNDS = 3
 """How often an analysis starts again because the transcript was corrected while it ran."""
 
@@ -47,7 +51,7 @@ class AnalysisOutcome:
         dropped_count: findings, or parts of them, that did not hold against the transcript.
         waiting: for the coach to confirm the roles, for the client's consent, or for nothing.
         reused: the same input had been analysed by the same engine before.
-        error_code: of the failure behind a degraded analysis.
+        error_code: of the failure behind a degraded analysis, or of what it waits for.
     """
 
     analysis_id: uuid.UUID | None
@@ -100,7 +104,7 @@ def analyse(
     for _ in range(_ROUNDS):
         waiting = _gate(database, actor, transcript_id)
         if waiting is not None:
-            return AnalysisOutcome(None, transcript_id, None, None, 0.0, 0, waiting=waiting)
+            return _waits(transcript_id, waiting)
         try:
             return _round(database, gateway, actor, transcript_id, engine, force=force)
         except _Changed:
@@ -141,7 +145,7 @@ def _round(
         known = database.run(lambda session: _known(session, actor, transcript_id, read))
         if known is not None:
             return known
-    database.run(lambda session: _mark(session, actor, transcript_id, "analysing"))
+    database.run(lambda session: _mark(session, actor, transcript_id))
     sent: list[Outbound] = []
     try:
         _require_words(read.request)
@@ -154,7 +158,13 @@ def _round(
             lambda session: _fail(session, gateway, actor, transcript_id, read, code, sent)
         )
         raise
-    return database.run(lambda session: _write(session, actor, transcript_id, read, reply))
+
+    def write(session: Session) -> AnalysisOutcome:
+        # another process may have written the same analysis while this one waited for the engine
+        known = None if force else _known(session, actor, transcript_id, read)
+        return known or _write(session, actor, transcript_id, read, reply)
+
+    return database.run(write)
 
 
 def _read(
@@ -267,8 +277,9 @@ def _known(
     return replace(_outcome(found), reused=True)
 
 
-def _mark(session: Session, actor: Actor, transcript_id: uuid.UUID, state: str) -> None:
-    open_transcript(session, actor, transcript_id, change=True).transcript.state = state
+def _mark(session: Session, actor: Actor, transcript_id: uuid.UUID) -> None:
+    transcript = open_transcript(session, actor, transcript_id, change=True).transcript
+    transcript.state, transcript.error_code = "analysing", None
 
 
 def _write(
@@ -284,7 +295,7 @@ def _write(
     scope = open_transcript(session, actor, transcript_id, change=True)
     if not consent.current(session, scope.meeting.client_id)["processing"]:
         scope.transcript.state = "waiting_consent"  # withdrawn meanwhile: the result is thrown away
-        return AnalysisOutcome(None, transcript_id, None, None, 0.0, 0, waiting="consent")
+        return _waits(transcript_id, "consent")
     if _state_sha256(session, scope) != read.state_sha256:
         raise _Changed
     checked = check(reply.result, read.request)
@@ -383,6 +394,13 @@ def _log_outbound(session: Session, analysis: Analysis, outbound: tuple[Outbound
             output_tokens=each.output_tokens,
         )
         for each in outbound
+    )
+
+
+def _waits(transcript_id: uuid.UUID, waiting: Literal["roles", "consent"]) -> AnalysisOutcome:
+    code = WAITING_CODES[waiting]
+    return AnalysisOutcome(
+        None, transcript_id, None, None, 0.0, 0, waiting=waiting, error_code=code
     )
 
 

@@ -19,6 +19,7 @@ from coachops.core.errors import CoachError
 from coachops.db import Database
 from coachops.db.models import (
     ActionItem,
+    Analysis,
     Client,
     CoachingSession,
     Feedback,
@@ -149,7 +150,10 @@ def _newest_analysed(session: Session, actor: Actor, client_id: uuid.UUID) -> uu
     return session.scalars(
         sa.select(Transcript.id)
         .join(CoachingSession, CoachingSession.id == Transcript.session_id)
-        .where(*_visible(actor, client_id), Transcript.state == "analysed")
+        .where(
+            *_visible(actor, client_id),
+            sa.exists().where(Analysis.transcript_id == Transcript.id, Analysis.status != "failed"),
+        )
         .order_by(CoachingSession.held_on.desc(), Transcript.id.desc())
         .limit(1)
     ).first()
@@ -166,8 +170,10 @@ def _open_steps(
     )
     today = clock.today()
     groups: dict[str, list[OpenStep]] = {"client": [], "coach": [], "proposal": []}
-    for row, held_on in session.execute(query):
-        if not row.edited and not still_said(session, row):
+    rows = session.execute(query).all()
+    readable = {row.id for row in still_said(session, [row for row, _ in rows])}
+    for row, held_on in rows:
+        if not row.edited and row.id not in readable:
             continue  # its words were cut or redacted since
         promised = row.modality == "commitment" and row.owner != "unassigned"
         groups[row.owner if promised else "proposal"].append(

@@ -97,7 +97,7 @@ def _move(session: Session, client_id: uuid.UUID, *, granted: bool) -> None:
             waiting.where(
                 Transcript.state.in_(("imported", "waiting_roles", "analysing", "failed"))
             )
-            .values(state="waiting_consent")
+            .values(state="waiting_consent", error_code=None)
             .execution_options(synchronize_session=False)
         )
         return

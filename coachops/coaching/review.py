@@ -24,6 +24,7 @@ from coachops.coaching.actions import (
     remove_action,
     set_action_status,
 )
+from coachops.coaching.analysis import WAITING_CODES
 from coachops.coaching.citations import REASONS, quote_holds
 from coachops.coaching.insights import edit_insight, restore_insight, version_of
 from coachops.coaching.review_model import (
@@ -72,6 +73,11 @@ __all__ = [
     "set_action_status",
 ]
 
+_WAITING = {
+    "waiting_roles": WAITING_CODES["roles"],
+    "waiting_consent": WAITING_CODES["consent"],
+}
+
 
 def load_review(database: Database, actor: Actor, transcript_id: uuid.UUID) -> Review:
     """What the workspace shows of a transcript, analysed or not.
@@ -114,6 +120,7 @@ def _load(session: Session, scope: TranscriptScope) -> Review:
         role_state=transcript.role_state,
         revision=corrections.revision_of(session, transcript.id),
         error=_error(transcript.error_code),
+        waiting=_error(_WAITING.get(transcript.state)),
         consents=consent.current(session, client.id),
         utterances=_utterances(session, transcript.id, rows, names),
         analysis=_analysis(session, analysis) if analysis else None,
@@ -318,7 +325,7 @@ def _error(code: str | None) -> ReviewError | None:
     if code is None:
         return None
     spec = CATALOGUE[code if code in CATALOGUE else "COACH-SYS-003"]
-    blank = _Blank()
+    blank = _Blank(kind="the analysis of sessions")
     return ReviewError(code, spec.happened.format_map(blank), spec.next_step.format_map(blank))
 
 

@@ -162,7 +162,7 @@ class ReviewAnalysis:
 
 @dataclass(frozen=True, slots=True)
 class ReviewError:
-    """Why the last analysis failed, and what to do."""
+    """Why the last analysis failed, or what the next one waits for; and what to do."""
 
     code: str
     message: str
@@ -178,6 +178,8 @@ class Review:
         state: imported, waiting_roles, waiting_consent, analysing, analysed, failed.
         role_state: certain, inferred, unclear, confirmed.
         revision: hand it back with a correction.
+        error: of the last analysis, where it failed.
+        waiting: for the roles or for consent, with what to do.
         insights: those to show, in the order summary, theme, follow_up.
         removed: those the coach hid; they can be restored.
         held_back: findings not shown because their words were cut or redacted since.
@@ -202,6 +204,7 @@ class Review:
     role_state: str
     revision: str
     error: ReviewError | None
+    waiting: ReviewError | None
     consents: Mapping[str, bool]
     utterances: tuple[ReviewUtterance, ...]
     analysis: ReviewAnalysis | None

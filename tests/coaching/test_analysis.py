@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -526,3 +527,20 @@ def test_a_redacted_commitment_of_an_earlier_session_does_not_leave_later(
     second = make_transcript(database, pair, held_on=dt.date(2026, 11, 9))
     analyse(database, openai_gateway(), pair.actor, second, "openai")
     assert [each["owner"] for each in commitments(ai.requests[1])] == ["coach"]
+
+
+def test_several_processes_that_analyse_at_once_double_nothing(
+    database: Database, openai_gateway: Callable[..., Gateway]
+) -> None:
+    pair = make_pair(database, consents=("processing", "external_ai"))
+    transcript_id = make_transcript(database, pair)
+    gateway = openai_gateway()
+    with ThreadPoolExecutor(4) as pool:
+        tries = [
+            pool.submit(analyse, database, gateway, SYSTEM, transcript_id, "openai")
+            for _ in range(4)
+        ]
+        outcomes = [each.result() for each in tries]
+    assert len({each.analysis_id for each in outcomes}) == 1
+    assert len(rows(database, Analysis)) == 1
+    assert len(rows(database, ActionItem)) == 2

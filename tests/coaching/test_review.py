@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from coachops.ai.gateway import Gateway
+from coachops.coaching import consent
 from coachops.coaching.analysis import analyse
 from coachops.coaching.review import edit_insight, load_review, restore_insight
 from coachops.core import ids
@@ -23,6 +24,23 @@ def test_a_transcript_not_yet_analysed_shows_its_words_and_why_it_waits(
     assert review.consents == {"processing": False, "external_ai": False}
     assert [each.name for each in review.utterances[:2]] == ["Ada Reyes", "Maya Okafor"]
     assert not review.stale
+    assert (review.error, review.waiting) == (None, None)
+
+
+def test_what_an_analysis_waits_for_is_told_with_the_next_step(
+    database: Database, gateway: Gateway
+) -> None:
+    pair = make_pair(database, consents=())
+    transcript_id = make_transcript(database, pair, role_state="unclear")
+    assert analyse(database, gateway, pair.actor, transcript_id).error_code == "COACH-CCH-002"
+    waiting = load_review(database, pair.actor, transcript_id).waiting
+    assert waiting is not None
+    assert "consent" in waiting.message
+    consent.record(database, pair.actor, pair.client_id, "processing", True)
+    assert analyse(database, gateway, pair.actor, transcript_id).error_code == "COACH-CCH-003"
+    waiting = load_review(database, pair.actor, transcript_id).waiting
+    assert waiting is not None
+    assert "swap" in waiting.next_step
 
 
 def test_every_finding_leads_to_an_utterance_that_holds_its_quote(
