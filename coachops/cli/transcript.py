@@ -39,6 +39,7 @@ def import_(
     Example:  coachops transcript import samples/*.vtt --coach c-01 --client k-01
     """
     from coachops.coaching.importing import import_transcript  # noqa: PLC0415 imports SQLAlchemy
+    from coachops.coaching.transcripts import check_size  # noqa: PLC0415 as above
     from coachops.core.actor import SYSTEM  # noqa: PLC0415 as above
 
     held_on = parse_date(date, "--date")
@@ -49,6 +50,7 @@ def import_(
         _require_people(services, coach, client)
         for file in bars.track(files, description="Importing"):
             try:
+                check_size(file.stat().st_size, file.name)
                 imported.append(
                     import_transcript(
                         services.database,

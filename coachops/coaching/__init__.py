@@ -1,7 +1,7 @@
-"""What happens between a coach and a client, from transcript to follow-up.
+"""What happens between a coach and a client: transcript, analysis, follow-up, goals, answers.
 
-Owns: roster, import of transcripts, consent, analysis and its citations, the coach's corrections and
-edits, next steps, review, brief, follow-up messages, goals and feedback. Invariants: every call checks
-ownership; nothing is read without consent; corrections lie beside the original; nothing goes to a
-client unapproved. To add something to the workspace: a field of `review_model.Review`.
+Owns import, corrections, consent, analyses with checked citations, messages and their states, goals
+and feedback. Invariants: every call checks that the actor may see or change the client; nothing is
+lost silently; nothing is sent without approval, nor twice; what the coach wrote is never overwritten.
+To add a transcript format: a reader in `transcripts/`; a follow-up sentence: `messages/templates/`.
 """
