@@ -19,6 +19,7 @@ from coachops.dashboards.components import (
     empty_state,
     html,
     join,
+    row,
     stack,
     status_pill,
 )
@@ -106,22 +107,19 @@ class ClientView:
                     wording.listed([f"{g.title}: {g.level:+d}" for g in goals[:3]]),
                 )
             )
+        widgets: list[Any] = [Element(join(parts), classes="ws-brief")]
         transcript_id = found.transcript_id
-        actions = (
-            [button("Open the last session", lambda: self.workspace.session(transcript_id))]
-            if transcript_id
-            else []
-        )
+        if transcript_id is not None:
+            widgets.append(
+                row([button("Open this session", lambda: self.workspace.session(transcript_id))])
+            )
         subtitle = wording.listed(
             [
                 f"Last session {wording.ago(found.last_held_on, self.workspace.today)}",
                 found.engine_label or "",
             ]
         )
-        return card(
-            "Before you meet", [Element(join(parts), classes="ws-brief")], actions=actions,
-            subtitle=subtitle, tone="ok",
-        )  # fmt: skip
+        return card("Before you meet", widgets, subtitle=subtitle, tone="ok")
 
     def _steps(self) -> Element:
         found = self.brief
@@ -189,7 +187,7 @@ class ClientView:
             self.workspace.database, self.workspace.actor, self.client_id, limit=100
         )
         rows = session_rows(self.workspace, sessions, with_client=False)
-        more = Element()
+        more = stack([])
         listed = row_list(rows[:8], empty="No session yet.", label="Sessions")
 
         def show_all() -> None:

@@ -13,6 +13,7 @@ from coachops.dashboards.components import (
     button,
     card,
     confirm,
+    details,
     dispose,
     html,
     paragraph,
@@ -65,13 +66,15 @@ class ConsentCard:
         parts: list[Any] = [head, paragraph(text, muted=True)]
         if self._view.may_change:
             parts += self._change(kind, title, granted=granted)
-        return stack(parts)
+        return Element(
+            children=parts, classes="co-stack", attributes={"role": "group", "aria-label": title}
+        )
 
     def _change(self, kind: str, title: str, *, granted: bool) -> list[Any]:
         name = self._row.name
         errors = area()
         note = text_input(
-            f"Note on \u201c{title.lower()}\u201d",
+            "Note",
             placeholder="How and when they said so",
             max_length=200,
             mark_optional=True,
@@ -104,7 +107,7 @@ class ConsentCard:
             if granted
             else button(f"{name} has agreed", record, area=errors, description=title)
         )
-        return [row([note, change]), errors]
+        return [details("Record a change", [note, errors, row([change])])]
 
     def _analyse_waiting(self, kind: str, *, granted: bool) -> None:
         """What waited for this consent goes on by itself."""

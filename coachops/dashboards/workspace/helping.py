@@ -90,8 +90,7 @@ def view(workspace: Workspace) -> View:
                 [
                     Element(
                         html(
-                            '<p class="co-text">The guide has a page with pictures of each case: {}.'
-                            "</p>",
+                            '<p class="co-text">The guide says more about each case: {}.</p>',
                             link("When something fails", GUIDE),
                         )
                     ),

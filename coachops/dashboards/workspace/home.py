@@ -139,7 +139,7 @@ def _needs_card(workspace: Workspace, needs: Sequence[Need]) -> Element:
             "needs a decision of yours appears here.</p>"
         )
         return card("Needs you", [Element(calm)])
-    listed, more = Choices(classes="ws-needs"), Element()
+    listed, more = Choices(classes="ws-needs"), stack([])
 
     def fill(limit: int) -> None:
         listed.offer(
@@ -187,7 +187,7 @@ def _need(need: Need) -> Markup:
 def _clients_card(workspace: Workspace, clients: Sequence[ClientRow]) -> Element:
     open_items = attention.open_commitments(workspace.database, workspace.actor)
     listed = row_list([], label="My clients")
-    more = Element()
+    more = stack([])
     search = text_input(
         "Search my clients", kind="search", placeholder="Search by name", label_hidden=True
     )

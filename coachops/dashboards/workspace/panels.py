@@ -26,6 +26,7 @@ class Panel:
     def __init__(self, view: SessionView) -> None:
         self.view = view
         self.element = stack([])
+        self.element.classes += " ws-panel"
         self._shown: object = self  # equal to no data
 
     @property

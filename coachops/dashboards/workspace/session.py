@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from coachops.coaching import attention, review
 from coachops.coaching.messages import MessageRow, list_messages
 from coachops.coaching.review import Review, ReviewUtterance
-from coachops.dashboards.components import card, split, stack, tabs
+from coachops.dashboards.components import Element, html, split, tabs
 from coachops.dashboards.transcript_view import TranscriptView
 from coachops.dashboards.workspace import wording
 from coachops.dashboards.workspace.followup import FollowUpPanel
@@ -179,13 +179,9 @@ def view(workspace: Workspace, transcript_id: uuid.UUID, part: str) -> View:
             split(
                 [shown.tabs],
                 [
-                    stack(
-                        [
-                            card(
-                                "Your notes" if found.kind == "notes" else "Transcript",
-                                [shown.transcript],
-                            )
-                        ]
+                    Element(
+                        html('<h2 class="ws-beside">{}</h2>', shown.transcript.label),
+                        [shown.transcript],
                     )
                 ],
             ),

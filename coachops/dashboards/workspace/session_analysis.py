@@ -62,7 +62,11 @@ class AnalysisPanel(Panel):
                 )
             ]
         lists = [
-            card(title, [InsightList(self.view, found.of_kind(kind), empty)])
+            card(
+                title,
+                [InsightList(self.view, found.of_kind(kind), empty)],
+                actions=self._to_the_draft() if kind == "follow_up" else (),
+            )
             for kind, title, empty in _KINDS
         ]
         return [
@@ -79,6 +83,9 @@ class AnalysisPanel(Panel):
             lists[2],
             *self._left_out(),
         ]  # fmt: skip
+
+    def _to_the_draft(self) -> list[Any]:
+        return [button("See the draft", lambda: self.view.open("follow-up"))]
 
     def _left_out(self) -> list[Element]:
         found, parts = self.review, []
@@ -124,9 +131,11 @@ def _source(engine: str, *, degraded: bool) -> wording.State:
 
 
 def _numbers(counts: Sequence[ReviewCount]) -> Element:
-    return metric_row(
+    made = metric_row(
         metric(each.label, _value(each), each.made_of, each.definition) for each in counts
     )
+    made.classes += " ws-numbers"
+    return made
 
 
 def _value(each: ReviewCount) -> str:

@@ -46,7 +46,7 @@ class DetailsPanel(Panel):
             ("Made by", made.label),
             ("Model", made.model),
             ("When", f"{wording.day(at.date())}, {at:%H:%M}"),
-            ("Took", f"{made.duration_ms / 1000:.1f} s"),
+            ("Took", _seconds(made.duration_ms)),
             ("Cost", cost or "Nothing"),
         ]
         if made.degraded:
@@ -141,3 +141,7 @@ class DetailsPanel(Panel):
             ],
             tone="warn",
         )
+
+
+def _seconds(milliseconds: int) -> str:
+    return f"{milliseconds / 1000:.1f} s" if milliseconds >= 1000 else "Less than a second"

@@ -164,7 +164,7 @@ class StatePanel(Panel):
         title, text = wording.CONSENTS["processing"]
         parts: list[Any] = [
             paragraph(
-                f"{name} has not agreed to \u201c{title.lower()}\u201d. {text} Ask {name}, then "
+                f"{name} has not agreed to \u201c{title}\u201d. {text} Ask {name}, then "
                 "record the answer here; the analysis starts by itself."
             )
         ]

@@ -118,13 +118,12 @@ class Shell:
     def _set_trail(self, view: View) -> None:
         # the first words of a view, so that the keyboard and the screen reader start there
         here = html('<span class="co-hidden" tabindex="-1" data-focus>{}</span>', view.title)
-        last = len(view.trail) - 1
         steps = join(
             html(
                 '<li><button type="button" class="ws-crumb" data-event="back" data-value="{}">'
                 "{}{}</button></li>",
                 crumb.label,
-                Markup('<span aria-hidden="true">\u2190 </span>') if position == last else "",
+                Markup('<span aria-hidden="true">\u2190 </span>') if position == 0 else "",
                 crumb.label,
             )
             for position, crumb in enumerate(view.trail)

@@ -71,7 +71,9 @@ class UploadView:
         self.empty = not clients
         if self.empty:
             return
-        choices: list[tuple[str, ClientRow | None]] = [(self._label(c, clients), c) for c in clients]
+        choices: list[tuple[str, ClientRow | None]] = [
+            (self._label(c, clients), c) for c in clients
+        ]
         chosen = next((c for c in clients if c.id == client_id), None)
         if chosen is None and len(clients) > 1:
             choices = [("Choose a client", None), *choices]
@@ -83,7 +85,7 @@ class UploadView:
             help="Empty: taken from each file, else today.",
         )  # fmt: skip
         self.files = file_upload(
-            "Drop transcripts here, or choose them",
+            "Add transcripts",
             SUFFIXES,
             help="WebVTT, SRT, text, Word or JSON; up to 10 MB each, many at once.",
             on_files=self._take,

@@ -1,0 +1,243 @@
+"""A coach's day, clicked on a real database with the real capabilities: from a file to an e-mail."""
+
+from __future__ import annotations
+
+import email
+import uuid
+from collections.abc import Iterator
+from email.message import EmailMessage
+from email.policy import default
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from coachops.bootstrap import Services
+from coachops.coaching import consent
+from coachops.core.actor import SYSTEM
+from coachops.core.errors import CoachError
+from coachops.core.settings import Settings
+from coachops.dashboards.components import Button, FileUpload
+from coachops.dashboards.workspace.page import page
+from coachops.db import Database
+from coachops.db.models import Message, Transcript
+from tests.support.workspace import (
+    SAMPLES,
+    Desk,
+    choose,
+    everything,
+    page_text,
+    press,
+    shown_button,
+    shown_field,
+)
+
+
+@pytest.fixture
+def desk(settings: Settings, sqlite_database: Database) -> Iterator[Desk]:
+    settings.home.mkdir(parents=True, exist_ok=True)
+    yield Desk(Services(settings, sqlite_database))
+
+
+def outbox(desk: Desk) -> list[EmailMessage]:
+    folder: Path = desk.services.settings.outbox
+    files = sorted(folder.glob("*.eml")) if folder.is_dir() else []
+    return [email.message_from_bytes(f.read_bytes(), policy=default) for f in files]  # type: ignore[misc]
+
+
+def state_of(desk: Desk, transcript_id: uuid.UUID) -> tuple[str, str | None]:
+    with desk.database.read() as session:
+        return (
+            session.get_one(Transcript, transcript_id).state,
+            session.scalar(sa.select(Message.state).where(Message.transcript_id == transcript_id)),
+        )
+
+
+def upload(desk: Desk, coach: str, client: str, *files: str):
+    workspace = desk.workspace(coach)
+    workspace.upload(desk.client_id(client))
+    (zone,) = everything(workspace, FileUpload)
+    zone.offer_files({name: (SAMPLES / name).read_bytes() for name in files})
+    return workspace
+
+
+def test_from_the_file_to_the_e_mail(desk: Desk) -> None:
+    workspace = upload(desk, "AC-101", "CL-201", "01-delegation.vtt")
+    assert "1 of 1 analysed" in workspace.page.text()
+    choose(workspace, "open", "01-delegation.vtt")
+    assert "Daniel Osei" in workspace.page.text()
+    assert "Rule-based" in page_text(workspace)
+
+    press(workspace, "Edit")
+    shown_field(workspace, "Subject").type_in("What we talked about")
+    body = shown_field(workspace, "Text")
+    body.type_in(body.data + "\nSee you soon.")
+    press(workspace, "Save")
+    assert outbox(desk) == []
+
+    approve = shown_button(workspace, "Approve and send")
+    assert "Daniel Osei" in approve.question["title"]
+    assert "daniel.osei@client.example" in approve.question["text"]
+    approve.click()
+
+    (letter,) = outbox(desk)
+    assert letter["Subject"] == "What we talked about"
+    assert letter["To"] == "Daniel Osei <daniel.osei@client.example>"
+    assert "See you soon." in letter.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    assert "It went to Daniel Osei" in page_text(workspace)
+    workspace.home()
+    assert "Nothing needs you" in workspace.page.text()
+
+
+def test_nothing_is_sent_without_the_coachs_approval(desk: Desk) -> None:
+    transcript_id = desk.analysed("01-delegation.vtt", "AC-101", "CL-201")
+    with desk.database.read() as session:
+        message_id = session.scalars(sa.select(Message.id)).one()
+    desk.work.enqueue_send(message_id)
+    assert outbox(desk) == []
+    assert state_of(desk, transcript_id) == ("analysed", "draft")
+
+
+def test_many_files_each_tell_what_became_of_them(desk: Desk) -> None:
+    workspace = desk.workspace("AC-102")
+    workspace.upload(desk.client_id("CL-204"))
+    (zone,) = everything(workspace, FileUpload)
+    good = (SAMPLES / "05-conflict-with-boss.vtt").read_bytes()
+    zone.offer_files(
+        {"good.vtt": good, "again.vtt": good, "broken.json": b'{"a": 1', "nul.txt": b"\0" * 20}
+    )
+    text = workspace.page.text()
+    assert "67 utterances imported" in text
+    assert "5 lines not imported" in text
+    assert "nothing was imported twice" in text
+    assert "COACH-TRN-010" in text
+    assert [item["tone"] for item in zone.items][2:] == ["bad", "bad"]
+    assert "1 of 2 analysed" in text or "2 of 2 analysed" in text
+
+
+def test_files_without_a_client_are_not_taken(desk: Desk) -> None:
+    workspace = desk.workspace("AC-101")
+    workspace.upload()
+    (zone,) = everything(workspace, FileUpload)
+    zone.offer_files({"01-delegation.vtt": (SAMPLES / "01-delegation.vtt").read_bytes()})
+    assert "COACH-CCH-005" in page_text(workspace)
+    with desk.database.read() as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(Transcript)) == 0
+
+
+def test_the_page_polls_only_while_something_is_pending(desk: Desk) -> None:
+    desk.work.held = True
+    workspace = upload(desk, "AC-101", "CL-201", "01-delegation.vtt")
+    assert workspace.shell.watching
+    assert "Waiting for analysis" in workspace.page.text()
+    desk.work.run()
+    workspace.shell._ticker.receive({"event": "tick"})
+    assert not workspace.shell.watching
+    assert "1 of 1 analysed" in workspace.page.text()
+
+
+def test_a_session_that_waits_shows_its_analysis_when_it_comes(desk: Desk) -> None:
+    desk.work.held = True
+    transcript_id = desk.analysed("01-delegation.vtt", "AC-101", "CL-201")
+    workspace = desk.workspace("AC-101")
+    workspace.session(transcript_id)
+    assert workspace.shell.watching
+    assert "on its way" in workspace.page.text()
+    desk.work.run()
+    workspace.shell._ticker.receive({"event": "tick"})
+    assert not workspace.shell.watching
+    assert "on its way" not in workspace.page.text()
+    assert "Summary" in page_text(workspace)
+
+
+def test_notes_are_labelled_as_the_coachs_account(desk: Desk) -> None:
+    workspace = desk.workspace("AC-102")
+    workspace.upload(desk.client_id("CL-203"), notes=True)
+    shown_field(workspace, "Your notes").type_in(
+        (SAMPLES / "12-career-change-notes.md").read_text()
+    )
+    press(workspace, "Save and analyse")
+    assert "1 of 1 analysed" in workspace.page.text()
+    choose(workspace, "open", "Notes on")
+    assert "Your notes" in workspace.page.text()
+    assert "In numbers" not in page_text(workspace)
+
+
+def test_unclear_roles_stop_the_analysis_until_one_click(desk: Desk) -> None:
+    workspace = upload(desk, "AC-104", "CL-208", "09-time-management.json")
+    assert "Confirm speakers" in workspace.page.text()
+    transcript_id = _only_transcript(desk)
+    assert state_of(desk, transcript_id) == ("waiting_roles", None)
+    workspace.home()
+    assert "Who is who?" in workspace.page.text()
+    choose(workspace, "roles")
+    assert "Nothing is analysed" in workspace.page.text()
+    offered = [b.label for b in everything(workspace, Button)]
+    label = "Yes, that is right" if "Yes, that is right" in offered else offered[0]
+    press(workspace, label)
+    assert state_of(desk, transcript_id) == ("analysed", "draft")
+    assert "Who is who?" not in workspace.page.text()
+
+
+def test_swapping_the_roles_exchanges_coach_and_client(desk: Desk) -> None:
+    transcript_id = desk.analysed("01-delegation.vtt", "AC-101", "CL-201")
+    workspace = desk.workspace("AC-101")
+    workspace.session(transcript_id, "corrections")
+    press(workspace, "Swap coach and client")
+    assert "older than your corrections" in workspace.page.text()
+    assert "You swapped coach and client" in page_text(workspace)
+    press(workspace, "Analyse again")
+    assert "older than your corrections" not in workspace.page.text()
+
+
+def test_missing_consent_is_recorded_and_the_analysis_starts(desk: Desk) -> None:
+    client_id = desk.client_id("CL-201")
+    consent.record(desk.database, SYSTEM, client_id, "processing", granted=False)
+    workspace = upload(desk, "AC-101", "CL-201", "01-delegation.vtt")
+    transcript_id = _only_transcript(desk)
+    assert state_of(desk, transcript_id) == ("waiting_consent", None)
+    choose(workspace, "open", "01-delegation.vtt")
+    assert "has not agreed" in workspace.page.text()
+    shown_field(workspace, "How was it given?").type_in("by e-mail")
+    press(workspace, "Daniel Osei has agreed")
+    assert state_of(desk, transcript_id) == ("analysed", "draft")
+    assert "has not agreed" not in workspace.page.text()
+
+
+def test_a_coach_cannot_open_another_coachs_client_or_session(desk: Desk) -> None:
+    theirs = desk.analysed("05-conflict-with-boss.vtt", "AC-102", "CL-204")
+    workspace = desk.workspace("AC-101")
+    before = workspace.page.text()
+    assert "Grace Whitfield" not in before
+    with pytest.raises(CoachError, match="COACH-CCH-001"):
+        workspace.session(theirs)
+    with pytest.raises(CoachError, match="COACH-CCH-001"):
+        workspace.client(desk.client_id("CL-204"))
+    workspace.upload(desk.client_id("CL-204"))
+    assert "Grace" not in page_text(workspace)
+
+
+def test_forged_messages_reach_nothing(desk: Desk) -> None:
+    theirs = desk.analysed("05-conflict-with-boss.vtt", "AC-102", "CL-204")
+    desk.analysed("01-delegation.vtt", "AC-101", "CL-201")
+    workspace = desk.workspace("AC-101")
+    from coachops.dashboards.workspace.parts import Choices
+
+    for each in everything(workspace, Choices):
+        for name in ("open", "draft", "roles", "edit", "done", "undo", "back"):
+            each._on_message(each, {"event": "action", "name": name, "value": str(theirs)}, [])
+    assert "Good " in workspace.page.text()
+    assert "Grace" not in page_text(workspace)
+
+
+def test_a_stranger_sees_an_empty_workspace(desk: Desk) -> None:
+    desk.analysed("05-conflict-with-boss.vtt", "AC-102", "CL-204")
+    actor = desk.actor("AC-101")
+    stranger = type(actor)(None, "coach", "Nobody", None)
+    shown = page(stranger, desk.services, desk.work)
+    assert "You have no clients yet" in shown.text()
+
+
+def _only_transcript(desk: Desk) -> uuid.UUID:
+    with desk.database.read() as session:
+        return session.scalars(sa.select(Transcript.id)).one()
