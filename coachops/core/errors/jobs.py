@@ -19,4 +19,32 @@ ROWS = (
         who="admin",
         retryable=True,
     ),
+    ErrorSpec(
+        "COACH-JOB-003",
+        Kind.UNAVAILABLE,
+        "The queue of background work cannot be reached ({reason}).",
+        "Nothing is lost: the worker finds what waits by itself. Check the database and 'coachops doctor'.",
+        who="admin",
+        retryable=True,
+    ),
+    ErrorSpec(
+        "COACH-JOB-004",
+        Kind.CONFLICT,
+        "The job '{ref}' cannot be {action} while it is {state}.",
+        "Run 'coachops job list' for its state.",
+    ),
+    ErrorSpec(
+        "COACH-JOB-005",
+        Kind.CONFIGURATION,
+        "The schedule of reports is not valid: {reason}.",
+        "Correct reports/schedule.toml; the other background work goes on.",
+        who="admin",
+    ),
+    ErrorSpec(
+        "COACH-JOB-006",
+        Kind.CONFLICT,
+        "All {count} places for workers are taken.",
+        "Stop a worker first.",
+        who="admin",
+    ),
 )

@@ -1,0 +1,138 @@
+"""The executor: the part of the engine that runs workflows, one for a process.
+
+It takes a place first (see `places`), so it recovers what the holder before it left unfinished.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING, ClassVar
+
+from coachops.core.errors import CoachError
+from coachops.jobs import runtime
+from coachops.jobs.places import Place, take_lowest, try_take
+from coachops.jobs.store import (
+    APPLICATION,
+    SCHEMA,
+    VERSION,
+    ensure_store,
+    quiet_engine_logs,
+    store_url,
+)
+
+if TYPE_CHECKING:
+    from coachops.bootstrap import Services
+
+POLLING = 0.2
+"""Seconds between two looks at a queue."""
+
+QUEUES = {"analysis": 4, "mail": 4, "reports": 1}
+"""Queue -> jobs at a time in one process. Analysis waits for a service most of the time, or is
+short; a report starts a kernel and is heavy."""
+
+QUEUE_OF = {"pipeline": "analysis", "send": "mail", "report": "reports"}
+"""Kind of job -> its queue."""
+
+STOP_SECONDS = 2
+"""How long stopping waits for steps in progress; what is cut off is recovered at the next start."""
+
+_log = logging.getLogger(__name__)
+
+
+class Executor:
+    """Runs queued workflows in this process between `start` and `stop`."""
+
+    _running: ClassVar[threading.Lock] = threading.Lock()
+    """The engine allows one executor in a process."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self.place: Place | None = None
+
+    def start(self) -> Place:
+        """Take a place, recover its unfinished work, begin to look at the queues.
+
+        Raises:
+            CoachError: COACH-JOB-003, COACH-JOB-006.
+        """
+        if not self._running.acquire(blocking=False):
+            raise RuntimeError("another executor runs in this process")
+        try:
+            self.place = take_lowest(self._services.settings)
+            self._launch(self.place)
+        except BaseException:
+            self._let_go()
+            raise
+        return self.place
+
+    def stop(self) -> bool:
+        """Stop taking work; returns whether every step in progress came to its end."""
+        from dbos import DBOS  # noqa: PLC0415 imported since `start`
+
+        # the engine's own wait takes at least a second: only where something is in progress
+        patience = 0 if runtime.wait_until_idle(0) else STOP_SECONDS
+        DBOS.destroy(workflow_completion_timeout_sec=patience)
+        ended = runtime.wait_until_idle(0)
+        self._let_go()
+        return ended
+
+    def recover_dead(self) -> list[str]:
+        """Take over unfinished work of places whose process is gone; returns their names."""
+        from dbos import DBOS  # noqa: PLC0415 imported since `start`
+
+        if self.place is None:
+            return []
+        pending = DBOS.list_workflows(status="PENDING", load_input=False, load_output=False)
+        names = {each.executor_id for each in pending if each.executor_id} - {self.place.name}
+        taken = []
+        for name in sorted(names):
+            number = name.removeprefix("worker-")
+            if not number.isdecimal():
+                continue
+            dead = try_take(self._services.settings, int(number))
+            if dead is None:
+                continue
+            with dead:
+                # private in dbos, hence `dbos~=3.4.0` and a test that fails when it changes
+                DBOS._recover_pending_workflows([name])  # noqa: SLF001 there is no public way
+                taken.append(name)
+        return taken
+
+    def _launch(self, place: Place) -> None:
+        from dbos import DBOS, DBOSPortableJSONSerializer  # noqa: PLC0415 a second or more
+
+        from coachops.jobs import workflows  # noqa: F401, PLC0415 registers them
+
+        quiet_engine_logs()
+        settings = self._services.settings
+        ensure_store(settings)
+        self._services.secret("feedback")  # made here once, before threads ask for it together
+        runtime.bind(self._services)
+        DBOS(
+            config={
+                "name": APPLICATION,
+                "system_database_url": store_url(settings),
+                "dbos_system_schema": SCHEMA,
+                "sys_db_pool_size": 8,
+                "application_version": VERSION,
+                "executor_id": place.name,
+                "log_level": "WARNING",
+                "serializer": DBOSPortableJSONSerializer(),
+            }
+        )
+        DBOS.listen_queues(list(QUEUES))
+        try:
+            DBOS.launch()
+        except Exception as error:
+            DBOS.destroy()
+            raise CoachError("COACH-JOB-003", reason=type(error).__name__) from error
+        for queue, at_a_time in QUEUES.items():
+            DBOS.register_queue(queue, worker_concurrency=at_a_time, polling_interval_sec=POLLING)
+
+    def _let_go(self) -> None:
+        runtime.bind(None)
+        if self.place is not None:
+            self.place.release()
+            self.place = None
+        self._running.release()

@@ -1,0 +1,178 @@
+"""The queue as every process may use it: put in, look up, cancel; nothing runs here."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from coachops.core.errors import CoachError
+from coachops.core.settings import Settings
+from coachops.jobs.engine import QUEUE_OF
+from coachops.jobs.ids import JobId, parse_job_id, pipeline_id, send_id
+from coachops.jobs.rows import STATES, JobRow, row_of
+from coachops.jobs.store import APPLICATION, StoreClient
+
+if TYPE_CHECKING:
+    from dbos import DBOSClient
+
+_PREFIXES_AT_ONCE = 100
+
+
+class JobQueue:
+    """The queue of one installation."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._store = StoreClient(settings)
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._store.close()
+
+    def enqueue_pipeline(self, transcript_id: uuid.UUID, engine: str = "auto") -> str:
+        """Queue the analysis of a transcript; one that waits or runs is not doubled.
+
+        Returns:
+            the id of the job.
+
+        Raises:
+            CoachError: COACH-JOB-003 where the queue is away.
+        """
+        latest = self.latest_pipelines([transcript_id]).get(transcript_id)
+        if latest is not None and latest.active:
+            return latest.id
+        job = parse_job_id(latest.id).next() if latest else pipeline_id(transcript_id, 1)
+        return self.enqueue_as(job, str(transcript_id), engine)
+
+    def enqueue_send(self, message_id: uuid.UUID, version: int) -> str:
+        """Queue the sending of an approved version; there is one job for each version, ever."""
+        return self.enqueue_as(send_id(message_id, version), str(message_id), version)
+
+    def enqueue_as(self, job: JobId, *arguments: str | int) -> str:
+        """Queue a job under its id; returns the id. Where it exists already, nothing happens."""
+
+        def work(client: DBOSClient) -> None:
+            from dbos import WorkflowSerializationFormat  # noqa: PLC0415 a second or more
+
+            client.enqueue(
+                {
+                    "workflow_name": job.kind,
+                    "queue_name": QUEUE_OF[job.kind],
+                    "workflow_id": str(job),
+                    "serialization_type": WorkflowSerializationFormat.PORTABLE,
+                    "application_name": APPLICATION,
+                },
+                *arguments,
+            )
+
+        self._store.call(work)
+        return str(job)
+
+    def list_jobs(
+        self, *, state: str | None = None, kind: str | None = None, limit: int = 100
+    ) -> list[JobRow]:
+        """Jobs, the newest first.
+
+        Raises:
+            CoachError: COACH-SYS-002 for an unknown state or kind, COACH-JOB-003.
+        """
+        if state is not None and state not in STATES.values():
+            known = ", ".join(dict.fromkeys(STATES.values()))
+            raise CoachError("COACH-SYS-002", reason=f"The state must be one of {known}.")
+        if kind is not None and kind not in QUEUE_OF:
+            raise CoachError(
+                "COACH-SYS-002", reason=f"The kind must be one of {', '.join(QUEUE_OF)}."
+            )
+        engine_states = [name for name, ours in STATES.items() if state in {None, ours}]
+        return self._list(
+            status=engine_states, name=kind or list(QUEUE_OF), limit=limit, sort_desc=True
+        )
+
+    def get(self, ref: str) -> JobRow:
+        """One job.
+
+        Raises:
+            CoachError: COACH-JOB-001, COACH-JOB-003.
+        """
+        return self.get_many([str(parse_job_id(ref))])[ref]
+
+    def get_many(self, ids: Sequence[str]) -> dict[str, JobRow]:
+        """Jobs by id.
+
+        Raises:
+            CoachError: COACH-JOB-001 names the first that does not exist.
+        """
+        found: dict[str, JobRow] = {}
+        for start in range(0, len(ids), _PREFIXES_AT_ONCE):
+            rows = self._list(workflow_ids=list(ids[start : start + _PREFIXES_AT_ONCE]))
+            found |= {row.id: row for row in rows}
+        for each in ids:
+            if each not in found:
+                raise CoachError("COACH-JOB-001", ref=each)
+        return found
+
+    def latest_pipelines(self, transcript_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, JobRow]:
+        """The newest run of each transcript's pipeline, where there is one."""
+        return {
+            uuid.UUID(job.subject): row
+            for job, row in self._latest(pipeline_id(each, 1).prefix for each in transcript_ids)
+        }
+
+    def latest(self, job: JobId) -> JobRow:
+        """The newest run of the same work.
+
+        Raises:
+            CoachError: COACH-JOB-001.
+        """
+        for _, row in self._latest([job.prefix]):
+            return row
+        raise CoachError("COACH-JOB-001", ref=job)
+
+    def arguments(self, ref: str) -> tuple[Any, ...]:
+        """What a job was queued with.
+
+        Raises:
+            CoachError: COACH-JOB-001.
+        """
+        found = self._store.call(
+            lambda client: client.list_workflows(workflow_ids=[ref], load_output=False)
+        )
+        if not found or found[0].input is None:
+            raise CoachError("COACH-JOB-001", ref=ref)
+        return tuple(found[0].input["args"])
+
+    def cancel(self, ref: str) -> None:
+        """Cancel a job that waits or runs; a step in progress comes to its end."""
+        self._store.call(lambda client: client.cancel_workflow(ref))
+
+    def forget_ended(self, before: dt.datetime, kinds: Sequence[str]) -> int:
+        """Delete records of jobs that ended before an instant; returns how many (at most 1000)."""
+        rows = self._list(
+            completed_before=before.isoformat(), name=list(kinds), limit=1000,
+            status=["SUCCESS", "ERROR", "CANCELLED"],
+        )  # fmt: skip
+        ids = [row.id for row in rows]
+        if ids:
+            self._store.call(lambda client: client.delete_workflows(ids))
+        return len(ids)
+
+    def _latest(self, prefixes: Iterable[str]) -> list[tuple[JobId, JobRow]]:
+        wanted = list(prefixes)
+        newest: dict[str, tuple[JobId, JobRow]] = {}
+        for start in range(0, len(wanted), _PREFIXES_AT_ONCE):
+            part = wanted[start : start + _PREFIXES_AT_ONCE]
+            for row in self._list(workflow_id_prefix=part):
+                job = parse_job_id(row.id)
+                known = newest.get(job.prefix)
+                if known is None or known[0].number < job.number:
+                    newest[job.prefix] = (job, row)
+        return list(newest.values())
+
+    def _list(self, **filters: Any) -> list[JobRow]:
+        found = self._store.call(
+            lambda client: client.list_workflows(
+                load_input=False, load_output=True, application_name=APPLICATION, **filters
+            )
+        )
+        return [row_of(each) for each in found]

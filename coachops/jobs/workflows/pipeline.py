@@ -1,0 +1,79 @@
+"""From a transcript to a draft: analyse, then write the follow-up.
+
+A transcript that waits for the coach (roles) or the client (consent) ends the job without a failure:
+when the reason is gone, the next run begins.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+import sqlalchemy as sa
+from dbos import DBOS, WorkflowSerializationFormat
+from sqlalchemy.orm import Session
+
+from coachops.core.actor import SYSTEM
+from coachops.core.errors import CoachError
+from coachops.db.models import Transcript
+from coachops.jobs.runtime import Outcome, current, guarded
+
+
+@DBOS.workflow(name="pipeline", serialization_type=WorkflowSerializationFormat.PORTABLE)
+def pipeline(transcript_id: str, engine: str) -> Outcome:
+    """Analyse a transcript with `engine` and draft its follow-up."""
+    outcome = analyse_step(transcript_id, engine)
+    if "error" not in outcome and outcome["waiting"] is None:
+        outcome = outcome | draft_step(transcript_id)
+    if "error" in outcome:
+        fail_step(transcript_id, outcome["error"])
+        raise CoachError("COACH-JOB-002", name="pipeline", reason=outcome["error"])
+    return outcome
+
+
+@DBOS.step(name="analyse")
+@guarded
+def analyse_step(transcript_id: str, engine: str) -> Outcome:
+    """Analyse; the same input a second time gives the analysis that is there already."""
+    from coachops.coaching.analysis import analyse  # noqa: PLC0415 with the openai SDK
+
+    services = current()
+    done = analyse(
+        services.database,
+        services.gateway,
+        SYSTEM,
+        uuid.UUID(transcript_id),
+        engine if engine in {"openai", "local"} else "auto",  # type: ignore[arg-type] # narrowed
+    )
+    return {
+        "analysis_id": str(done.analysis_id) if done.analysis_id else None,
+        "engine": done.engine,
+        "status": done.status,
+        "waiting": done.waiting,
+    }
+
+
+@DBOS.step(name="draft")
+@guarded
+def draft_step(transcript_id: str) -> Outcome:
+    """Draft the follow-up, or bring an untouched draft up to date."""
+    from coachops.coaching import messages  # noqa: PLC0415 with Jinja2
+
+    row = messages.draft(current().database, SYSTEM, uuid.UUID(transcript_id))
+    return {"message_id": str(row.id), "stale": row.stale}
+
+
+@DBOS.step(name="fail")
+@guarded
+def fail_step(transcript_id: str, code: str) -> Outcome:
+    """Show the failure at the transcript."""
+
+    def work(session: Session) -> None:
+        session.execute(
+            sa.update(Transcript)
+            .where(Transcript.id == uuid.UUID(transcript_id))
+            .values(state="failed", error_code=code)
+            .execution_options(synchronize_session=False)
+        )
+
+    current().database.run(work)
+    return {"marked": code}
