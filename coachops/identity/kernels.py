@@ -162,6 +162,22 @@ class Kernels(Part):
             )
         )
 
+    def adopt_kernels(self, kernel_ids: Collection[str]) -> None:
+        """A gate starts: pages of these kernels get time to connect again.
+
+        Browsers wait longer after each failed try, so it is the time of a page that loads, not the
+        grace of one that was closed.
+        """
+        if not kernel_ids:
+            return
+        self.database.run(
+            lambda session: session.execute(
+                sa.update(KernelBinding)
+                .where(KernelBinding.kernel_id.in_(kernel_ids), KernelBinding.ended_at.is_(None))
+                .values(last_seen_at=clock.now(), connected=False)
+            )
+        )
+
     def page_left(self, kernel_id: str, grace: float, remaining: float = 2.0) -> None:
         """The browser says that it left the page: only `remaining` seconds of grace are left.
 

@@ -150,7 +150,7 @@ class Gate:
             await asyncio.sleep(SWEEP_EVERY)
 
     async def _adopt(self) -> bool:
-        """After a restart: end rows of kernels that are gone; others get their grace anew."""
+        """After a restart: end rows of kernels that are gone; others wait for their pages."""
         running = await self.ask(self.identity.running_kernels)
         alive = []
         for kernel_id in running:
@@ -161,7 +161,7 @@ class Gate:
                     alive.append(kernel_id)
             except VoilaDownError:
                 return False
-        await self.ask(self.identity.touch_kernels, alive)
+        await self.ask(self.identity.adopt_kernels, alive)
         return True
 
     async def _sweep(self) -> None:
