@@ -321,6 +321,8 @@ MESSAGES = Dataset(
         C("engine_body", "text", Message.engine_body, "Text as it was drafted."),
         C("state", "code", Message.state, "Where it stands.", False, MESSAGE_STATES),
         C("version", "integer", Message.version, "Counts the coach's edits."),
+        C("edited", "boolean", Message.edited, "Whether the coach changed the engine's words."),
+        C("stale", "boolean", Message.stale, "Whether a later analysis would say otherwise."),
         C("approved_by", "uuid", Message.approved_by, "Id of the user who approved.", True),
         C("approved_at", "instant", Message.approved_at, "When it was approved.", True),
         C("approved_version", "integer", Message.approved_version, "The version approved.", True),

@@ -120,9 +120,9 @@ def test_a_forged_file_with_a_fitting_hash_is_found_by_the_content_digest(copy: 
 @pytest.mark.parametrize(
     ("old", "new", "what"),
     [
-        (b'"speaker":"coach"', b'"speaker":"robot"', "speaker is not a code"),
+        (b'"speaker":"coach"', b'"speaker":"robot"', "speaker is not of the kind code"),
         (b'"position":3,', b'"position":"3",', "a value of a wrong type"),
-        (b'"position":3,', b'"position":99999999999,', "position is not a integer"),
+        (b'"position":3,', b'"position":99999999999,', "position is not of the kind integer"),
         (b'"position":3,', b'"position":2,', "out of order or there twice"),
         (b'"position":3,', b"", "not the columns"),
         (b'"position":3,', b'"position":null,', "position is NULL"),
