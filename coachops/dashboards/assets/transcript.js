@@ -235,7 +235,9 @@ export function render({ model, el, signal }) {
   }
   function tell() {
     showSelection();
-    model.send({ event: "select", positions: [...selected].sort((a, b) => a - b) });
+    const positions = [...selected].sort((a, b) => a - b);
+    model.set("chosen", positions); // so that the kernel can take it back; it is not sent
+    model.send({ event: "select", positions });
   }
 
   scroll.addEventListener("click", (event) => {
