@@ -25,7 +25,7 @@ from tests.support.workspace import Desk, choose, everything, page_text, press, 
 @pytest.fixture
 def desk(settings: Settings, sqlite_database: Database) -> Iterator[Desk]:
     settings.home.mkdir(parents=True, exist_ok=True)
-    yield Desk(Services(settings, sqlite_database))
+    return Desk(Services(settings, sqlite_database))
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ from tests.support.workspace import (
 @pytest.fixture
 def desk(settings: Settings, sqlite_database: Database) -> Iterator[Desk]:
     settings.home.mkdir(parents=True, exist_ok=True)
-    yield Desk(Services(settings, sqlite_database))
+    return Desk(Services(settings, sqlite_database))
 
 
 def outbox(desk: Desk) -> list[EmailMessage]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
+
+from markupsafe import Markup
 
 from coachops.coaching import messages
 from coachops.coaching.messages import MessageRow, Preview
@@ -28,6 +31,8 @@ from coachops.dashboards.components import (
 )
 from coachops.dashboards.workspace import wording
 from coachops.dashboards.workspace.panels import Panel
+
+_FEEDBACK_URL: Final = re.compile(r"https?://\S+/feedback/\S+")
 
 # tone, title, what it means and what to do
 _STATES: Final[dict[str, tuple[Tone, str, str]]] = {
@@ -55,6 +60,8 @@ _STATES: Final[dict[str, tuple[Tone, str, str]]] = {
 
 class FollowUpPanel(Panel):
     """One letter with its state and what can be done in that state."""
+
+    title = "Follow-up"
 
     def data(self) -> object:
         """As the base says."""
@@ -273,10 +280,13 @@ class _Words(dict[str, object]):
         return {"kind": "the analysis", "reason": "see the log"}.get(key, key)
 
 
-def _paper(subject: str, text: str) -> Any:
+def _paper(subject: str, text: str) -> Markup:
+    """The letter on paper; the long address of the two questions as mail programs show it."""
+    parts = _FEEDBACK_URL.split(text.strip())
+    shown = html('<span class="ws-paper-link">Answer two questions</span>')
     return html(
         '<div class="ws-paper"><p class="ws-paper-subject">{}</p><div class="ws-paper-text">{}</div>'
         "</div>",
         subject,
-        text.strip(),
+        join(parts, shown),
     )

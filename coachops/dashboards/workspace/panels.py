@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from coachops.coaching.review import Review
-from coachops.dashboards.components import dispose, stack
+from coachops.dashboards.components import Element, dispose, html, stack
 
 if TYPE_CHECKING:
     from coachops.coaching.messages import MessageRow
@@ -17,16 +17,22 @@ if TYPE_CHECKING:
 
 
 class Panel:
-    """Base of the panels; subclasses give `data` and `build`.
+    """Base of the panels; subclasses give `title`, `data` and `build`.
 
     Parameters:
         view: the session shown; `view.review` and `view.message` are as last loaded.
     """
 
+    title = ""
+
     def __init__(self, view: SessionView) -> None:
         self.view = view
-        self.element = stack([])
-        self.element.classes += " ws-panel"
+        self._body = stack([])
+        # where the keyboard and the screen reader go when this panel is what matters next
+        self._top = Element(
+            html('<span class="co-hidden" tabindex="-1" data-focus>{}</span>', self.title)
+        )
+        self.element = Element(children=[self._top, self._body])
         self._shown: object = self  # equal to no data
 
     @property
@@ -56,5 +62,9 @@ class Panel:
 
     def redraw(self) -> None:
         """Draw anew."""
-        old, self.element.children = self.element.children, tuple(self.build())
+        old, self._body.children = self._body.children, tuple(self.build())
         dispose(old)
+
+    def focus(self) -> None:
+        """Move the reader to the top of this panel."""
+        self._top.focus()

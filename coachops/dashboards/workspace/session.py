@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from coachops.dashboards.workspace.page import Workspace
 
 PARTS: Final = ("analysis", "next-steps", "follow-up", "corrections", "details")
-_LABELS: Final = ("Analysis", "Next steps", "Follow-up", "Corrections", "How it was made")
 _PATIENCE: Final = 180
 """Polls (seconds) after which the page stops asking for a result that does not come."""
 
@@ -61,7 +60,7 @@ class SessionView:
             DetailsPanel(self),
         )
         self.tabs = tabs(
-            [(label, panel.element) for label, panel in zip(_LABELS, self._panels, strict=True)],
+            [(panel.title, panel.element) for panel in self._panels],
             name="About this session",
         )
         self.tabs.selected = PARTS.index(part) if part in PARTS else 0
@@ -92,12 +91,14 @@ class SessionView:
         self._wanted = self._progress
         self.reload()
         self.watch()
+        self.state.focus()
 
     def send(self, message_id: uuid.UUID) -> None:
         """Have an approved follow-up sent in the background, and watch for the result."""
         self.workspace.work.enqueue_send(message_id)
         self.reload()
         self.watch()
+        self.open("follow-up")  # the news stands on top of it
 
     def reload(self) -> None:
         """Load what holds now, and draw what changed."""
@@ -129,8 +130,9 @@ class SessionView:
         return self.pending
 
     def open(self, part: str) -> None:
-        """Show one of `PARTS`."""
+        """Show one of `PARTS` and go there."""
         self.tabs.selected = PARTS.index(part)
+        self._panels[PARTS.index(part)].focus()
 
     def _moved(self) -> bool:
         """Whether the analysis that was asked for has ended, in whatever way."""

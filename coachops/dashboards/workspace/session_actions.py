@@ -47,6 +47,8 @@ _STATES: Final[dict[str, wording.State]] = {
 class ActionsPanel(Panel):
     """Commitments by who made them, then proposals that nobody took."""
 
+    title = "Next steps"
+
     def data(self) -> object:
         """As the base says."""
         return self.review.actions, self.review.analysis is None

@@ -43,6 +43,8 @@ _KINDS: Final = (
 class AnalysisPanel(Panel):
     """Everything that was found, to be checked and put into the coach's own words."""
 
+    title = "Analysis"
+
     def data(self) -> object:
         """As the base says."""
         found = self.review

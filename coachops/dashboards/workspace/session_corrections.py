@@ -49,6 +49,8 @@ _SPEAKERS: Final = {"coach": "the coach", "client": "the client", "other": "some
 class CorrectionsPanel(Panel):
     """Speakers, the ticked utterances, and the list of corrections."""
 
+    title = "Corrections"
+
     def data(self) -> object:
         """As the base says."""
         found = self.review

@@ -23,6 +23,8 @@ from coachops.dashboards.workspace.panels import Panel
 class DetailsPanel(Panel):
     """What a coach needs to know to trust an analysis, or not."""
 
+    title = "How it was made"
+
     def data(self) -> object:
         """As the base says."""
         found = self.review

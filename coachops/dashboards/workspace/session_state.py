@@ -26,8 +26,29 @@ _SAMPLE: Final = 6
 """Utterances shown to tell who is who."""
 
 
+# whether coach and client are told apart somehow, whether the file names any voice
+_ROLES_ASK: Final = {
+    (
+        True,
+        True,
+    ): "The file does not say for certain which voice is yours. Read the first lines: is "
+    "the coach the coach? Nothing is analysed before you say so.",
+    (True, False): "You said who speaks. Is it complete? Nothing is analysed before you say so.",
+    (
+        False,
+        True,
+    ): "The file does not say which voice is yours. Choose it below. Nothing is analysed "
+    "before you do.",
+    (False, False): "The file names nobody. Tick utterances in the transcript and say under "
+    "\u201cCorrections\u201d who speaks. Nothing is analysed before both of you have a voice. Notes "
+    "of your own belong under \u201cWrite notes\u201d instead.",
+}
+
+
 class StatePanel(Panel):
     """One card for what the coach has to decide or to wait for; nothing when all is well."""
+
+    title = "State of this session"
 
     def __init__(self, view: Any) -> None:
         super().__init__(view)
@@ -91,13 +112,7 @@ class StatePanel(Panel):
         voices = sorted({u.label for u in found.utterances if u.label})
         both = {"coach", "client"} <= {u.speaker for u in found.utterances}
         parts: list[Any] = [
-            paragraph(
-                "The file does not say for certain which voice is yours. Read the first lines: is "
-                "the coach the coach? Nothing is analysed before you say so."
-                if both
-                else "The file does not say which voice is yours. Choose it below; nothing is "
-                "analysed before you do."
-            ),
+            paragraph(_ROLES_ASK[both, bool(voices)]),
             Element(sample),
         ]
         if not self.view.may_change:
@@ -111,9 +126,13 @@ class StatePanel(Panel):
                     )
                 )
             )
-        else:
+        elif voices:
             parts.append(
                 row([button(f"I am \u201c{v}\u201d", self._is_coach(v)) for v in voices[:6]])
+            )
+        else:
+            parts.append(
+                row([button("Say who speaks", lambda: self.view.open("corrections"), "primary")])
             )
         return card("Who is who?", parts, tone="warn")
 

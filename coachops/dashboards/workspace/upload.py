@@ -177,12 +177,18 @@ class UploadView:
                 self.files.set_status(file.key, "Not imported", "warn", "Choose the client first.")
             return
         self._errors.clear()
+        batch = []
         for file in files:
             self.files.set_status(file.key, "Reading\u2026", "info")
             done = self._import(file.name, client, file.content)
-            self._done.insert(0, done)
-            text, tone, detail = _outcome(done)
-            self.files.set_status(file.key, text, tone, detail)
+            batch.append(done)
+            if done.error is not None:
+                self.files.set_status(file.key, *_outcome(done))
+            elif done.result is not None and done.result.duplicate:
+                self.files.set_status(file.key, "Here already", "neutral")
+            else:
+                self.files.set_status(file.key, "Imported", "ok")
+        self._done = [*batch, *self._done]
         self._show()
         self._watch()
 
