@@ -234,7 +234,8 @@ def _report_unsent(rows: list[MessageRow], *, whole: bool) -> None:
     """Say why messages were not sent, and leave with the exit code that fits."""
     from coachops.cli.main import exit_code  # noqa: PLC0415 main imports this module
 
-    errors = {row.error_code: CoachError(row.error_code) for row in rows if row.error_code}
+    codes_found = dict.fromkeys(row.error_code for row in rows if row.error_code)
+    errors = {code: CoachError(code, reason="its answer is in the log") for code in codes_found}
     for error in errors.values():
         typer.echo(f"{error.spec.code}  {error.message}\n  Next: {error.next_step}", err=True)
     codes = {exit_code(error) for error in errors.values()}

@@ -41,13 +41,19 @@ _log = logging.getLogger(__name__)
 
 
 class Executor:
-    """Runs queued workflows in this process between `start` and `stop`."""
+    """Runs queued workflows in this process between `start` and `stop`.
+
+    Parameters:
+        services: what the workflows work with.
+        brief: it will stop soon; its threads look more often whether they shall end.
+    """
 
     _running: ClassVar[threading.Lock] = threading.Lock()
     """The engine allows one executor in a process."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, *, brief: bool = False) -> None:
         self._services = services
+        self._brief = brief
         self.place: Place | None = None
 
     def start(self) -> Place:
@@ -119,6 +125,7 @@ class Executor:
                 "executor_id": place.name,
                 "log_level": "WARNING",
                 "serializer": DBOSPortableJSONSerializer(),
+                "notification_listener_polling_interval_sec": 0.1 if self._brief else 1.0,
             }
         )
         DBOS.listen_queues(list(QUEUES))

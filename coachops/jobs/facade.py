@@ -195,7 +195,7 @@ class Jobs:
         if not job_ids:
             return []
         own = self._executor is None
-        executor = Executor(self.services) if own else self._executor
+        executor = Executor(self.services, brief=True) if own else self._executor
         if own and executor is not None:
             executor.start()
         try:

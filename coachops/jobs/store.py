@@ -38,11 +38,22 @@ def store_url(settings: Settings) -> str:
     return settings.database_url
 
 
+class _KnownFailures(logging.Filter):
+    """Drops the engine's traceback of a job that failed with a code: the step has logged it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.exc_info and isinstance(record.exc_info[1], CoachError))
+
+
+_known_failures = _KnownFailures()
+
+
 def quiet_engine_logs() -> None:
     """Only warnings of the engine, through our own handlers instead of one it adds to the console."""
     logger = logging.getLogger("dbos")
     if not logger.handlers:
         logger.addHandler(logging.NullHandler())
+    logger.addFilter(_known_failures)  # adding it again changes nothing
     logger.setLevel(logging.WARNING)
 
 

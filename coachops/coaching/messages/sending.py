@@ -65,6 +65,14 @@ def claim_and_send(
         letter = compose(row, letterhead, at=claimed_at)
         mailer.deliver(letter, sender=letterhead.mail_from, recipient=row.recipient_email)
     except CoachError as error:
+        _log.warning(
+            "a letter was not taken",
+            extra={
+                "message_id": str(message_id),
+                "code": error.code,
+                "reason": str(error.details.get("reason", "")),
+            },
+        )
         known = error.code != "COACH-MSG-004"
         return _mark(database, row, claimed_at, "refuse" if known else "lose", error.code)
     except Exception as error:  # a fault of a mailer: nobody knows what it did
