@@ -32,9 +32,9 @@ from coachops.core import clock
 from coachops.core.actor import SYSTEM, Actor
 from coachops.core.errors import CoachError
 from coachops.core.settings import load_settings
-from coachops.db.models import Coach, Message, User
+from coachops.db.models import Coach, CoachingSession, Message, User
 from coachops.export import require_intact, run_export, verify_export
-from coachops.jobs import Jobs
+from coachops.jobs import JobRow, Jobs
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -220,7 +220,8 @@ def _analyse(opened: Services, run: _Run, imported: list[ImportResult]) -> None:
         todo = [one.transcript_id for one in imported if one.transcript_id in waiting]
         move = run.bar("transcripts", len(todo))
         with Jobs(opened.settings, opened) as jobs:
-            jobs.run_pipelines(todo, progress=move)
+            queued = [jobs.enqueue_pipeline(transcript_id) for transcript_id in todo]
+            _require_done(jobs.run_inline(queued, progress=lambda ended, _: move(ended)))
         unclear = [one.source_name for one in imported if one.role_state == "unclear"]
         done(
             f"{len(todo)} analysed and drafted, engine {opened.gateway.resolve('auto')}", "database"
@@ -240,18 +241,31 @@ def _follow_up(opened: Services, run: _Run, imported: list[ImportResult]) -> Non
                 sa.select(Message.id, Message.version, Message.coach_id, Coach.name)
                 .join(Coach, Coach.id == Message.coach_id)
                 .where(Message.transcript_id.in_(ids), Message.state == "draft")
-                .order_by(Message.id)
+                .join(CoachingSession, CoachingSession.id == Message.session_id)
+                .order_by(CoachingSession.held_on, Message.id)
             ).all()
+        first_coach = drafts[0].coach_id if drafts else None
+        newest = [row.id for row in drafts if row.coach_id == first_coach][-1:]
         approved: list[uuid.UUID] = []
-        for message_id, version, coach_id, name in drafts[:-2]:  # two stay for the visitor
+        for message_id, version, coach_id, name in drafts:
+            if message_id in newest:  # stays for the visitor to approve
+                continue
             coach = Actor(None, "coach", name, coach_id=coach_id)
             messages.approve(opened.database, coach, message_id, version)
             approved.append(message_id)
         move = run.bar("messages", len(approved))
         with Jobs(opened.settings, opened) as jobs:
-            jobs.run_sendings(approved, progress=move)
+            queued = [jobs.enqueue_send(message_id) for message_id in approved]
+            _require_done(jobs.run_inline(queued, progress=lambda ended, _: move(ended)))
         left = len(drafts) - len(approved)
-        done(f"{len(approved)} sent, {left} drafts left to approve", opened.settings.outbox)
+        done(f"{len(approved)} sent, {left} left to approve", opened.settings.outbox)
+
+
+def _require_done(rows: list[JobRow]) -> None:
+    """Stop at the first job that did not end well."""
+    for row in rows:
+        if row.state != "done":
+            raise CoachError("COACH-JOB-002", name=row.id, reason=row.error_code or row.state)
 
 
 def _export(opened: Services, run: _Run) -> None:
