@@ -30,9 +30,10 @@ class Panel:
         self._body = stack([])
         # where the keyboard and the screen reader go when this panel is what matters next
         self._top = Element(
-            html('<span class="co-hidden" tabindex="-1" data-focus>{}</span>', self.title)
+            html('<span class="co-hidden" tabindex="-1" data-focus>{}</span>', self.title),
+            classes="ws-top",
         )
-        self.element = Element(children=[self._top, self._body])
+        self.element = Element(children=[self._top, self._body], classes="ws-panel")
         self._shown: object = self  # equal to no data
 
     @property
