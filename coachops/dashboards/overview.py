@@ -40,13 +40,15 @@ from coachops.dashboards.overview_first import FirstSteps
 from coachops.dashboards.overview_jobs import Work
 from coachops.dashboards.overview_panels import Panels, Tiles
 from coachops.dashboards.overview_parts import navigation, style
-from coachops.dashboards.overview_period import CHOICES, Period
+from coachops.dashboards.overview_period import CHOICES, DEFAULT_WEEKS, Period
 from coachops.jobs import Jobs
 
 if TYPE_CHECKING:
     from coachops.bootstrap import Services
 
 REFRESH_SECONDS: Final = 10.0
+_BEATS_OF_BEFORE: Final = 60
+"""After so many readings the span before is read again, too."""
 
 
 class Overview:
@@ -68,7 +70,9 @@ class Overview:
         self._zone = settings.zone
         self._read_at: dt.datetime | None = None
         self._failing = False
-        self.period = select("Period", CHOICES, value=12, label_hidden=True)
+        self._known: overview_figures.Figures | None = None
+        self._beats = 0
+        self.period = select("Period", CHOICES, value=DEFAULT_WEEKS, label_hidden=True)
         self.period.on_change(lambda _: self._changed())
         self.fresh = overview_system.Freshness()
         self.tiles, self.panels = Tiles(), Panels()
@@ -95,6 +99,7 @@ class Overview:
         self._figures.classes += " co-page-body"
         self._first_steps = FirstSteps()
         self._mount = stack([])
+        self._top = Element(children=[self.fresh.widget], classes="ov-top")
         self.page: Page = page_frame(
             "Overview",
             settings.organisation,
@@ -102,7 +107,7 @@ class Overview:
             nav=navigation(actor, "overview"),
             body=[
                 style(),
-                Element(children=[self.fresh.widget, self.period], classes="ov-top"),
+                self._top,
                 self._mount,
                 self.ticker,
             ],
@@ -125,20 +130,28 @@ class Overview:
 
     def _show(self, now: dt.datetime) -> None:
         database = self.services.database
-        period = Period(self.period.data or CHOICES[0][1], now, self._zone)
-        figures = overview_figures.load(database, period)
-        needs = overview_needs.load(database, now, period.today)
+        today = now.astimezone(self._zone).date()
+        period = Period(self.period.data or DEFAULT_WEEKS, today, self._zone)
+        # the span before is over: what still changes in it is worth no reading every ten seconds
+        known = self._known if self._beats % _BEATS_OF_BEFORE else None
+        figures = overview_figures.load(database, self.actor, period, known)
+        self._known, self._beats = figures, self._beats + 1
+        needs = overview_needs.load(database, now, today)
         system = overview_system.load(database, self.services.settings.home, now)
         self.tiles.show(figures)
         self.panels.show(figures)
         self.needs.show(needs)
-        self.system.show(system, now, figures.standing.newest_transcript)
+        self.system.show(system, now, figures.newest_transcript)
         self.jobs.show(overview_jobs.load(self.work))
-        self.fresh.show(now, self._zone, _span(figures), system)
+        self.fresh.show(
+            now, self._zone, _span(figures) if figures.newest_transcript else "", system
+        )
         self._first_steps.show(figures.standing)
-        body = self._figures if figures.standing.transcripts else self._first_steps.widget
+        started = figures.newest_transcript is not None
+        body = self._figures if started else self._first_steps.widget
         if self._mount.children != (body,):
             self._mount.children = (body,)
+            self._top.children = (self.fresh.widget, *([self.period] if started else []))
 
     def _again(self, transcript_id: uuid.UUID) -> None:
         """Start the analysis of a transcript again; the row goes when it has moved."""

@@ -22,12 +22,12 @@ class FirstSteps:
 
     def show(self, standing: Standing) -> None:
         """Mark what is done."""
-        people = standing.coaches and standing.all_clients
+        people = standing.coaches and standing.clients
         steps = [
             _step(
                 "Bring in your coaches and clients",
                 f"{counted(standing.coaches, 'coach', 'coaches')} and "
-                f"{counted(standing.all_clients, 'client')} are here."
+                f"{counted(standing.clients, 'client')} are here."
                 if people
                 else "A table with a line for each coach and client; each line that does not fit "
                 "is named with its reason.",

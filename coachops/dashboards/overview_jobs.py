@@ -130,7 +130,7 @@ class JobsCard:
         self, work: Work, actor: Actor, zone: dt.tzinfo, changed: Callable[[], object]
     ) -> None:
         self._work, self._actor, self._zone, self._changed = work, actor, zone, changed
-        self._facts = Element()
+        self._facts = Element(classes="ov-maybe")
         self._news = area()
         columns = [
             Column("job", "Work", kind="html"),
@@ -148,8 +148,8 @@ class JobsCard:
             empty="Nothing failed, runs or waits.",
             on_action=self._act if actor.role == "admin" else None,
         )
-        self._foot = Element()
-        self._problem = Element()
+        self._foot = Element(classes="ov-maybe")
+        self._problem = Element(classes="ov-maybe")
         self.widget = card(
             "Background work",
             [self._problem, self._facts, self._news, self.table, self._foot],

@@ -325,7 +325,7 @@ class _Block:
         self._table: Table = table(
             columns, [], caption=self._kind.title, on_action=self._act if self._again else None
         )
-        self._note = Element()
+        self._note = Element(classes="ov-maybe")
         self._details = details("Show them", [self._table, self._note])
         self.widget = Element(
             children=[self._head, self._details], classes=f"ov-need ov-need-{self._kind.tone}"
@@ -346,7 +346,9 @@ class _Block:
                 f"{group.count:,}",
                 self._kind.meaning,
                 join(_code(code, number) for code, number in codes.items()),
-                self._kind.next_step,
+                " ".join([*(_mending(code) for code in codes), self._kind.next_step]).strip()
+                if len(codes) == 1
+                else self._kind.next_step,
             )
         )
         rows = [self._row(item) for item in group.items]
@@ -369,12 +371,17 @@ class _Block:
 
 
 def _code(code: str, number: int) -> Markup:
-    """A code with what it means and what mends it."""
+    """A code with what it means."""
     spec = CATALOGUE.get(code)
     return html(
-        '<p class="ov-need-text">{}{} {} {}</p>',
+        '<p class="ov-need-text">{}{} {}</p>',
         code_link(code),
         f" ({counted(number, 'time')})" if number > 1 else "",
         plain(spec.happened) if spec else "",
-        plain(spec.next_step) if spec else "",
     )
+
+
+def _mending(code: str) -> str:
+    spec = CATALOGUE.get(code)
+    # the next step of these kinds says it already, and names who does it
+    return plain(spec.next_step) if spec and spec.who == "admin" else ""

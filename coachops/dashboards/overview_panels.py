@@ -6,10 +6,12 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Final
 
+from markupsafe import Markup
+
 from coachops.dashboards import charts
 from coachops.dashboards.charts import Series
 from coachops.dashboards.components import Element, Tone, card, html, join
-from coachops.dashboards.overview_figures import SMALL_GROUP, Figures, Span
+from coachops.dashboards.overview_figures import SMALL_GROUP, Figures, Waits, Weeks
 from coachops.dashboards.overview_parts import (
     Bar,
     Tile,
@@ -20,6 +22,7 @@ from coachops.dashboards.overview_parts import (
     money,
     share,
 )
+from coachops.monitoring import Count, Figure, Overview
 
 _STATES: Final[tuple[tuple[str, str, Tone], ...]] = (
     ("sent", "Sent", "ok"),
@@ -37,51 +40,29 @@ _CONSENTS: Final = (
 
 
 class Tiles:
-    """The headline numbers."""
+    """The headline numbers: those of monitoring with its definitions, and sums of its counts."""
 
     def __init__(self) -> None:
         self.sessions = Tile(
             "Sessions held",
             "Sessions whose day lies in the period, with or without a transcript.",
         )
-        self.transcripts = Tile(
-            "Transcripts", "Transcripts and typed notes that were uploaded in the period."
-        )
-        self.coaches = Tile(
-            "Active coaches",
-            "Coaches with at least one session in the period, beside all who are with the "
-            "organisation today.",
-        )
-        self.waits = Tile(
-            "Upload to analysis",
-            "Time from the upload of a transcript to its first analysis that did not fail, for "
-            f"uploads in the period; half of them took less. Withheld under {SMALL_GROUP}.",
-        )
+        self.transcripts = Tile("Transcripts")
+        self.coaches = Tile("Active coaches")
+        self.waits = Tile("Upload to analysis")
         self.failed = Tile(
             "Failed analyses",
             "Runs of the analysis in the period that failed, of all runs. A later run may have "
             "succeeded.",
         )
-        self.sent = Tile("Follow-ups sent", "Follow-up e-mails sent to clients in the period.")
-        self.approval = Tile(
-            "Draft to approval",
-            "Time from the first draft of a follow-up to the coach's approval, for approvals in "
-            f"the period; half of them took less. Withheld under {SMALL_GROUP}.",
+        self.sent = Tile(
+            "Follow-ups sent",
+            "Follow-ups drafted in the period that have been sent to the client since.",
         )
-        self.answers = Tile(
-            "Client answers",
-            "Answers received in the period to the question how helpful the session was, from 1 "
-            f"to 5. Shares are withheld under {SMALL_GROUP} answers.",
-        )
-        self.consent = Tile(
-            "Consent coverage",
-            "Clients with a running engagement today whose newest consent to processing is given.",
-        )
-        self.spend = Tile(
-            "AI spend",
-            "What the external AI engine cost for analyses run in the period, failed ones "
-            "included, at the price in force on the day, in US dollars.",
-        )
+        self.approval = Tile("Draft to approval")
+        self.answers = Tile("Client answers")
+        self.consent = Tile("Consent coverage")
+        self.spend = Tile("AI spend")
         self.all = [
             self.sessions, self.transcripts, self.coaches, self.waits, self.failed,
             self.sent, self.approval, self.answers, self.consent, self.spend,
@@ -90,89 +71,127 @@ class Tiles:
 
     def show(self, figures: Figures) -> None:
         """Replace all numbers."""
-        now, before, standing = figures.now, figures.before, figures.standing
-        sessions, transcripts = sum(now.sessions), sum(now.transcripts)
+        now, before, weeks = figures.now, figures.before, figures.weeks
         self.sessions.show(
-            f"{sessions:,}",
-            f"in {counted(len(now.sessions), 'week')}",
-            change=_moved(sessions, before and sum(before.sessions)),
-            trend=_trend(now.sessions),
+            f"{_sessions(now):,}",
+            f"in {counted(figures.period.weeks, 'week')}",
+            change=_moved(_sessions(now), before and _sessions(before)),
+            trend=_trend([week.sessions for week in now.weeks]),
         )
+        transcripts = now.figure("transcripts")
+        analysed = now.figure("analysis_median").n
+        waiting = transcripts.n - analysed
+        self.transcripts.define(transcripts)
         self.transcripts.show(
-            f"{transcripts:,}",
-            f"{now.waiting:,} without an analysis" if now.waiting else "all analysed",
-            change=_moved(transcripts, before and sum(before.transcripts)),
-            trend=_trend(now.transcripts),
+            f"{transcripts.n:,}",
+            f"{waiting:,} without an analysis" if waiting > 0 else "all analysed",
+            change=_moved(transcripts.n, before and before.figure("transcripts").n),
+            trend=_trend([week.transcripts for week in now.weeks]),
         )
+        coaches = now.figure("active_coaches")
+        self.coaches.define(coaches)
         self.coaches.show(
-            f"{now.active_coaches:,}",
-            f"of {counted(standing.coaches, 'coach', 'coaches')} today",
-            change=_moved(now.active_coaches, before and before.active_coaches),
+            f"{coaches.value or 0:,}",
+            f"of {counted(coaches.n, 'coach', 'coaches')}",
+            change=_moved(
+                int(coaches.value or 0),
+                int(before.figure("active_coaches").value or 0) if before else None,
+            ),
         )
-        self.waits.show(
-            duration(now.waits.median),
-            _base(now.waits.n, f"nine of ten within {duration(now.waits.p90)}"),
-            change=_slower(now.waits.median, before and before.waits.median),
-            trend=_trend([week.median for week in now.wait_weeks]),
-        )
-        runs, failed = sum(now.analyses), sum(now.failed)
-        earlier = sum(before.failed) if before and sum(before.analyses) else None
+        self._show_waits(figures)
+        runs, failed = _total(now.analyses), _total(now.analyses, "failed")
+        earlier = _total(before.analyses, "failed") if before and before.analyses else None
         self.failed.show(
             f"{failed:,}",
             f"{share(failed, runs) or '0%'} of {counted(runs, 'run')}",
             change=_moved(failed, earlier),
-            tone="warn" if failed and failed > (earlier or 0) else "neutral",
-            trend=_trend(now.failed),
+            tone="warn" if failed > (earlier or 0) else "neutral",
+            trend=_trend(weeks.failed()),
         )
-        sent = sum(now.sent)
+        drafted, sent = _total(now.follow_ups), _total(now.follow_ups, "sent")
         self.sent.show(
             f"{sent:,}",
-            f"{now.follow_ups.get('draft', 0):,} drafts to approve",
-            change=_moved(sent, before and sum(before.sent)),
-            trend=_trend(now.sent),
+            f"of {drafted:,} drafted",
+            change=_moved(sent, _total(before.follow_ups, "sent") if before else None),
         )
-        self.approval.show(
-            duration(now.approvals.median),
-            _base(now.approvals.n, f"nine of ten within {duration(now.approvals.p90)}"),
-            change=_slower(now.approvals.median, before and before.approvals.median),
-        )
-        answers = sum(now.answers)
-        helpful = sum(now.answers[3:])
+        helpful = now.figure("helpfulness")
+        self.answers.define(helpful)
         self.answers.show(
-            f"{answers:,}",
-            f"{share(helpful, answers)} gave 4 or 5"
-            if answers >= SMALL_GROUP
-            else f"fewer than {SMALL_GROUP}: no shares",
-            change=_moved(answers, before and sum(before.answers)),
+            f"{helpful.n:,}",
+            f"{helpful.value:.1f} of 5 on average"
+            if helpful.value is not None and helpful.n >= SMALL_GROUP
+            else f"fewer than {SMALL_GROUP}: no average",
+            change=_moved(helpful.n, before and before.figure("helpfulness").n),
         )
-        given = standing.consented.get("processing", 0)
+        consent = now.figure("consent_processing")
+        self.consent.define(consent)
         self.consent.show(
-            share(given, standing.clients) or "\u2013",
-            f"{given:,} of {counted(standing.clients, 'active client')}",
+            "\u2013" if consent.value is None else f"{consent.value:.0f}%",
+            f"of {counted(consent.n, 'active client')}",
         )
-        cost = sum(now.cost)
+        spend = now.figure("spend")
+        self.spend.define(spend)
         self.spend.show(
-            money(cost),
-            f"for {counted(now.external, 'external run')}",
-            change=change(
-                cost,
-                sum(before.cost) if before else None,
-                money(sum(before.cost)) if before else "",
-            ),
-            trend=_trend(now.cost),
+            money(spend.value or 0),
+            f"for {counted(spend.n, 'analysis', 'analyses')}",
+            change=_moved_money(spend, before.figure("spend")) if before else "",
+            trend=_trend(weeks.cost),
         )
+
+    def _show_waits(self, figures: Figures) -> None:
+        now, before = figures.now, figures.before
+        median, p90 = now.figure("analysis_median"), now.figure("analysis_p90")
+        self.waits.define(median)
+        self.waits.show(
+            duration(_enough(median)),
+            f"90% within {duration(p90.value)}, {_n(median)}"
+            if _enough(p90) is not None
+            else f"too few to say, {_n(median)}",
+            change=_slower(median, before and before.figure("analysis_median"), 1),
+            trend=_trend([week.median for week in figures.weeks.waits]),
+        )
+        lag = now.figure("approval_lag")
+        hours = _enough(lag)
+        self.approval.define(lag)
+        self.approval.show(
+            duration(None if hours is None else hours * 3_600),
+            f"half within that, {_n(lag)}" if hours is not None else f"too few to say, {_n(lag)}",
+            change=_slower(lag, before and before.figure("approval_lag"), 3_600),
+        )
+
+
+def _sessions(overview: Overview) -> int:
+    return sum(week.sessions for week in overview.weeks)
+
+
+def _total(counts: Sequence[Count], label: str = "") -> int:
+    """How many rows have the label, or all."""
+    return sum(count.n for count in counts if not label or label in count.labels)
+
+
+def _enough(figure: Figure) -> float | None:
+    """The value, where it rests on enough things to be told."""
+    return figure.value if figure.n >= SMALL_GROUP else None
+
+
+def _n(figure: Figure) -> str:
+    return f"n\u00a0=\u00a0{figure.n:,}"
 
 
 def _moved(now: int, before: int | None) -> str:
     return change(now, before, f"{before:,}") if before is not None else ""
 
 
-def _slower(now: float | None, before: float | None) -> str:
-    return change(now, before, duration(before)) if before is not None else ""
+def _moved_money(now: Figure, before: Figure) -> str:
+    return change(float(now.value or 0), float(before.value or 0), money(before.value or 0))
 
 
-def _base(n: int, words: str) -> str:
-    return f"{words}, n = {n:,}" if n >= SMALL_GROUP else f"too few to say, n = {n}"
+def _slower(now: Figure, before: Figure | None, seconds: int) -> str:
+    """How a duration moved; `seconds` is its unit."""
+    earlier = _enough(before) if before else None
+    if earlier is None:
+        return ""
+    return change(_enough(now), float(earlier), duration(earlier * seconds))
 
 
 def _trend(weeks: Sequence[float | None]) -> list[float | None]:
@@ -230,74 +249,59 @@ class Panels:
 
     def show(self, figures: Figures) -> None:
         """Replace what the charts show; they keep their place."""
-        now, days = figures.now, figures.period.mondays
+        now, weeks, days = figures.now, figures.weeks, figures.period.mondays
+        uploaded = [week.transcripts for week in now.weeks]
         partial = f"The last bar is the week so far, from {days[-1]:%a %-d %b}."
         self.transcripts.update(
             [
-                Series("Full weeks", days, [*now.transcripts[:-1], None]),
-                Series("Week so far", days, [None] * (len(days) - 1) + [now.transcripts[-1]]),
+                Series("Full weeks", days, [*uploaded[:-1], None]),
+                Series("Week so far", days, [None] * (len(days) - 1) + [uploaded[-1]]),
             ]
-            if sum(now.transcripts)
+            if sum(uploaded)
             else [],
-            summary=f"{_average(now.transcripts)} {partial}",
+            summary=f"{_average(uploaded)} {partial}",
         )
-        self.analyses.update(_engine_series(now, days), summary=partial)
-        unit, size = _unit(now)
+        self.analyses.update(_engine_series(weeks, days), summary=partial)
+        unit, size = _unit(weeks.waits)
         self.waits.update(
             [
-                Series(f"Half of them within ({unit})", days, _scaled(now, "median", size)),
-                Series(f"Nine of ten within ({unit})", days, _scaled(now, "p90", size)),
+                Series("Half of them within", days, _scaled(weeks.waits, "median", size)),
+                Series("90% within", days, _scaled(weeks.waits, "p90", size)),
             ],
-            summary=f"In {unit}, by week of the upload; weeks with fewer than {SMALL_GROUP} are gaps.",
+            summary=f"In {unit}, by week of the upload; a week with fewer than {SMALL_GROUP} is a gap.",
         )
-        # a cent is 10,000 micro-dollars; small sums are told in cents
-        coin, worth = (
-            ("US dollars", 1_000_000) if max(now.cost) >= 2_000_000 else ("US cents", 10_000)
-        )
+        # small sums are told in cents
+        coin, worth = ("US dollars", 1_000_000) if max(weeks.cost) >= 2_000_000 else _CENTS
         self.spend.update(
-            [Series(coin, days, [round(paid / worth, 2) for paid in now.cost])]
-            if sum(now.cost)
+            [Series(coin, days, [round(paid / worth, 2) for paid in weeks.cost])]
+            if sum(weeks.cost)
             else [],
             summary=f"In {coin}. {partial}",
         )
-        self._show_bars(figures)
+        self._show_bars(now)
 
-    def _show_bars(self, figures: Figures) -> None:
-        now, standing = figures.now, figures.standing
-        drafted = sum(now.follow_ups.values())
+    def _show_bars(self, now: Overview) -> None:
+        drafted = _total(now.follow_ups)
+        states = {state: _total(now.follow_ups, state) for state, _, _ in _STATES}
         self._follow_ups.set_content(
-            join(
+            _bars(
                 [
-                    bars(
-                        [
-                            Bar(label, now.follow_ups.get(state, 0), tone)
-                            for state, label, tone in _STATES
-                            if now.follow_ups.get(state) or state in {"sent", "draft"}
-                        ],
-                        drafted,
-                    ),
-                    _foot(f"{counted(drafted, 'follow-up')} in all."),
-                ]
+                    Bar(label, states[state], tone)
+                    for state, label, tone in _STATES
+                    if states[state] or state in {"sent", "draft"}
+                ],
+                drafted,
+                f"{counted(drafted, 'follow-up')} in all.",
             )
             if drafted
             else _foot("No follow-up was drafted in this period.")
         )
-        answers = sum(now.answers)
+        answers = _total(now.feedback)
         self._answers.set_content(
-            join(
-                [
-                    bars(
-                        [
-                            Bar(str(level), now.answers[level - 1], "ok")
-                            for level in range(5, 0, -1)
-                        ],
-                        answers,
-                    ),
-                    _foot(
-                        f"{counted(answers, 'answer')} to {counted(sum(now.sent), 'follow-up')} sent "
-                        "in the period."
-                    ),
-                ]
+            _bars(
+                [Bar(count.labels[0], count.n, "ok") for count in reversed(now.feedback)],
+                answers,
+                f"{counted(answers, 'answer')} in all.",
             )
             if answers >= SMALL_GROUP
             else _foot(
@@ -305,33 +309,38 @@ class Panels:
                 "that nobody can be told from them."
             )
         )
+        kinds = [(label, now.figure(f"consent_{kind}")) for kind, label in _CONSENTS]
+        clients = kinds[0][1].n
         self._consent.set_content(
-            join(
+            _bars(
                 [
-                    bars(
-                        [
-                            Bar(label, standing.consented.get(kind, 0), "ok")
-                            for kind, label in _CONSENTS
-                        ],
-                        standing.clients,
-                    ),
-                    _foot(f"Of {counted(standing.clients, 'active client')}."),
-                ]
+                    Bar(label, round((figure.value or 0) * figure.n / 100), "ok")
+                    for label, figure in kinds
+                ],
+                clients,
+                f"Of {counted(clients, 'active client')}.",
             )
-            if standing.clients
+            if clients
             else _foot("No client has a running engagement.")
         )
 
 
-def _foot(text: str) -> object:
+_CENTS: Final = ("US cents", 10_000)
+
+
+def _bars(rows: Sequence[Bar], whole: int, foot: str) -> Markup:
+    return join([bars(rows, whole), _foot(foot)])
+
+
+def _foot(text: str) -> Markup:
     return html('<p class="ov-foot">{}</p>', text)
 
 
-def _engine_series(now: Span, days: Sequence[dt.date]) -> list[Series]:
+def _engine_series(weeks: Weeks, days: Sequence[dt.date]) -> list[Series]:
     order = {"complete": 0, "degraded": 1, "failed": 2}
-    kinds = sorted(now.by_engine, key=lambda kind: (order[kind[1]], kind[0]))
+    kinds = sorted(weeks.by_engine, key=lambda kind: (order[kind[1]], kind[0]))
     return [
-        Series(f"{_ENGINES.get(engine, engine)}, {status}", days, now.by_engine[engine, status])
+        Series(f"{_ENGINES.get(engine, engine)}, {status}", days, weeks.by_engine[engine, status])
         for engine, status in kinds
     ]
 
@@ -341,13 +350,13 @@ def _average(weeks: Sequence[int]) -> str:
     return f"{sum(full) / len(full):.1f} in a full week on average." if full else ""
 
 
-def _unit(now: Span) -> tuple[str, float]:
-    longest = max((week.p90 or 0 for week in now.wait_weeks), default=0)
+def _unit(weeks: Sequence[Waits]) -> tuple[str, float]:
+    longest = max((week.p90 or 0 for week in weeks), default=0)
     if longest < 180:
         return "seconds", 1
     return ("minutes", 60) if longest < 10_800 else ("hours", 3_600)
 
 
-def _scaled(now: Span, name: str, size: float) -> list[float | None]:
-    values = [getattr(week, name) for week in now.wait_weeks]
+def _scaled(weeks: Sequence[Waits], name: str, size: float) -> list[float | None]:
+    values = [getattr(week, name) for week in weeks]
     return [None if value is None else round(value / size, 2) for value in values]

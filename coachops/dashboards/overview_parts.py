@@ -17,6 +17,7 @@ from coachops.core.actor import Actor
 from coachops.dashboards.components import Element, NavItem, Tone, html, join, sparkline_svg
 from coachops.identity import PAGES
 from coachops.identity.pages import may_open
+from coachops.monitoring import Figure
 
 
 def style() -> Element:
@@ -44,25 +45,30 @@ class Tile(Element):
 
     Parameters:
         label: what it is.
-        definition: how it is counted, behind "How this is counted".
+        definition: how it is counted, behind "How this is counted"; or see `define`.
     """
 
-    def __init__(self, label: str, definition: str) -> None:
-        self.label, self.definition = label, definition
+    def __init__(self, label: str, definition: str = "") -> None:
+        self.label = label
         self._number = Element(classes="ov-tile-number")
+        self._definition = Element(html("<p>{}</p>", definition))
         super().__init__(
             html(
                 '<p class="co-metric-label">{0}</p><div data-slot="number"></div>'
                 '<details class="co-definition"><summary>How this is counted'
-                '<span class="co-hidden">: {0}</span></summary><p>{1}</p></details>',
+                '<span class="co-hidden">: {0}</span></summary><div data-slot="definition"></div>'
+                "</details>",
                 label,
-                definition,
             ),
             tag="article",
             classes="co-metric ov-tile",
-            slots={"number": [self._number]},
+            slots={"number": [self._number], "definition": [self._definition]},
         )
         self.value = self.detail = self.change = ""
+
+    def define(self, figure: Figure) -> None:
+        """Take the definition of a figure of monitoring."""
+        self._definition.set_content(html("<p>{}</p>", figure.definition))
 
     def show(
         self,
@@ -152,10 +158,9 @@ def duration(seconds: float | None) -> str:
     return f"{seconds / 86_400:.1f} days".replace(".0 days", " days")
 
 
-def money(microusd: int) -> str:
+def money(dollars: float) -> str:
     """An amount in US dollars: cents where it is small enough for them to matter."""
-    dollars = microusd / 1_000_000
-    if microusd == 0:
+    if dollars == 0:
         return "$0"
     if dollars < 0.01:
         return "<$0.01"

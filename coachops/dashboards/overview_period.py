@@ -1,8 +1,8 @@
-"""The span of time that the overview looks at: whole weeks up to now, and the same span before it.
+"""The span of days that the overview looks at: whole weeks up to today, and the same span before.
 
 Weeks begin on Monday in the organisation's time zone. The last week is the one under way, so it is
-marked wherever it is shown. The span before has the same length and ends at the same weekday and
-hour, so the two are fair to compare.
+marked wherever it is shown. The span before has as many days and ends on the same weekday, so the
+two are fair to compare.
 """
 
 from __future__ import annotations
@@ -18,60 +18,62 @@ CHOICES: Final[tuple[tuple[str, int], ...]] = (
     ("Last 18 months", 78),
 )
 """What a person can choose: words, and weeks with the one under way."""
+DEFAULT_WEEKS: Final = 12
 
 
 @dataclass(frozen=True)
 class Period:
-    """A number of weeks up to a moment.
+    """A number of weeks up to a day.
 
     Attributes:
-        weeks: how many, with the one under way.
-        now: the moment up to which figures count.
+        weeks: how many, with the one that holds `last_day`.
+        last_day: the last day, in the organisation's calendar.
         zone: of the organisation.
     """
 
     weeks: int
-    now: dt.datetime
+    last_day: dt.date
     zone: dt.tzinfo
-
-    @cached_property
-    def today(self) -> dt.date:
-        """The organisation's date at `now`."""
-        return self.now.astimezone(self.zone).date()
 
     @cached_property
     def mondays(self) -> list[dt.date]:
         """The first day of each week, oldest first."""
-        last = self.today - dt.timedelta(days=self.today.weekday())
+        last = self.last_day - dt.timedelta(days=self.last_day.weekday())
         return [last - dt.timedelta(weeks=back) for back in range(self.weeks - 1, -1, -1)]
 
     @property
-    def first_day(self) -> dt.date:
+    def since(self) -> dt.date:
         """The first day."""
         return self.mondays[0]
 
     @property
+    def until(self) -> dt.date:
+        """The day after the last."""
+        return self.last_day + dt.timedelta(days=1)
+
+    @cached_property
     def start(self) -> dt.datetime:
         """The first moment."""
-        return self._midnight(self.first_day)
+        return self._midnight(self.since)
+
+    @cached_property
+    def end(self) -> dt.datetime:
+        """The moment after the last."""
+        return self._midnight(self.until)
 
     def before(self) -> Period:
         """The span of the same length that ends as many weeks earlier."""
-        # the same hour of the clock, also when summer time began or ended between
-        local = self.now.astimezone(self.zone).replace(tzinfo=None) - dt.timedelta(weeks=self.weeks)
-        return Period(self.weeks, local.replace(tzinfo=self.zone), self.zone)
+        return Period(self.weeks, self.last_day - dt.timedelta(weeks=self.weeks), self.zone)
 
-    def edges(self) -> list[dt.datetime]:
-        """The moments between the weeks: `weeks` + 1 of them."""
-        days = self.mondays
-        return [self._midnight(day) for day in [*days, days[-1] + dt.timedelta(weeks=1)]]
+    def week_of(self, at: dt.datetime) -> int:
+        """The position of the week that holds a moment of the period."""
+        return (at.astimezone(self.zone).date() - self.since).days // 7
 
     def words(self) -> str:
         """The span in words, such as `2 Nov to 23 Nov 2026`."""
-        first = self.first_day
-        same_year = first.year == self.today.year
-        start = f"{first:%-d %b}" if same_year else f"{first:%-d %b %Y}"
-        return f"{start} to {self.today:%-d %b %Y}"
+        first, last = self.since, self.last_day
+        start = f"{first:%-d %b}" if first.year == last.year else f"{first:%-d %b %Y}"
+        return f"{start} to {last:%-d %b %Y}"
 
     def _midnight(self, day: dt.date) -> dt.datetime:
         return dt.datetime.combine(day, dt.time(), self.zone)

@@ -175,7 +175,7 @@ class SystemCards:
             empty="Nothing was made yet. 'coachops report run weekly_operations' and 'coachops "
             "export run' make the first.",
         )
-        self._made_foot = Element()
+        self._made_foot = Element(classes="ov-maybe")
         self.products = card(
             "Reports and exports", [self._made, self._made_foot], subtitle="The newest first"
         )
@@ -240,7 +240,7 @@ class Freshness:
 
     def _write(self, parts: list[object]) -> None:
         self.widget.set_content(
-            join(html('<span class="ov-fresh-part">{}</span>', part) for part in parts)
+            join(html('<span class="ov-fresh-part">{}</span>', part) for part in parts if part)
         )
 
 
