@@ -73,6 +73,7 @@ class Suite:
     database_url: str
     process: subprocess.Popen[bytes]
     lines: list[str] = field(default_factory=list)
+    started: bool = False
 
     def log(self) -> str:
         """Everything the processes wrote."""
@@ -156,7 +157,7 @@ def start_suite(
     reader = threading.Thread(target=_read, args=(suite, ready), daemon=True)
     reader.start()
     try:
-        if not ready.wait(90) or process.poll() is not None:
+        if not ready.wait(90) or not suite.started:
             raise RuntimeError(f"the suite did not start:\n{suite.log()}")
         yield suite
     finally:
@@ -170,7 +171,8 @@ def _read(suite: Suite, ready: threading.Event) -> None:
     with suite.process.stdout as stream:
         for line in stream:
             suite.lines.append(line.decode("utf-8", "replace").rstrip())
-            if "is running at" in suite.lines[-1]:
+            if "coachops is running at" in suite.lines[-1]:
+                suite.started = True
                 ready.set()
     ready.set()
 
