@@ -6,6 +6,7 @@ returns a `Figure`, named in `overview()`.
 """
 
 from coachops.monitoring.model import (
+    CoachRow,
     Count,
     Failure,
     Figure,
@@ -15,4 +16,4 @@ from coachops.monitoring.model import (
 )
 from coachops.monitoring.overview import overview
 
-__all__ = ["Count", "Failure", "Figure", "Fresh", "Overview", "Week", "overview"]
+__all__ = ["CoachRow", "Count", "Failure", "Figure", "Fresh", "Overview", "Week", "overview"]

@@ -23,7 +23,7 @@ from coachops.db.models import (
     Message,
     Transcript,
 )
-from coachops.monitoring.model import Count, Figure, Fresh, Week
+from coachops.monitoring.model import CoachRow, Count, Figure, Fresh, Week
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +246,30 @@ def follow_ups(session: Session, span: Span) -> tuple[Count, ...]:
         .order_by(Message.state)
     )
     return tuple(Count((state,), n) for state, n in rows)
+
+
+def by_coach(session: Session, span: Span) -> tuple[CoachRow, ...]:
+    """Sessions, transcripts and sent follow-ups of each coach who had any, by name."""
+    held = sa.and_(CoachingSession.held_on >= span.since, CoachingSession.held_on < span.until)
+    queries = (
+        sa.select(CoachingSession.coach_id, sa.func.count())
+        .where(held)
+        .group_by(CoachingSession.coach_id),
+        sa.select(CoachingSession.coach_id, sa.func.count())
+        .join(Transcript, Transcript.session_id == CoachingSession.id)
+        .where(span.holds(Transcript.created_at))
+        .group_by(CoachingSession.coach_id),
+        sa.select(Message.coach_id, sa.func.count())
+        .where(span.holds(Message.sent_at))
+        .group_by(Message.coach_id),
+    )
+    counts = [{coach: n for coach, n in session.execute(query)} for query in queries]  # noqa: C416 as in helpfulness
+    names = session.execute(sa.select(Coach.id, Coach.name).order_by(Coach.name, Coach.id))
+    return tuple(
+        CoachRow(str(coach), name, *(count.get(coach, 0) for count in counts))
+        for coach, name in names
+        if any(coach in count for count in counts)
+    )
 
 
 def freshness(session: Session) -> tuple[Fresh, ...]:

@@ -46,6 +46,17 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
+class CoachRow:
+    """What a coach did in the span: sessions held, transcripts uploaded, follow-ups sent."""
+
+    coach_id: str
+    name: str
+    sessions: int
+    transcripts: int
+    follow_ups_sent: int
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """Something that waits for a person.
 
@@ -90,6 +101,7 @@ class Overview:
         analyses: runs by engine and status.
         follow_ups: messages by state.
         feedback: answers by helpfulness, 1 to 5.
+        by_coach: coaches with anything in the span, by name.
         failures: what waits for a person, the oldest first, at most `failures_shown`.
         failures_total: how many there are in all, whatever their age.
         freshness: newest rows.
@@ -103,6 +115,7 @@ class Overview:
     analyses: tuple[Count, ...]
     follow_ups: tuple[Count, ...]
     feedback: tuple[Count, ...]
+    by_coach: tuple[CoachRow, ...]
     failures: tuple[Failure, ...]
     failures_total: int
     freshness: tuple[Fresh, ...]

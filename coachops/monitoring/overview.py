@@ -64,6 +64,7 @@ def overview(
             analyses=figures.analyses(session, span),
             follow_ups=figures.follow_ups(session, span),
             feedback=answers,
+            by_coach=figures.by_coach(session, span),
             failures=failures,
             failures_total=total,
             freshness=figures.freshness(session),

@@ -138,6 +138,22 @@ def test_times_are_medians_over_exactly_the_rows_of_the_definition(
     assert shown.figure("approval_lag").value == pytest.approx(statistics.median(hours))
 
 
+def test_coaches_one_by_one(shown: Overview, rows: Rows) -> None:
+    owner = {s.id: s.coach_id for s in rows["sessions"]}
+    held = Counter(s.coach_id for s in rows["sessions"] if SINCE <= s.held_on < UNTIL)
+    uploaded = Counter(owner[t.session_id] for t in rows["transcripts"] if inside(t.created_at))
+    sent = Counter(m.coach_id for m in rows["messages"] if inside(m.sent_at))
+    expected = {
+        str(c.id): (c.name, held[c.id], uploaded[c.id], sent[c.id])
+        for c in rows["coaches"]
+        if held[c.id] or uploaded[c.id] or sent[c.id]
+    }
+    assert {
+        c.coach_id: (c.name, c.sessions, c.transcripts, c.follow_ups_sent) for c in shown.by_coach
+    } == expected
+    assert [c.name for c in shown.by_coach] == sorted(c.name for c in shown.by_coach)
+
+
 def test_people_consent_and_money(shown: Overview, rows: Rows) -> None:
     active = {
         a.coach_id

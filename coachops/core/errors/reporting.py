@@ -24,4 +24,27 @@ ROWS = (
         "The notebook as far as it came is kept at {path}.",
         who="admin",
     ),
+    ErrorSpec(
+        "COACH-REP-004",
+        Kind.FAILED,
+        "The report '{name}' did not finish within {seconds} seconds and was ended.",
+        "Run it for a shorter span, or ask your admin to look at the database's load.",
+        who="admin",
+        retryable=True,
+    ),
+    ErrorSpec(
+        "COACH-REP-005",
+        Kind.UNAVAILABLE,
+        "The report cannot be written to {path} ({reason}).",
+        "Check free space and permissions of that folder, then run it again.",
+        who="admin",
+        retryable=True,
+    ),
+    ErrorSpec(
+        "COACH-REP-006",
+        Kind.CONFIGURATION,
+        "The schedule {path} cannot be used: {reason}.",
+        "Correct the file; reports/schedule.toml in the source tree shows its form.",
+        who="admin",
+    ),
 )
