@@ -39,6 +39,8 @@ class Jobs:
         settings: of this process.
         services: bound into the workflows that run here; also an attribute.
         schedule_file: where the schedules stand.
+
+    Attribute `queue` is the queue itself.
     """
 
     def __init__(
@@ -47,7 +49,7 @@ class Jobs:
         self._settings = settings
         self.services = services
         self._schedule_file = schedule_file
-        self._queue = JobQueue(settings)
+        self.queue = JobQueue(settings)
         self._executor: Executor | None = None
         self._sweeper: Sweeper | None = None
 
@@ -70,7 +72,7 @@ class Jobs:
         self._executor = executor
         self._sweeper = Sweeper(
             self.services,
-            self._queue,
+            self.queue,
             executor,
             on_lost_place=_end_process,
             schedule_file=self._schedule_file,
@@ -86,7 +88,7 @@ class Jobs:
         if self._executor is not None:
             ended = self._executor.stop()
             self._executor = None
-        self._queue.close()
+        self.queue.close()
         return ended
 
     # queueing
@@ -103,7 +105,7 @@ class Jobs:
         Raises:
             CoachError: COACH-JOB-003 where the queue is away.
         """
-        return self._queue.enqueue_pipeline(transcript_id, engine)
+        return self.queue.enqueue_pipeline(transcript_id, engine)
 
     def enqueue_send(self, message_id: uuid.UUID) -> str:
         """Queue the sending of the approved version of a message; returns the id of the job.
@@ -114,7 +116,7 @@ class Jobs:
         row = messages.get(self.services.database, SYSTEM, message_id)
         if row.state != "approved" or row.approved_version is None:
             raise CoachError("COACH-MSG-001", action="sent", state=row.state)
-        return self._queue.enqueue_send(message_id, row.approved_version)
+        return self.queue.enqueue_send(message_id, row.approved_version)
 
     def enqueue_report(self, name: str, parameters: Mapping[str, Any]) -> str:
         """Queue a run of a report; returns the id of the job.
@@ -127,7 +129,7 @@ class Jobs:
             parameters_json = json.dumps(dict(parameters), sort_keys=True)
         except TypeError as error:
             raise CoachError("COACH-SYS-002", reason="Parameters must be plain values.") from error
-        return self._queue.enqueue_as(report_id(name, ids.new_id().hex), name, parameters_json)
+        return self.queue.enqueue_as(report_id(name, ids.new_id().hex), name, parameters_json)
 
     # looking and steering
 
@@ -135,11 +137,11 @@ class Jobs:
         self, *, state: str | None = None, kind: str | None = None, limit: int = 100
     ) -> list[JobRow]:
         """Jobs, the newest first; see `JobQueue.list_jobs`."""
-        return self._queue.list_jobs(state=state, kind=kind, limit=limit)
+        return self.queue.list_jobs(state=state, kind=kind, limit=limit)
 
     def get(self, ref: str) -> JobRow:
         """One job; see `JobQueue.get`."""
-        return self._queue.get(ref)
+        return self.queue.get(ref)
 
     def retry(self, actor: Actor, ref: str) -> str:
         """Start the work of a failed or cancelled job again; returns the id of the new job.
@@ -151,16 +153,16 @@ class Jobs:
                 for a message as `messages.retry`.
         """
         job = parse_job_id(ref)
-        latest = self._queue.latest(job)
+        latest = self.queue.latest(job)
         if latest.state not in {"failed", "cancelled"}:
             raise CoachError("COACH-JOB-004", ref=latest.id, action="retried", state=latest.state)
         if job.kind == "send":
             return self._retry_send(actor, job)
         actor.require_role("admin", what="background work")
         if job.kind == "pipeline":
-            return self._queue.enqueue_pipeline(job.subject_id)
+            return self.queue.enqueue_pipeline(job.subject_id)
         again = parse_job_id(latest.id).next()
-        return self._queue.enqueue_as(again, job.subject, self._report_parameters(latest.id))
+        return self.queue.enqueue_as(again, job.subject, self._report_parameters(latest.id))
 
     def cancel(self, actor: Actor, ref: str) -> JobRow:
         """Cancel a job that waits or runs. For a message this takes its approval back.
@@ -170,15 +172,15 @@ class Jobs:
                 letter is on its way; COACH-IDN-003.
         """
         actor.require_role("admin", what="background work")
-        job, row = parse_job_id(ref), self._queue.get(ref)
+        job, row = parse_job_id(ref), self.queue.get(ref)
         if not row.active:
             raise CoachError("COACH-JOB-004", ref=ref, action="cancelled", state=row.state)
         if job.kind == "send":
             message = messages.get(self.services.database, actor, job.subject_id)
             if message.version == job.number and message.state in {"approved", "sending"}:
                 messages.withdraw(self.services.database, actor, message.id, job.number)
-        self._queue.cancel(ref)
-        return self._queue.get(ref)
+        self.queue.cancel(ref)
+        return self.queue.get(ref)
 
     def run_inline(
         self, job_ids: Sequence[str], *, progress: Progress | None = None
@@ -199,17 +201,22 @@ class Jobs:
         if own and executor is not None:
             executor.start()
         try:
-            return self._wait(list(job_ids), progress)
+            return self.wait_for(job_ids, progress)
         finally:
             if own and executor is not None:
                 executor.stop()
 
-    def _wait(self, job_ids: list[str], progress: Progress | None) -> list[JobRow]:
+    def wait_for(self, job_ids: Sequence[str], progress: Progress | None = None) -> list[JobRow]:
+        """Wait until all of them ended, wherever they run; rows in the order asked for.
+
+        Raises:
+            CoachError: COACH-JOB-001 unknown id, COACH-JOB-003.
+        """
         ended: dict[str, JobRow] = {}
         told = -1
         while True:
             waiting = [each for each in job_ids if each not in ended]
-            rows = self._queue.get_many(waiting)
+            rows = self.queue.get_many(waiting)
             ended |= {ref: row for ref, row in rows.items() if not row.active}
             if progress is not None and len(ended) != told:
                 told = len(ended)
@@ -226,7 +233,7 @@ class Jobs:
         return self.enqueue_send(row.id)
 
     def _report_parameters(self, ref: str) -> str:
-        return str(self._queue.arguments(ref)[1])
+        return str(self.queue.arguments(ref)[1])
 
 
 def _end_process() -> None:

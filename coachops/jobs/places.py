@@ -39,15 +39,17 @@ class Place:
     def __init__(self, number: int, lock: Lock) -> None:
         self.number = number
         self.name = place_name(number)
-        self._lock = lock
+        self._lock: Lock | None = lock
 
     def alive(self) -> bool:
         """Whether the place still is ours; False when the server ended our session."""
-        return self._lock.alive()
+        return self._lock is not None and self._lock.alive()
 
     def release(self) -> None:
-        """Give it free."""
-        self._lock.release()
+        """Give it free; a second time nothing happens."""
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            lock.release()
 
     def __enter__(self) -> Self:
         return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -37,3 +38,17 @@ def jobs(settings: Settings, services: Services, tmp_path: Path) -> Iterator[Job
 @pytest.fixture
 def pair(services: Services) -> Pair:
     return make_pair(services.database)
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], bool]], None]:
+    """Waits for what another thread or process will bring about; it has no other signal."""
+
+    def wait(holds: Callable[[], bool]) -> None:
+        for _ in range(1200):
+            if holds():
+                return
+            time.sleep(0.05)
+        raise AssertionError("it did not happen within a minute")
+
+    return wait
