@@ -6,6 +6,7 @@ from pathlib import Path
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
@@ -32,8 +33,6 @@ def guide_router(folder: Path) -> APIRouter:
 
     @router.get("/guide/{path:path}")
     async def guide_file(path: str, request: Request) -> Response:
-        from starlette.concurrency import run_in_threadpool  # noqa: PLC0415 used here only
-
         try:
             await run_in_threadpool(visit_of, request)
         except CoachError:

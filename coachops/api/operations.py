@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, PlainTextResponse
+from starlette.concurrency import run_in_threadpool
 
 from coachops.api.access import Context, InContext
 from coachops.api.metrics import gauge
 from coachops.core.errors import CoachError
 from coachops.db import migrate
+from coachops.jobs.heartbeat import worker_status
 
 router = APIRouter(tags=["operations"])
 
@@ -23,10 +25,9 @@ def healthz() -> dict[str, str]:
 async def readyz(request: Request, context: InContext) -> JSONResponse:
     """Whether requests can be served: database reachable and of this version.
 
-    Dashboards are reported but do not decide: without them sign-in, guide and `/v1` still work.
+    Dashboards and worker are reported but do not decide: without them sign-in, guide and `/v1` still
+    work, and uploads are analysed later.
     """
-    from starlette.concurrency import run_in_threadpool  # noqa: PLC0415 used here only
-
     checks = await run_in_threadpool(_database_checks, context)
     gate = getattr(request.app.state, "gate", None)
     if gate is not None:
@@ -62,6 +63,7 @@ def metrics(context: InContext) -> PlainTextResponse:
 def _database_checks(context: Context) -> dict[str, str]:
     try:
         migrate.require_head(context.services.database)
+        alive = worker_status(context.services.database).running
     except CoachError as error:
         return {"database": error.code}
-    return {"database": "ok"}
+    return {"database": "ok", "worker": "ok" if alive else "not running"}

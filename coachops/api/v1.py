@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import uuid
 from typing import Annotated
 
@@ -13,6 +14,8 @@ from coachops.api.access import Caller, InContext
 from coachops.coaching.importing import import_transcript
 from coachops.coaching.review import load_review
 from coachops.core.errors import CoachError
+
+log = logging.getLogger("coachops.api")
 
 router = APIRouter(prefix="/v1", tags=["v1"])
 
@@ -36,7 +39,10 @@ class Unparsed(BaseModel):
 
 
 class Imported(BaseModel):
-    """What became of an uploaded file; its analysis is queued unless the file was known."""
+    """What became of an uploaded file.
+
+    `queued` tells whether its analysis is under way; otherwise the worker finds it by itself later.
+    """
 
     transcript_id: uuid.UUID
     session_id: uuid.UUID
@@ -46,6 +52,7 @@ class Imported(BaseModel):
     duplicate: bool
     warnings: list[str]
     role_state: str
+    queued: bool
 
 
 class Problem(BaseModel):
@@ -160,8 +167,7 @@ def upload_transcript(
         held_on=held_on,
     )
     known = load_review(services.database, actor, result.transcript_id)
-    if known.state == "imported":  # also where an earlier upload could not be queued
-        context.work.enqueue_pipeline(result.transcript_id)
+    queued = known.state == "imported" and _queue(context, result.transcript_id)
     if result.duplicate:
         response.status_code = 200
     response.headers["Location"] = f"/v1/transcripts/{result.transcript_id}"
@@ -174,7 +180,17 @@ def upload_transcript(
         duplicate=result.duplicate,
         warnings=list(result.warnings),
         role_state=result.role_state,
+        queued=queued,
     )
+
+
+def _queue(context: InContext, transcript_id: uuid.UUID) -> bool:
+    try:
+        context.work.enqueue_pipeline(transcript_id)
+    except CoachError as error:  # the file is safe, and the worker looks for such files
+        log.warning("a transcript could not be queued: %s", error.code)
+        return False
+    return True
 
 
 @router.get("/transcripts/{transcript_id}", responses=_PROBLEMS)

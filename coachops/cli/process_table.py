@@ -102,7 +102,7 @@ def table(settings: Settings, runtime: Runtime, *, worker: bool = True) -> tuple
             f"http://127.0.0.1:{runtime.voila_port}/app/voila/static/voila.js",
         ),
     ]
-    if worker and (_PACKAGE / "cli" / "worker.py").is_file():
+    if worker:
         rows.append(
             Process("worker", (sys.executable, "-m", "coachops.cli.main", "worker"), inherited)
         )

@@ -125,7 +125,8 @@ class Supervisor:
         with stream:
             for line in stream:
                 text = line.decode("utf-8", "replace").rstrip()
-                self._write(f"{name:<{self._width}} | {text}")
+                if text:
+                    self._write(f"{name:<{self._width}} | {text}")
 
     def _end_all(self) -> None:
         running = [child.popen for child in self._children if child.popen is not None]

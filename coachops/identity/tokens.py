@@ -21,7 +21,6 @@ from coachops.identity.secrets import digest, new_secret
 SCOPES: dict[str, str] = {
     "transcripts:read": "Read transcripts and the state of their analysis.",
     "transcripts:write": "Upload transcripts.",
-    "metrics:read": "Read the figures under /metrics.",
 }
 """What a token may be allowed to do; `/v1` routes name the scope they need."""
 

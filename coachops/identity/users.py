@@ -266,4 +266,6 @@ def _status(user: User, now: dt.datetime) -> str:
         return "disabled"
     if user.locked_until is not None and user.locked_until > now:
         return "locked"
+    if user.role == "service":  # signs in by token, never by password
+        return "active"
     return "active" if user.password_hash else "invited"
