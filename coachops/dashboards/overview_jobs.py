@@ -199,7 +199,7 @@ class JobsCard:
             "state": STATES[row.state],
             "at": moment(row.updated_at, self._zone),
             "attempts": counted(row.attempts, "time") if row.attempts else "",
-            "error": code_with_meaning(row.error_code) if row.error_code else "",
+            "error": _why(row) if row.error_code else "",
             "act": (verb, row.id),
         }
 
@@ -262,13 +262,15 @@ def _short(ref: str) -> str:
     return "/".join(f"{p[:8]}…{p[-4:]}" if len(p) > 20 else p for p in ref.split("/"))
 
 
-def code_with_meaning(code: str) -> Markup:
-    """A code, linked to its page of the guide, with what it means."""
+def _why(row: JobRow) -> Markup:
+    """The code of a failed job, with what happened in words."""
+    code = row.error_code or ""
     spec = CATALOGUE.get(code)
+    said = (row.error or "").removeprefix(f"{code}: ")
     return html(
         '{}<br><span class="ov-need-text">{}</span>',
         code_link(code),
-        plain(spec.happened) if spec else "",
+        said or (plain(spec.happened) if spec else ""),
     )
 
 

@@ -165,9 +165,8 @@ class SystemCards:
         )
         self._made: Table = table(
             [
-                Column("kind", "What"),
+                Column("kind", "What", kind="html"),
                 Column("at", "When"),
-                Column("text", "Holds"),
                 Column("where", "Where", kind="html"),
             ],
             [],
@@ -206,9 +205,8 @@ class SystemCards:
 
     def _product(self, one: Made) -> dict[str, object]:
         return {
-            "kind": one.kind,
+            "kind": html('{}<br><span class="ov-bar-note">{}</span>', one.kind, one.text),
             "at": moment(one.at, self._zone),
-            "text": one.text,
             "where": html('<span class="ov-path">{}</span>', one.where)
             if one.where
             else html("{}", "where its maker chose"),

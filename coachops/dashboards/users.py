@@ -112,7 +112,12 @@ class UsersPage:
 
     def open(self, user_id: uuid.UUID) -> None:
         """Show a user."""
-        self._put(UserCard(self, user_id).widget)
+        made = UserCard(self, user_id)
+        # on a phone the card stands below the list: the focus takes the reader there
+        self._side.set_content(
+            html('<span class="co-hidden" tabindex="-1" data-focus>{}</span>', made.name)
+        )
+        self._put(made.widget)
         self._side.focus()
 
     def link(self, token: str) -> str:

@@ -119,8 +119,7 @@ class UserCard:
     def __init__(self, page: UsersPage, user_id: uuid.UUID) -> None:
         self.page, self.user_id = page, user_id
         self.news = area()
-        self._body = stack([])
-        self._title = ""
+        self.name = ""
         self.widget = Element(classes="us-card")
         self.show()
 
@@ -130,6 +129,7 @@ class UserCard:
         from coachops.dashboards.users import STATUS  # noqa: PLC0415 as above
 
         user = self.page.identity.get_user(self.page.actor, self.user_id)
+        self.name = user.name
         facts = definition_list(
             [
                 ("E-mail", user.email),
