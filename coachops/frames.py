@@ -135,6 +135,20 @@ def weekly(days: pd.Series[Any], *, as_of: dt.date | None = None) -> pd.DataFram
     )
 
 
+def weeks_ago(weeks: int) -> dt.date:
+    """The Monday `weeks` weeks before the current week, in the organisation's time zone."""
+    today = clock.today(load_settings().zone)
+    return today - dt.timedelta(days=today.weekday() + 7 * weeks)
+
+
+def current_analyses(analyses: pd.DataFrame) -> pd.DataFrame:
+    """One row per transcript: its newest analysis that did not fail, which is the one that holds."""
+    usable = analyses[analyses["status"] != "failed"]
+    return usable.sort_values(["created_at", "analysis_id"]).drop_duplicates(
+        "transcript_id", keep="last"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Share:
     """A share with its counts and the 95 % interval of Wilson (1927).

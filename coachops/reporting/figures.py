@@ -41,6 +41,7 @@ table.co-r-table{border-collapse:collapse;width:100%;font-size:13.5px;margin:4px
 padding:6px 10px 6px 0;vertical-align:bottom}
 .co-r-table td{border-bottom:1px solid #dde2e8;padding:6px 10px 6px 0;vertical-align:top}
 .co-r-table .co-r-number{text-align:right;font-variant-numeric:tabular-nums}
+.co-r-table .co-r-fix{white-space:nowrap}
 .co-r-empty{color:#535f6d;margin:4px 0}
 """
 
@@ -221,13 +222,13 @@ def _nice(value: float) -> float:
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    numeric = [all(isinstance(row[k], int | float) for row in rows) for k in range(len(columns))]
+    classes = [_class([row[k] for row in rows]) for k in range(len(columns))]
 
     def line(tag: str, cells: Sequence[object]) -> str:
+        scope = ' scope="col"' if tag == "th" else ""
         return "".join(
-            f"<{tag}{' scope=col' if tag == 'th' else ''}"
-            f"{' class=co-r-number' if right else ''}>{_e(_cell(cell))}</{tag}>"
-            for cell, right in zip(cells, numeric, strict=True)
+            f"<{tag}{scope}{kind}>{_e(_cell(cell))}</{tag}>"
+            for cell, kind in zip(cells, classes, strict=True)
         )
 
     body = "".join(f"<tr>{line('td', row)}</tr>" for row in rows)
@@ -235,6 +236,15 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
         f'<div class="co-r-scroll" tabindex="0"><table class="co-r-table"><thead><tr>'
         f"{line('th', columns)}</tr></thead><tbody>{body}</tbody></table></div>"
     )
+
+
+def _class(values: Sequence[object]) -> str:
+    """Numbers stand right; days and codes are not broken into two lines."""
+    if all(isinstance(value, int | float) for value in values):
+        return ' class="co-r-number"'
+    if all(len(str(value)) <= 14 and " " not in str(value) for value in values):
+        return ' class="co-r-fix"'
+    return ""
 
 
 def _cell(value: object) -> str:

@@ -54,11 +54,11 @@ class WeeklyOperations:
     def summary(self) -> Html:
         """The week at a glance, each number beside that of the week before."""
         sessions, earlier = (sum(w.sessions for w in o.weeks) for o in (self.week, self.before))
-        rows = [("Sessions held", number(sessions), f"week before: {number(earlier)}")]
+        rows = [("Sessions held", number(sessions), f"week before {number(earlier)}")]
         for key in ("transcripts", "active_coaches", "analysis_median", "approval_lag",
                     "helpfulness", "spend"):  # fmt: skip
             now, then = self.week.figure(key), self.before.figure(key)
-            rows.append((now.label, _shown(now), f"week before: {_shown(then)}; {_basis(now)}"))
+            rows.append((now.label, _shown(now), f"{_basis(now)} · week before {_shown(then)}"))
         return tiles(rows)
 
     def sessions_by_week(self) -> Html:
@@ -186,4 +186,4 @@ def _shown(figure: Figure) -> str:
 
 
 def _basis(figure: Figure) -> str:
-    return f"n = {figure.n:,}"
+    return f"n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{figure.n:,}"  # no-break spaces
