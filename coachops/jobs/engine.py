@@ -60,7 +60,7 @@ class Executor:
         """Take a place, recover its unfinished work, begin to look at the queues.
 
         Raises:
-            CoachError: COACH-JOB-003, COACH-JOB-006.
+            CoachError: COACH-JOB-003, COACH-JOB-005.
         """
         if not self._running.acquire(blocking=False):
             raise RuntimeError("another executor runs in this process")
@@ -125,7 +125,7 @@ class Executor:
                 "executor_id": place.name,
                 "log_level": "WARNING",
                 "serializer": DBOSPortableJSONSerializer(),
-                "notification_listener_polling_interval_sec": 0.1 if self._brief else 1.0,
+                "notification_listener_polling_interval_sec": 0.1 if self._brief else 0.5,
             }
         )
         DBOS.listen_queues(list(QUEUES))

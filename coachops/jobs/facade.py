@@ -20,7 +20,6 @@ from coachops.jobs.engine import Executor
 from coachops.jobs.ids import JobId, parse_job_id, report_id
 from coachops.jobs.queue import JobQueue
 from coachops.jobs.rows import JobRow
-from coachops.jobs.schedules import SCHEDULE_FILE
 from coachops.jobs.sweeper import Sweeper
 
 if TYPE_CHECKING:
@@ -38,13 +37,13 @@ class Jobs:
     Parameters:
         settings: of this process.
         services: bound into the workflows that run here; also an attribute.
-        schedule_file: where the schedules stand.
+        schedule_file: where the schedules stand; None for the project's own.
 
     Attribute `queue` is the queue itself.
     """
 
     def __init__(
-        self, settings: Settings, services: Services, *, schedule_file: Path = SCHEDULE_FILE
+        self, settings: Settings, services: Services, *, schedule_file: Path | None = None
     ) -> None:
         self._settings = settings
         self.services = services
@@ -63,7 +62,7 @@ class Jobs:
         """Begin. A surface (`worker=False`) needs nothing running: it connects when it queues.
 
         Raises:
-            CoachError: COACH-JOB-003, COACH-JOB-006.
+            CoachError: COACH-JOB-003, COACH-JOB-005.
         """
         if not worker or self._executor is not None:
             return
@@ -90,6 +89,12 @@ class Jobs:
             self._executor = None
         self.queue.close()
         return ended
+
+    def sweep_now(self) -> None:
+        """Do one whole round of the sweeper at once; in a worker only."""
+        if self._sweeper is None:
+            raise RuntimeError("no worker runs in this process")
+        self._sweeper.round(everything=True)
 
     # queueing
 
@@ -122,13 +127,12 @@ class Jobs:
         """Queue a run of a report; returns the id of the job.
 
         Raises:
-            CoachError: COACH-SYS-002 where a parameter is not JSON; COACH-JOB-003. An unknown name
-                or parameter fails the job with COACH-REP-….
+            CoachError: COACH-REP-001 unknown report, COACH-REP-002 a parameter refused; COACH-JOB-003.
         """
-        try:
-            parameters_json = json.dumps(dict(parameters), sort_keys=True)
-        except TypeError as error:
-            raise CoachError("COACH-SYS-002", reason="Parameters must be plain values.") from error
+        from coachops.reporting import find_report  # noqa: PLC0415 only for reports
+
+        checked = find_report(name).check(parameters).model_dump(mode="json")
+        parameters_json = json.dumps(checked, sort_keys=True)
         return self.queue.enqueue_as(report_id(name, ids.new_id().hex), name, parameters_json)
 
     # looking and steering
@@ -192,7 +196,7 @@ class Jobs:
             progress: told how many ended, at each change.
 
         Raises:
-            CoachError: COACH-JOB-001 unknown id, COACH-JOB-003, COACH-JOB-006.
+            CoachError: COACH-JOB-001 unknown id, COACH-JOB-003, COACH-JOB-005.
         """
         if not job_ids:
             return []

@@ -72,13 +72,13 @@ def take_lowest(settings: Settings) -> Place:
     """The lowest free place.
 
     Raises:
-        CoachError: COACH-JOB-006 where all are taken, COACH-JOB-003 where the server is away.
+        CoachError: COACH-JOB-005 where all are taken, COACH-JOB-003 where the server is away.
     """
     for number in range(PLACES):
         place = try_take(settings, number)
         if place is not None:
             return place
-    raise CoachError("COACH-JOB-006", count=PLACES)
+    raise CoachError("COACH-JOB-005", count=PLACES)
 
 
 def try_take(settings: Settings, number: int) -> Place | None:

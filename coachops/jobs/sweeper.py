@@ -21,7 +21,7 @@ from coachops.core.errors import CoachError
 from coachops.db import Database
 from coachops.db.models import Transcript
 from coachops.jobs import heartbeat
-from coachops.jobs.schedules import SCHEDULE_FILE, Schedule, load_schedules
+from coachops.jobs.schedules import Schedule, load_schedules
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,7 +49,7 @@ class Sweeper:
 
     Parameters:
         on_lost_place: called when the server gave our place to others; the process must end.
-        schedule_file: where the schedules stand.
+        schedule_file: where the schedules stand; None for the project's own.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Sweeper:
         executor: Executor,
         *,
         on_lost_place: Callable[[], None],
-        schedule_file: Path = SCHEDULE_FILE,
+        schedule_file: Path | None = None,
     ) -> None:
         self._services = services
         self._queue = queue
@@ -69,6 +69,7 @@ class Sweeper:
         self._schedules: list[Schedule] = []
         self._queued_slots: set[str] = set()
         self._due: dict[str, float] = {}
+        self._one_round = threading.Lock()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="coachops-sweeper", daemon=True)
 
@@ -93,9 +94,16 @@ class Sweeper:
         except CoachError as error:
             _log.warning("the last sign of life failed", extra={"code": error.code})
 
+    def round(self, *, everything: bool = False) -> None:
+        """One round: what is due by its interval, or every part now."""
+        with self._one_round:
+            if everything:
+                self._due.clear()
+            self._round()
+
     def _run(self) -> None:
         while not self._stopping.is_set():
-            self._round()
+            self.round()
             self._stopping.wait(ROUND)
 
     def _round(self) -> None:
@@ -141,9 +149,11 @@ class Sweeper:
         for schedule in self._schedules:
             slot = schedule.last_due(clock.now())
             job = schedule.job(slot)
-            if slot >= since and str(job) not in self._queued_slots:
+            if slot < since or str(job) in self._queued_slots:
+                continue
+            if not schedule.ran_since(self._services.settings, slot):
                 self._queue.enqueue_as(job, schedule.name, schedule.parameters_json)
-                self._queued_slots.add(str(job))
+            self._queued_slots.add(str(job))
 
     def _prune(self) -> None:
         now = clock.now()

@@ -45,10 +45,10 @@ def until() -> Callable[[Callable[[], bool]], None]:
     """Waits for what another thread or process will bring about; it has no other signal."""
 
     def wait(holds: Callable[[], bool]) -> None:
-        for _ in range(1200):
+        for _ in range(4800):
             if holds():
                 return
             time.sleep(0.05)
-        raise AssertionError("it did not happen within a minute")
+        raise AssertionError("it did not happen within four minutes")
 
     return wait

@@ -44,7 +44,7 @@ def test_what_is_no_id_is_not_found(text: str) -> None:
 def test_lists_are_filtered_and_wrong_filters_refused(jobs: Jobs) -> None:
     assert jobs.list_jobs() == []
     queued = jobs.enqueue_pipeline(ids.new_id())
-    jobs.enqueue_report("weekly", {"weeks": 4})
+    jobs.enqueue_report("weekly_operations", {"weeks": 4})
     assert [row.id for row in jobs.list_jobs(kind="pipeline")] == [queued]
     assert {row.kind for row in jobs.list_jobs(state="waiting")} == {"pipeline", "report"}
     assert jobs.list_jobs(state="failed") == []
@@ -70,9 +70,11 @@ def test_ended_jobs_are_forgotten_after_a_while(services: Services, jobs: Jobs) 
 
 
 @SQLITE
-def test_a_report_is_given_plain_values_only(jobs: Jobs) -> None:
-    with pytest.raises(CoachError, match="COACH-SYS-002"):
-        jobs.enqueue_report("weekly", {"at": clock.now()})
+def test_an_unknown_report_or_parameter_is_refused_at_once(jobs: Jobs) -> None:
+    with pytest.raises(CoachError, match="COACH-REP-001"):
+        jobs.enqueue_report("nowhere", {})
+    with pytest.raises(CoachError, match="COACH-REP-002"):
+        jobs.enqueue_report("weekly_operations", {"colour": "red"})
 
 
 def test_a_store_that_is_away_is_named(tmp_path: Path) -> None:

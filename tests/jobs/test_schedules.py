@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from coachops.core import clock
 from coachops.core.errors import CoachError
 from coachops.core.settings import load_settings
-from coachops.jobs.schedules import SCHEDULE_FILE, Schedule, load_schedules
+from coachops.jobs.ids import parse_job_id
+from coachops.jobs.schedules import Schedule, load_schedules
 
 LONDON = zoneinfo.ZoneInfo("Europe/London")
 
@@ -51,47 +52,28 @@ def test_slots_never_go_back(start: int, minutes: int) -> None:
 
 
 def test_the_projects_own_schedule_is_valid() -> None:
-    for schedule in load_schedules(load_settings(), SCHEDULE_FILE):
+    found = load_schedules(load_settings(time_zone="Asia/Tokyo"))
+    assert found
+    for schedule in found:
+        assert schedule.zone.key == "Asia/Tokyo"
         assert schedule.last_due(clock.now()) <= clock.now()
 
 
-def test_a_schedule_is_read_with_zone_and_parameters(tmp_path: Path) -> None:
-    path = tmp_path / "schedule.toml"
-    path.write_text(
-        '[[report]]\nname = "weekly"\ncron = "0 6 * * 1"\n'
-        '[[report]]\nname = "monthly"\ncron = "0 6 1 * *"\nzone = "Asia/Tokyo"\n'
-        "parameters = { months = 1 }\n"
-    )
-    weekly, monthly = load_schedules(load_settings(time_zone="Europe/Berlin"), path)
-    assert (weekly.name, weekly.zone.key, weekly.parameters_json) == (
-        "weekly",
-        "Europe/Berlin",
-        "{}",
-    )
-    assert (monthly.zone.key, monthly.parameters_json) == ("Asia/Tokyo", '{"months": 1}')
-    slot = dt.datetime(2026, 1, 5, 6, tzinfo=clock.UTC)
-    assert str(weekly.job(slot)) == "report/weekly/2026-01-05T0600Z/1"
+def test_without_a_file_nothing_is_due(tmp_path: Path) -> None:
+    assert load_schedules(load_settings(), tmp_path / "schedule.toml") == []
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "[[report]\n",
-        "odd = 1\n",
-        "report = 1\n",
-        '[[report]]\ncron = "0 6 * * 1"\n',
-        '[[report]]\nname = "a/b"\ncron = "0 6 * * 1"\n',
-        '[[report]]\nname = "a"\ncron = "0 6 * *"\n',
-        '[[report]]\nname = "a"\ncron = "61 6 * * 1"\n',
-        '[[report]]\nname = "a"\ncron = "0 6 * * 1"\nzone = "Mars/Base"\n',
-        '[[report]]\nname = "a"\ncron = "0 6 * * 1"\nparameters = 3\n',
-        '[[report]]\nname = "a"\ncron = "0 6 * * 1"\nparameters = { day = 2026-01-01 }\n',
-        '[[report]]\nname = "a"\ncron = "0 6 * * 1"\ncolour = "red"\n',
-        2 * '[[report]]\nname = "a"\ncron = "0 6 * * 1"\n',
-    ],
-)
-def test_a_mistake_in_the_file_is_refused(tmp_path: Path, text: str) -> None:
+def test_a_mistake_in_the_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "schedule.toml"
-    path.write_text(text)
-    with pytest.raises(CoachError, match="COACH-JOB-005"):
+    path.write_text('[[schedule]]\nreport = "nowhere"\ncron = "0 6 * * 1"\n')
+    with pytest.raises(CoachError, match="COACH-REP-001"):
         load_schedules(load_settings(), path)
+
+
+def test_a_slot_names_its_job_and_other_parameters_another_one() -> None:
+    slot = dt.datetime(2026, 1, 5, 6, tzinfo=clock.UTC)
+    plain = Schedule("weekly", "0 6 * * 1", LONDON)
+    other = Schedule("weekly", "0 6 * * 1", LONDON, '{"weeks": 4}')
+    assert str(plain.job(slot)) == "report/weekly/2026-01-05T0600Z/1"
+    assert str(other.job(slot)).startswith("report/weekly/2026-01-05T0600Z-")
+    assert parse_job_id(str(other.job(slot))) == other.job(slot)

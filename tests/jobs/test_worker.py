@@ -123,7 +123,7 @@ def test_when_every_place_is_taken_a_worker_says_so(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(places, "PLACES", 1)
-    with places.take_lowest(settings), pytest.raises(CoachError, match="COACH-JOB-006"):
+    with places.take_lowest(settings), pytest.raises(CoachError, match="COACH-JOB-005"):
         places.take_lowest(settings)
 
 

@@ -35,13 +35,6 @@ ROWS = (
     ),
     ErrorSpec(
         "COACH-JOB-005",
-        Kind.CONFIGURATION,
-        "The schedule of reports is not valid: {reason}.",
-        "Correct reports/schedule.toml; the other background work goes on.",
-        who="admin",
-    ),
-    ErrorSpec(
-        "COACH-JOB-006",
         Kind.CONFLICT,
         "All {count} places for workers are taken.",
         "Stop a worker first.",
