@@ -17,14 +17,14 @@ from sqlalchemy.orm import Session
 
 from coachops import audit
 from coachops.ai import types as ai
-from coachops.coaching.citations import PHRASE_LIMIT, quote_holds
+from coachops.coaching.citations import PHRASE_LIMIT
 from coachops.coaching.insights import anchors, checked_text, require_version, version_of
 from coachops.coaching.scope import TranscriptScope, open_action, open_transcript
 from coachops.core import clock, ids
 from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
 from coachops.db import Database
-from coachops.db.models import ActionItem, Analysis, CoachingSession, Transcript, Utterance
+from coachops.db.models import ActionItem, Analysis, CoachingSession, Transcript
 from coachops.db.models.analysis import ACTION_OWNERS, ACTION_STATES, MODALITIES
 
 KEEP: Final = "keep"
@@ -50,18 +50,18 @@ def open_before(session: Session, scope: TranscriptScope) -> list[ActionItem]:
             ActionItem.coach_id == meeting.coach_id,
             ActionItem.modality == "commitment",
             ActionItem.session_id != meeting.id,
+            ActionItem.held_back.is_(False),
             earlier,
         )
         .order_by(ActionItem.id)
     ).all()
-    was_open = [
+    return [
         row
         for row in rows
         if row.status == "open"
         or (row.done_on is not None and row.done_on >= meeting.held_on)
         or any(entry.get("transcript_id") == str(scope.transcript.id) for entry in row.citations)
     ]
-    return still_said(session, was_open)
 
 
 def reconcile(
@@ -200,6 +200,11 @@ def remove_action(
     set_action_status(database, actor, action_id, "dropped", version=version)
 
 
+def may_show(row: ActionItem) -> bool:
+    """Whether its text may be read: nothing was cut or redacted, or the words are the coach's own."""
+    return not row.held_back or row.text != row.engine_text
+
+
 def own_citations(row: ActionItem) -> list[dict[str, Any]]:
     """Where the step was first said, in its own transcript."""
     return [entry for entry in row.citations if "transcript_id" not in entry]
@@ -223,6 +228,7 @@ def _new_row(scope: TranscriptScope, anchor: str) -> ActionItem:
         anchor=anchor,
         status="open",
         edited=False,
+        held_back=False,
         citations=[],
         created_at=clock.now(),
         updated_at=clock.now(),
@@ -237,6 +243,7 @@ def _take(
     carried = [entry for entry in row.citations if "transcript_id" in entry]
     if row.citations != own + carried:
         row.citations = own + carried
+    row.held_back = False  # what an engine found now stands in words that may be read
     row.analysis_id = analysis.id
     row.engine_text = found.text
     if row.edited:
@@ -302,33 +309,6 @@ def _last_session(session: Session, row: ActionItem) -> uuid.UUID:
         .limit(1)
     ).first()
     return latest or row.session_id
-
-
-def still_said(session: Session, items: Sequence[ActionItem]) -> list[ActionItem]:
-    """Those of `items` whose every quote may still be read: neither cut nor redacted since."""
-    cited: dict[uuid.UUID, set[int]] = {}
-    for item in items:
-        if item.transcript_id is not None:
-            positions = {entry["position"] for entry in own_citations(item)}
-            cited.setdefault(item.transcript_id, set()).update(positions)
-    texts: dict[tuple[uuid.UUID | None, int], str] = {}
-    for transcript_id, positions in cited.items():
-        rows = session.execute(
-            sa.select(Utterance.position, Utterance.text).where(
-                Utterance.transcript_id == transcript_id,
-                Utterance.position.in_(positions),
-                Utterance.is_cut.is_(False),
-            )
-        )
-        texts.update({(transcript_id, row.position): row.text for row in rows})
-    return [
-        item
-        for item in items
-        if all(
-            quote_holds(entry["quote"], texts.get((item.transcript_id, entry["position"]), ""))
-            for entry in own_citations(item)
-        )
-    ]
 
 
 def _changed(

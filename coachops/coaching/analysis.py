@@ -8,8 +8,6 @@ already; so a step that a durable job repeats changes nothing.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -20,17 +18,17 @@ from sqlalchemy.orm import Session
 
 from coachops import audit
 from coachops.ai import types as ai
-from coachops.ai.gateway import Engine, EngineChoice, Gateway, GatewayReply, cost_of
+from coachops.ai.gateway import EngineChoice, Gateway, GatewayReply, cost_of
 from coachops.ai.providers.openai import Outbound
-from coachops.ai.redaction import PrivateName
 from coachops.coaching import actions, behaviours, consent, insights
+from coachops.coaching.analysis_input import AnalysisInput, read_input, require_words, state_of
 from coachops.coaching.citations import check
-from coachops.coaching.scope import TranscriptScope, open_transcript
+from coachops.coaching.scope import open_transcript
 from coachops.core import clock, ids
 from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
 from coachops.db import Database
-from coachops.db.models import Analysis, Client, Coach, OutboundRecord, Utterance
+from coachops.db.models import Analysis, OutboundRecord
 from coachops.telemetry import record_activity
 
 WAITING_CODES: Mapping[str, str] = {"roles": "COACH-CCH-003", "consent": "COACH-CCH-002"}
@@ -67,18 +65,6 @@ class AnalysisOutcome:
 
 class _Changed(Exception):  # noqa: N818 a signal between two functions of this file
     """The transcript was corrected while the engine read it."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Input:
-    """What one round reads: the request, and the state of the transcript it was made from."""
-
-    request: ai.AnalysisRequest
-    private: tuple[PrivateName, ...]
-    state_sha256: str
-    engine: EngineChoice
-    target: Engine
-    input_sha256: str
 
 
 def analyse(
@@ -140,7 +126,7 @@ def _round(
     force: bool,
 ) -> AnalysisOutcome:
     with database.read() as session:
-        read = _read(session, gateway, actor, transcript_id, engine)
+        read = read_input(session, gateway, actor, transcript_id, engine)
     if not force:
         known = database.run(lambda session: _known(session, actor, transcript_id, read))
         if known is not None:
@@ -148,7 +134,7 @@ def _round(
     database.run(lambda session: _mark(session, actor, transcript_id))
     sent: list[Outbound] = []
     try:
-        _require_words(read.request)
+        require_words(read.request)
         reply = gateway.analyse(
             read.request, read.engine, private=read.private, on_outbound=sent.append
         )
@@ -167,84 +153,8 @@ def _round(
     return database.run(write)
 
 
-def _read(
-    session: Session,
-    gateway: Gateway,
-    actor: Actor,
-    transcript_id: uuid.UUID,
-    engine: EngineChoice,
-) -> _Input:
-    scope = open_transcript(session, actor, transcript_id)
-    chosen = engine
-    if (
-        gateway.leaves_machine(engine)
-        and not consent.current(session, scope.meeting.client_id)["external_ai"]
-    ):
-        if engine == "openai":
-            raise CoachError("COACH-CCH-002", kind="external_ai")
-        chosen = "local"
-    utterances = session.execute(
-        sa.select(
-            Utterance.position,
-            Utterance.speaker,
-            Utterance.text,
-            Utterance.start_ms,
-            Utterance.end_ms,
-        )
-        .where(Utterance.transcript_id == transcript_id, Utterance.is_cut.is_(False))
-        .order_by(Utterance.position)
-    ).all()
-    request = ai.AnalysisRequest(
-        utterances=tuple(
-            ai.Utterance(
-                position=row.position,
-                speaker=ai.Speaker(row.speaker),
-                text=row.text,
-                start_ms=row.start_ms,
-                end_ms=row.end_ms,
-            )
-            for row in utterances
-        ),
-        session_date=scope.meeting.held_on,
-        open_commitments=tuple(
-            ai.OpenCommitment(id=str(row.id), owner=ai.Owner(row.owner), text=row.text)
-            for row in actions.open_before(session, scope)
-        ),
-        coach_account=scope.transcript.kind == "notes",
-    )
-    coach = session.get_one(Coach, scope.meeting.coach_id)
-    client = session.get_one(Client, scope.meeting.client_id)
-    private = (PrivateName("client", client.name), PrivateName("coach", coach.name))
-    target = gateway.resolve(chosen)
-    return _Input(
-        request=request,
-        private=private,
-        state_sha256=_state_sha256(session, scope),
-        engine=chosen,
-        target=target,
-        input_sha256=gateway.input_sha256(request, target, private),
-    )
-
-
-def _require_words(request: ai.AnalysisRequest) -> None:
-    if not any(each.text.strip() for each in request.utterances):
-        raise CoachError("COACH-CCH-005", field="transcript", reason="no words are left in it")
-
-
-def _state_sha256(session: Session, scope: TranscriptScope) -> str:
-    """Digest of everything a correction can change: who says what, what is cut, what is hidden."""
-    digest = hashlib.sha256(scope.transcript.role_state.encode())
-    for row in session.execute(
-        sa.select(Utterance.position, Utterance.speaker, Utterance.is_cut, Utterance.text)
-        .where(Utterance.transcript_id == scope.transcript.id)
-        .order_by(Utterance.position)
-    ):
-        digest.update(json.dumps(list(row)).encode())
-    return digest.hexdigest()
-
-
 def _known(
-    session: Session, actor: Actor, transcript_id: uuid.UUID, read: _Input
+    session: Session, actor: Actor, transcript_id: uuid.UUID, read: AnalysisInput
 ) -> AnalysisOutcome | None:
     """The analysis that this input has already, made to hold again where another one came since."""
     scope = open_transcript(session, actor, transcript_id, change=True)
@@ -259,7 +169,7 @@ def _known(
         .order_by(Analysis.created_at.desc(), Analysis.id.desc())
         .limit(1)
     ).first()
-    if found is None or _state_sha256(session, scope) != read.state_sha256:
+    if found is None or state_of(session, scope) != read.state_sha256:
         return None
     newest = behaviours.newest(session, transcript_id)
     if newest is None or newest.id != found.id:
@@ -286,7 +196,7 @@ def _write(
     session: Session,
     actor: Actor,
     transcript_id: uuid.UUID,
-    read: _Input,
+    read: AnalysisInput,
     reply: GatewayReply,
     *,
     dropped: dict[str, int] | None = None,
@@ -296,7 +206,7 @@ def _write(
     if not consent.current(session, scope.meeting.client_id)["processing"]:
         scope.transcript.state = "waiting_consent"  # withdrawn meanwhile: the result is thrown away
         return _waits(transcript_id, "consent")
-    if _state_sha256(session, scope) != read.state_sha256:
+    if state_of(session, scope) != read.state_sha256:
         raise _Changed
     checked = check(reply.result, read.request)
     reasons = dropped if dropped is not None else checked.dropped
@@ -344,7 +254,7 @@ def _fail(
     gateway: Gateway,
     actor: Actor,
     transcript_id: uuid.UUID,
-    read: _Input,
+    read: AnalysisInput,
     code: str,
     sent: list[Outbound],
 ) -> None:

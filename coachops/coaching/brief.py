@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from coachops.coaching.actions import still_said
+from coachops.coaching.actions import may_show
 from coachops.coaching.insights import version_of
 from coachops.coaching.review import ReviewInsight, load_review
 from coachops.coaching.scope import open_client
@@ -171,10 +171,9 @@ def _open_steps(
     today = clock.today()
     groups: dict[str, list[OpenStep]] = {"client": [], "coach": [], "proposal": []}
     rows = session.execute(query).all()
-    readable = {row.id for row in still_said(session, [row for row, _ in rows])}
     for row, held_on in rows:
-        if not row.edited and row.id not in readable:
-            continue  # its words were cut or redacted since
+        if not may_show(row):
+            continue
         promised = row.modality == "commitment" and row.owner != "unassigned"
         groups[row.owner if promised else "proposal"].append(
             OpenStep(
@@ -182,7 +181,7 @@ def _open_steps(
                 text=row.text,
                 modality=row.modality,
                 due_date=row.due_date,
-                due_phrase=row.due_phrase,
+                due_phrase=None if row.held_back else row.due_phrase,
                 overdue=row.due_date is not None and row.due_date < today,
                 since=held_on,
                 version=version_of(row),

@@ -16,9 +16,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from coachops import audit
-from coachops.coaching import behaviours
+from coachops.coaching import standing
 from coachops.coaching.insights import require_version
-from coachops.coaching.replay import Held, redactions, replay, to_original
+from coachops.coaching.replay import redactions, to_original
 from coachops.coaching.scope import TranscriptScope, open_transcript
 from coachops.core import clock, ids
 from coachops.core.actor import Actor
@@ -185,7 +185,7 @@ def redact(
             raise CoachError(
                 "COACH-CCH-005", field="redaction", reason="it lies outside of the text"
             )
-        spans = redactions(_in_force(session, transcript_id)).get(position, [])
+        spans = redactions(standing.in_force(session, transcript_id)).get(position, [])
         start, end = to_original(spans, from_char, to_char)
         edit = _edit(scope, actor, "redact", position, position)
         edit.from_char, edit.to_char = start, end
@@ -293,7 +293,7 @@ def _correct(
         edit = work(session, scope)
         session.add(edit)
         session.flush()
-        _apply(session, scope.transcript)
+        standing.apply(session, scope.transcript)
         audit.record(
             session, actor, action, "transcript", transcript_id,
             kind=edit.kind, from_position=edit.from_position, to_position=edit.to_position,
@@ -322,82 +322,6 @@ def _edit(
         created_by=actor.user_id,
         created_at=clock.now(),
     )
-
-
-def _in_force(session: Session, transcript_id: uuid.UUID) -> list[TranscriptEdit]:
-    return list(
-        session.scalars(
-            sa.select(TranscriptEdit)
-            .where(
-                TranscriptEdit.transcript_id == transcript_id, TranscriptEdit.undone_at.is_(None)
-            )
-            .order_by(TranscriptEdit.created_at, TranscriptEdit.id)
-        )
-    )
-
-
-def _apply(session: Session, transcript: Transcript) -> None:
-    """Write what holds now: speakers, texts, cuts, behaviours, and whether the roles are certain."""
-    edits = _in_force(session, transcript.id)
-    rows = session.execute(
-        sa.select(
-            Utterance.id,
-            Utterance.position,
-            Utterance.speaker_label,
-            Utterance.speaker,
-            Utterance.original_speaker,
-            Utterance.text,
-            Utterance.original_text,
-            Utterance.is_cut,
-        )
-        .where(Utterance.transcript_id == transcript.id)
-        .order_by(Utterance.position)
-    ).all()
-    first = [
-        Held(
-            position=row.position,
-            label=row.speaker_label,
-            speaker=row.original_speaker or row.speaker,
-            text=row.original_text if row.original_text is not None else row.text,
-        )
-        for row in rows
-    ]
-    changes = []
-    for row, before, now in zip(rows, first, replay(first, edits), strict=True):
-        wanted = {
-            "speaker": now.speaker,
-            "original_speaker": before.speaker,
-            "text": now.text,
-            "original_text": before.text if now.text != before.text else None,
-            "is_cut": now.is_cut,
-        }
-        if any(getattr(row, name) != value for name, value in wanted.items()):
-            changes.append({"id": row.id} | wanted)
-    if changes:
-        session.execute(sa.update(Utterance), changes)
-    _settle_roles(session, transcript, edits)
-    behaviours.apply(session, transcript)
-
-
-def _settle_roles(
-    session: Session, transcript: Transcript, edits: Sequence[TranscriptEdit]
-) -> None:
-    """Roles are confirmed while a confirmation or swap is in force; else as they were before."""
-    kinds = ("confirm_roles", "swap_roles")
-    first = session.scalars(
-        sa.select(TranscriptEdit)
-        .where(TranscriptEdit.transcript_id == transcript.id, TranscriptEdit.kind.in_(kinds))
-        .order_by(TranscriptEdit.created_at, TranscriptEdit.id)
-        .limit(1)
-    ).first()
-    if any(edit.kind in kinds for edit in edits):
-        transcript.role_state = "confirmed"
-    elif first is not None and first.value:
-        transcript.role_state = first.value
-    if transcript.state == "waiting_roles" and transcript.role_state != "unclear":
-        transcript.state = "imported"
-    elif transcript.state == "imported" and transcript.role_state == "unclear":
-        transcript.state = "waiting_roles"
 
 
 def _require_roles(session: Session, transcript: Transcript) -> None:

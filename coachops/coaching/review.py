@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from coachops.ai import counts, prompts
+from coachops.ai import prompts
 from coachops.ai.prices import price_of
 from coachops.coaching import behaviours, consent, corrections
 from coachops.coaching.actions import (
@@ -25,7 +25,8 @@ from coachops.coaching.actions import (
     set_action_status,
 )
 from coachops.coaching.analysis import WAITING_CODES
-from coachops.coaching.citations import REASONS, quote_holds
+from coachops.coaching.citations import REASONS
+from coachops.coaching.holding import all_hold
 from coachops.coaching.insights import edit_insight, restore_insight, version_of
 from coachops.coaching.review_model import (
     Review,
@@ -38,9 +39,9 @@ from coachops.coaching.review_model import (
     ReviewOutbound,
     ReviewUtterance,
 )
+from coachops.coaching.review_words import count_rows, engine_label, error
 from coachops.coaching.scope import TranscriptScope, open_transcript
 from coachops.core.actor import Actor
-from coachops.core.errors import CATALOGUE
 from coachops.db import Database
 from coachops.db.models import (
     ActionItem,
@@ -65,8 +66,10 @@ __all__ = [
     "ReviewOutbound",
     "ReviewUtterance",
     "add_action",
+    "count_rows",
     "edit_action",
     "edit_insight",
+    "engine_label",
     "load_review",
     "remove_action",
     "restore_insight",
@@ -101,7 +104,7 @@ def _load(session: Session, scope: TranscriptScope) -> Review:
         .order_by(Utterance.position)
     ).all()
     readable = {row.position: row.text for row in rows if not row.is_cut}
-    insights, removed, held_back = _insights(session, scope, analysis, readable)
+    insights, removed, held_back = _insights(session, scope, analysis)
     actions, held_actions = _actions(session, scope, names, readable)
     return Review(
         transcript_id=transcript.id,
@@ -119,8 +122,8 @@ def _load(session: Session, scope: TranscriptScope) -> Review:
         state=transcript.state,
         role_state=transcript.role_state,
         revision=corrections.revision_of(session, transcript.id),
-        error=_error(transcript.error_code),
-        waiting=_error(_WAITING.get(transcript.state)),
+        error=error(transcript.error_code),
+        waiting=error(_WAITING.get(transcript.state)),
         consents=consent.current(session, client.id),
         utterances=_utterances(session, transcript.id, rows, names),
         analysis=_analysis(session, analysis) if analysis else None,
@@ -174,7 +177,6 @@ def _insights(
     session: Session,
     scope: TranscriptScope,
     analysis: Analysis | None,
-    readable: Mapping[int, str],
 ) -> tuple[tuple[ReviewInsight, ...], tuple[ReviewInsight, ...], int]:
     """Those to show, those the coach removed, and how many are held back."""
     edits = {
@@ -214,7 +216,7 @@ def _insights(
     removed: list[ReviewInsight] = []
     held_back = 0
     for row, is_present in rows:
-        if not _may_be_read(row.citations, readable):
+        if row.held_back:
             held_back += 1
             continue
         edit = edits.get((row.kind, row.anchor))
@@ -256,8 +258,8 @@ def _actions(
         own = row.transcript_id == here
         if not own and not citations:
             continue
-        readable_here = _may_be_read(citations, readable)
-        if not readable_here and not row.edited:
+        readable_here = all_hold(citations, readable) and not row.held_back
+        if not readable_here and row.text == row.engine_text:
             held_back += 1
             continue
         action = ReviewAction(
@@ -280,12 +282,6 @@ def _actions(
         made.append(((not own, first, row.id), action))
     made.sort(key=lambda pair: pair[0])
     return tuple(action for _, action in made), held_back
-
-
-def _may_be_read(citations: Sequence[Mapping[str, Any]], readable: Mapping[int, str]) -> bool:
-    return all(
-        quote_holds(entry["quote"], readable.get(entry["position"], "")) for entry in citations
-    )
 
 
 def _citations(entries: Sequence[Mapping[str, Any]]) -> tuple[ReviewCitation, ...]:
@@ -312,30 +308,6 @@ def _analysis(session: Session, analysis: Analysis) -> ReviewAnalysis:
     )
 
 
-def engine_label(engine: str, model: str, *, degraded: bool = False) -> str:
-    """Who made an analysis, in words for the coach and for every message and export."""
-    if engine == "openai":
-        return f"AI analysis by {model}"
-    if degraded:
-        return "Rule-based analysis on this machine, because the AI service did not answer"
-    return "Rule-based analysis on this machine; nothing left it"
-
-
-def _error(code: str | None) -> ReviewError | None:
-    if code is None:
-        return None
-    spec = CATALOGUE[code if code in CATALOGUE else "COACH-SYS-003"]
-    blank = _Blank(kind="the analysis of sessions")
-    return ReviewError(code, spec.happened.format_map(blank), spec.next_step.format_map(blank))
-
-
-class _Blank(dict[str, str]):
-    """Details of a failure are not kept, since they may come from outside."""
-
-    def __missing__(self, key: str) -> str:
-        return "see the log"
-
-
 def _outbound(session: Session, transcript_id: uuid.UUID) -> tuple[ReviewOutbound, ...]:
     rows = session.scalars(
         sa.select(OutboundRecord)
@@ -356,56 +328,3 @@ def _outbound(session: Session, transcript_id: uuid.UUID) -> tuple[ReviewOutboun
         )
         for row in rows
     )
-
-
-def count_rows(document: Mapping[str, Any]) -> tuple[ReviewCount, ...]:
-    """The counts of an analysis with their definitions, as surfaces show them."""
-    found = counts.Counts.model_validate(document)
-    words = found.coach_words + found.client_words
-    rows = [
-        ReviewCount(
-            "coach_talk_share",
-            "Coach's share of the words",
-            found.coach_talk_share,
-            "share",
-            f"{found.coach_words} of {words} words",
-            counts.TALK_SHARE_DEFINITION,
-        ),
-        ReviewCount(
-            "open_question_share",
-            "Open questions among questions",
-            found.open_question_share,
-            "share",
-            f"{found.open_questions} of {found.questions} questions",
-            counts.OPEN_QUESTION_DEFINITION,
-        ),
-    ]
-    if found.coach_time_share is not None and found.coach_ms is not None:
-        total = found.coach_ms + (found.client_ms or 0)
-        rows.append(
-            ReviewCount(
-                "coach_time_share",
-                "Coach's share of the time",
-                found.coach_time_share,
-                "share",
-                f"{found.coach_ms // 1000} of {total // 1000} seconds",
-                counts.TIME_SHARE_DEFINITION,
-            )
-        )
-    for name, label, value in (
-        ("questions", "Questions", found.questions),
-        ("reflections", "Reflections", found.reflections),
-        ("inputs", "Input", found.inputs),
-        ("others", "Other", found.others),
-    ):
-        rows.append(
-            ReviewCount(
-                name,
-                label,
-                value,
-                "count",
-                f"{value} of {found.coach_utterances} utterances of the coach",
-                "Utterances of the coach by their main behaviour, each counted once.",
-            )
-        )
-    return tuple(rows)

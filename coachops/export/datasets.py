@@ -3,7 +3,8 @@
 To add a dataset: a `Dataset` below and its name in `DATASETS`; to add a column: a line, and raise
 the minor part of the version. Texts are what readers may read: cut utterances are left out,
 redacted spans stay redacted, edited insights hold the coach's words beside the engine's. Originals,
-passwords and tokens are in no dataset; `activity` and `audit_events` hold ids only.
+passwords and tokens are in no dataset, nor are findings in words that were cut or redacted since;
+`activity` and `audit_events` hold ids only.
 """
 
 from __future__ import annotations
@@ -229,6 +230,7 @@ INSIGHTS = Dataset(
             InsightEdit.anchor == Insight.anchor,
         ),
     ),
+    where=Insight.held_back.is_(False),
     selected_with="analysis_id",
 )  # fmt: skip
 
@@ -303,6 +305,7 @@ ACTION_ITEMS = Dataset(
         F("transcript_id", "transcripts"), F("analysis_id", "analyses"),
         F("last_session_id", "sessions"),
     ),
+    where=ActionItem.held_back.is_(False),
     selected_with="session_id",
 )  # fmt: skip
 

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from coachops import audit
 from coachops.coaching import behaviours
+from coachops.coaching.actions import may_show
 from coachops.coaching.messages import rows, states
 from coachops.coaching.messages.checks import BODY_LIMIT, checked_body, one_line
 from coachops.coaching.messages.rendering import day, render
@@ -24,7 +25,17 @@ from coachops.core import clock, ids
 from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
 from coachops.db import Database
-from coachops.db.models import ActionItem, Analysis, Client, Coach, Insight, InsightEdit, Message
+from coachops.db.models import (
+    ActionItem,
+    Analysis,
+    Client,
+    Coach,
+    CoachingSession,
+    Insight,
+    InsightEdit,
+    Message,
+    Transcript,
+)
 from coachops.telemetry import record_activity
 
 
@@ -64,6 +75,19 @@ def draft(database: Database, actor: Actor, transcript_id: uuid.UUID) -> Message
         return rows.load(session, actor, message_id)
 
     return database.run(work)
+
+
+def take_words_back(session: Session, transcript: Transcript) -> None:
+    """After a cut, a redaction or its undoing: a draft nobody edited loses the words at once.
+
+    The coach's own words and an approved version stay and are marked `stale`. Does nothing where
+    there is no message; ownership is checked by the caller.
+    """
+    messages = sa.select(Message).where(Message.transcript_id == transcript.id).with_for_update()
+    message = session.scalars(messages).one_or_none()
+    meeting = session.get_one(CoachingSession, transcript.session_id)
+    if message is not None and behaviours.newest(session, transcript.id) is not None:
+        _refresh(session, message, _write(session, TranscriptScope(transcript, meeting)))
 
 
 def use_engine_draft(
@@ -173,7 +197,11 @@ def _sentences(session: Session, analysis: Analysis) -> list[str]:
                 InsightEdit.anchor == Insight.anchor,
             ),
         )
-        .where(Insight.analysis_id == analysis.id, Insight.kind == "follow_up")
+        .where(
+            Insight.analysis_id == analysis.id,
+            Insight.kind == "follow_up",
+            Insight.held_back.is_(False),
+        )
         .order_by(Insight.ordinal)
     )
     return [one_line(text) for text in texts if text]
@@ -181,20 +209,19 @@ def _sentences(session: Session, analysis: Analysis) -> list[str]:
 
 def _steps(session: Session, scope: TranscriptScope) -> list[ActionItem]:
     """Open next steps that were said, or taken up again, in this session."""
-    return list(
-        session.scalars(
-            sa.select(ActionItem)
-            .where(
-                ActionItem.client_id == scope.meeting.client_id,
-                ActionItem.status == "open",
-                sa.or_(
-                    ActionItem.transcript_id == scope.transcript.id,
-                    ActionItem.last_session_id == scope.meeting.id,
-                ),
-            )
-            .order_by(ActionItem.due_date.asc().nulls_last(), ActionItem.id)
+    found = session.scalars(
+        sa.select(ActionItem)
+        .where(
+            ActionItem.client_id == scope.meeting.client_id,
+            ActionItem.status == "open",
+            sa.or_(
+                ActionItem.transcript_id == scope.transcript.id,
+                ActionItem.last_session_id == scope.meeting.id,
+            ),
         )
+        .order_by(ActionItem.due_date.asc().nulls_last(), ActionItem.id)
     )
+    return [item for item in found if may_show(item)]
 
 
 def _promised(item: ActionItem) -> bool:
@@ -205,7 +232,8 @@ def _step(item: ActionItem) -> str:
     text = one_line(item.text).rstrip(".")
     if item.due_date is not None:
         return f"{text} (by {day(item.due_date)})"
-    return f"{text} (“{one_line(item.due_phrase)}”)" if item.due_phrase else text
+    said = item.due_phrase if not item.held_back else None
+    return f"{text} (“{one_line(said)}”)" if said else text
 
 
 def _proposal(item: ActionItem) -> str:

@@ -75,7 +75,10 @@ class OutboundRecord(Identified, Base):
 
 
 class Insight(Identified, Base):
-    """A cited sentence of an analysis. `anchor` finds it again in a later analysis."""
+    """A cited sentence of an analysis. `anchor` finds it again in a later analysis.
+
+    `held_back`: words it cites were cut or redacted since, so nobody may read it.
+    """
 
     __tablename__ = "insights"
     __table_args__ = (one_of("kind", *INSIGHT_KINDS), not_blank("text"))
@@ -91,6 +94,7 @@ class Insight(Identified, Base):
     anchor: Mapped[str] = mapped_column(sa.String(64))
     text: Mapped[Text]
     citations: Mapped[JsonDocument]
+    held_back: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
 
 
 class InsightEdit(Changing, Base):
@@ -115,6 +119,7 @@ class ActionItem(Changing, Base):
     """A next step. One row for its whole life: later sessions that mention it move `last_*`.
 
     `engine_text` is what the engine wrote; `text` what holds, perhaps in the coach's words.
+    `held_back`: words it was found in were cut or redacted since; only the coach's own may be read.
     """
 
     __tablename__ = "action_items"
@@ -146,5 +151,6 @@ class ActionItem(Changing, Base):
     status: Mapped[str] = mapped_column(sa.String(20), default="open")
     edited: Mapped[bool] = mapped_column(default=False)
     citations: Mapped[JsonDocument]
+    held_back: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
     last_session_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("sessions.id"))
     done_on: Mapped[dt.date | None]
