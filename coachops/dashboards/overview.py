@@ -85,9 +85,16 @@ class Overview:
             [
                 self.tiles.widget,
                 Element(
+                    # what is pressing comes first for the keyboard and on a phone
                     children=[
-                        stack([self.panels.main, self.panels.halves]),
-                        stack([self.needs.widget, self.system.processes]),
+                        Element(
+                            children=[self.needs.widget, self.system.processes],
+                            classes="co-stack ov-right",
+                        ),
+                        Element(
+                            children=[self.panels.main, self.panels.halves],
+                            classes="co-stack ov-left",
+                        ),
                     ],
                     classes="ov-columns",
                 ),
@@ -137,7 +144,7 @@ class Overview:
         figures = overview_figures.load(database, self.actor, period, known)
         self._known, self._beats = figures, self._beats + 1
         needs = overview_needs.load(database, now, today)
-        system = overview_system.load(database, self.services.settings.home, now)
+        system = overview_system.load(database, self.services.settings, now)
         self.tiles.show(figures)
         self.panels.show(figures)
         self.needs.show(needs)

@@ -21,14 +21,15 @@ from coachops.dashboards.components import (
     status_pill,
     table,
 )
-from coachops.dashboards.overview_parts import ago, clock_time, counted, moment
+from coachops.dashboards.overview_parts import ago, clock_time, counted, duration, moment
 from coachops.db.models import AuditEvent, WorkerHeartbeat
+from coachops.jobs.heartbeat import ALIVE_FOR
+from coachops.reporting import list_reports, list_runs
 
 if TYPE_CHECKING:
+    from coachops.core.settings import Settings
     from coachops.db import Database
 
-ALIVE: Final = dt.timedelta(seconds=30)
-"""A worker that was seen within this time works; beats come every few seconds."""
 RECENT: Final = 5
 _LARGEST_MANIFEST: Final = 4_000_000
 
@@ -70,7 +71,7 @@ class System:
     made: list[Made]
 
 
-def load(database: Database, home: Path, now: dt.datetime) -> System:
+def load(database: Database, settings: Settings, now: dt.datetime) -> System:
     """Workers by name, and the newest reports and exports."""
     with database.read() as session:
         beats = session.scalars(sa.select(WorkerHeartbeat).order_by(WorkerHeartbeat.name)).all()
@@ -81,24 +82,24 @@ def load(database: Database, home: Path, now: dt.datetime) -> System:
             .limit(RECENT)
         ).all()
         workers = [Worker(b.name, _state(b, now), b.started_at, b.seen_at) for b in beats]
-    places = _export_folders(home)
+    places = _export_folders(settings.home)
     made = [
         Made("Export", at, places.get(export_id, ""), _rows(details))
         for at, export_id, details in exports
     ]
-    made += _reports(home)
+    made += _reports(settings)
     return System(workers, sorted(made, key=lambda one: one.at, reverse=True)[: 2 * RECENT])
 
 
 def _state(beat: WorkerHeartbeat, now: dt.datetime) -> str:
     if beat.stopped:
         return "stopped"
-    return "running" if now - beat.seen_at <= ALIVE else "missing"
+    return "running" if now - beat.seen_at <= ALIVE_FOR else "missing"
 
 
 def _rows(details: Any) -> str:
     rows = details.get("rows") if isinstance(details, dict) else None
-    return counted(rows, "row") if isinstance(rows, int) else ""
+    return f"as files, {counted(rows, 'row')}" if isinstance(rows, int) else "as files"
 
 
 def _export_folders(home: Path) -> dict[str, str]:
@@ -116,22 +117,17 @@ def _export_folders(home: Path) -> dict[str, str]:
     return found
 
 
-def _reports(home: Path) -> list[Made]:
-    pages = []
-    for page in (home / "reports").rglob("*.html"):
-        try:
-            changed = page.stat().st_mtime
-        except OSError:
-            continue  # removed meanwhile
-        pages.append((changed, page))
+def _reports(settings: Settings) -> list[Made]:
+    runs = [(report, run) for report in list_reports() for run in list_runs(settings, report.name)]
+    runs.sort(key=lambda pair: pair[1].started_at, reverse=True)
     return [
         Made(
-            "Report",
-            dt.datetime.fromtimestamp(changed, dt.UTC),
-            str(page.relative_to(home)),
-            "one self-contained page",
+            report.title,
+            run.started_at,
+            str(run.html_path.relative_to(settings.home)),
+            f"report, one page, made in {duration(run.seconds)}",
         )
-        for changed, page in sorted(pages, reverse=True)[:RECENT]
+        for report, run in runs[:RECENT]
     ]
 
 
