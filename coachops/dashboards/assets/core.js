@@ -63,6 +63,18 @@ function onFocus(model, target) {
 
 // -- child widgets -----------------------------------------------------------------------------
 
+// anywidget waits ten seconds for a child; a slow phone or a busy machine may need longer.
+async function patiently(attempt, signal) {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await attempt();
+    } catch (problem) {
+      if (signal.aborted || tries === 12) throw problem;
+      await new Promise((resume) => setTimeout(resume, 250));
+    }
+  }
+}
+
 // Keeps `container` in step with a list of [model id, is anywidget]; unchanged children stay as
 // they are, so that focus and typed text survive.
 function childList(context, container) {
@@ -73,7 +85,7 @@ function childList(context, container) {
       if (own) {
         // the child exists before it is named here, but its start may still be under way
         await model.widget_manager.get_model(id);
-        const child = await host.getWidget(`anywidget:${id}`);
+        const child = await patiently(() => host.getWidget(`anywidget:${id}`), stop.signal);
         if (stop.signal.aborted) return;
         await child.render({ el: slot, signal: stop.signal });
       } else {
