@@ -269,7 +269,7 @@ def _sessions_card(workspace: Workspace, sessions: Sequence[SessionRow]) -> Elem
                 empty_state(
                     "No session yet",
                     "Upload the transcript that your meeting tool saved, or write notes.",
-                    button("Upload sessions", workspace.upload, "primary"),
+                    button("Upload the first one", workspace.upload),
                 )
             ],
         )
