@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from coachops import audit
 from coachops.coaching.scope import open_client, require_change
-from coachops.core import clock, ids
+from coachops.core import ids
 from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
 from coachops.db import Database
@@ -33,7 +33,7 @@ LEVEL_LIMIT = 500
 TITLE_LIMIT = 200
 NOTE_LIMIT = 2_000
 ASSUMED_CORRELATION = 0.3
-"""Of the attainment of a person's goals with each other (Kiresuk & Sherman 1968, p. 448)."""
+"""Of the attainment of a person's goals with each other (Kiresuk & Sherman 1968)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def t_score(ratings: Iterable[tuple[int, int]]) -> float | None:
     """The attainment of several goals as one number: 50 when they came out as expected.
 
     T = 50 + 10 * sum(w*x) / sqrt((1 - r) * sum(w^2) + r * sum(w)^2), with weights w, levels x and
-    r = 0.3 (Kiresuk & Sherman 1968, formula on p. 448). It describes goals that a client set, it
+    r = 0.3 (Kiresuk & Sherman 1968). It describes goals that a client set, it
     does not compare people: the levels are different for everybody.
 
     Parameters:
@@ -113,10 +113,17 @@ def list_goals(database: Database, actor: Actor, client_id: uuid.UUID) -> list[G
     """
     with database.read() as session:
         open_client(session, actor, client_id)
-        goals = session.scalars(
-            sa.select(Goal).where(Goal.client_id == client_id).order_by(Goal.created_at, Goal.id)
-        ).all()
-        return [_row(session, goal) for goal in goals if actor.may_read(goal.coach_id)]
+        goals = [
+            goal
+            for goal in session.scalars(
+                sa.select(Goal)
+                .where(Goal.client_id == client_id)
+                .order_by(Goal.created_at, Goal.id)
+            )
+            if actor.may_read(goal.coach_id)
+        ]
+        ratings = _ratings(session, [goal.id for goal in goals])
+        return [_row(goal, ratings[goal.id]) for goal in goals]
 
 
 def add_goal(
@@ -159,7 +166,7 @@ def add_goal(
         session.add(goal)
         session.flush()
         _record(session, actor, "goal.added", goal)
-        return _row(session, goal)
+        return _row(goal, _ratings(session, [goal.id])[goal.id])
 
     return database.run(work)
 
@@ -191,7 +198,7 @@ def edit_goal(
             old_levels if levels is None else levels,
             goal.weight if weight is None else weight,
         )
-        if values["levels"] != goal.levels and _ratings(session, goal.id):
+        if values["levels"] != goal.levels and _ratings(session, [goal.id])[goal.id]:
             raise CoachError(
                 "COACH-CCH-005",
                 field="levels",
@@ -201,7 +208,7 @@ def edit_goal(
             setattr(goal, name, value)
         session.flush()
         _record(session, actor, "goal.edited", goal)
-        return _row(session, goal)
+        return _row(goal, _ratings(session, [goal.id])[goal.id])
 
     return database.run(work)
 
@@ -222,18 +229,18 @@ def rate_goal(
     Parameters:
         level: -2 to +2.
         rated_by: whose view it is, `coach` or `client`.
-        rated_on: day of the organisation's calendar; None for today (UTC).
+        rated_on: day of the organisation's calendar; None for today.
 
     Raises:
         CoachError: COACH-CCH-001 unknown goal or session, COACH-IDN-003, COACH-CCH-005 for a value.
     """
-    day = rated_on or clock.today()
+    day = rated_on or database.today()
     note = note.replace("\x00", "").strip()
     if isinstance(level, bool) or level not in LEVELS:
         raise CoachError("COACH-CCH-005", field="level", reason="choose -2, -1, 0, 1 or 2")
     if rated_by not in {"coach", "client"}:
         raise CoachError("COACH-CCH-005", field="rated_by", reason="use coach or client")
-    if day > clock.today() + dt.timedelta(days=1):  # east of Greenwich it may be tomorrow already
+    if day > database.today() + dt.timedelta(days=1):  # east of here it may be tomorrow already
         raise CoachError("COACH-CCH-005", field="rated_on", reason="it lies in the future")
     if len(note) > NOTE_LIMIT:
         raise CoachError(
@@ -244,7 +251,8 @@ def rate_goal(
         goal = _open(session, actor, goal_id)
         if session_id is not None:
             meeting = session.get(CoachingSession, session_id)
-            if meeting is None or meeting.client_id != goal.client_id:
+            of_both = (goal.client_id, goal.coach_id)
+            if meeting is None or (meeting.client_id, meeting.coach_id) != of_both:
                 raise CoachError("COACH-CCH-001", what="session", ref=session_id)
         known = session.scalars(
             sa.select(GoalRating).where(
@@ -258,7 +266,7 @@ def rate_goal(
         session.add(rating)
         session.flush()
         _record(session, actor, "goal.rated", goal)
-        return _row(session, goal)
+        return _row(goal, _ratings(session, [goal.id])[goal.id])
 
     return database.run(work)
 
@@ -298,19 +306,23 @@ def _mine(actor: Actor) -> list[sa.ColumnElement[bool]]:
     return [] if actor.sees_all else [Engagement.coach_id == actor.coach_id]
 
 
-def _ratings(session: Session, goal_id: uuid.UUID) -> tuple[RatingRow, ...]:
-    return tuple(
-        RatingRow(each.id, each.level, each.rated_by, each.rated_on, each.note)
-        for each in session.scalars(
-            sa.select(GoalRating)
-            .where(GoalRating.goal_id == goal_id)
-            .order_by(GoalRating.rated_on, GoalRating.created_at, GoalRating.id)
+def _ratings(
+    session: Session, goal_ids: Sequence[uuid.UUID]
+) -> dict[uuid.UUID, tuple[RatingRow, ...]]:
+    """The ratings of each of these goals, oldest first."""
+    found: dict[uuid.UUID, list[RatingRow]] = {goal_id: [] for goal_id in goal_ids}
+    for each in session.scalars(
+        sa.select(GoalRating)
+        .where(GoalRating.goal_id.in_(goal_ids))
+        .order_by(GoalRating.rated_on, GoalRating.created_at, GoalRating.id)
+    ):
+        found[each.goal_id].append(
+            RatingRow(each.id, each.level, each.rated_by, each.rated_on, each.note)
         )
-    )
+    return {goal_id: tuple(rows) for goal_id, rows in found.items()}
 
 
-def _row(session: Session, goal: Goal) -> GoalRow:
-    ratings = _ratings(session, goal.id)
+def _row(goal: Goal, ratings: tuple[RatingRow, ...]) -> GoalRow:
     return GoalRow(
         id=goal.id,
         client_id=goal.client_id,

@@ -34,7 +34,7 @@ short; a report starts a kernel and is heavy."""
 QUEUE_OF = {"pipeline": "analysis", "send": "mail", "report": "reports"}
 """Kind of job -> its queue."""
 
-STOP_SECONDS = 3
+STOP_SECONDS = 2
 """How long stopping waits for steps in progress; what is cut off is recovered at the next start."""
 
 _log = logging.getLogger(__name__)

@@ -32,11 +32,17 @@ class SmtpTestServer:
     Parameters:
         fault: see the module.
         tls: offers STARTTLS with this context.
+    implicit_tls: speaks TLS from the first byte with this context.
         password: the only one that AUTH accepts (and AUTH is offered); None for a server without.
     """
 
     def __init__(
-        self, fault: str = "", *, tls: ssl.SSLContext | None = None, password: str | None = None
+        self,
+        fault: str = "",
+        *,
+        tls: ssl.SSLContext | None = None,
+        implicit_tls: ssl.SSLContext | None = None,
+        password: str | None = None,
     ) -> None:
         self.fault = fault
         self.taken: list[EmailMessage] = []
@@ -48,6 +54,8 @@ class SmtpTestServer:
         options: dict[str, Any] = {}
         if tls is not None:
             options["tls_context"] = tls
+        if implicit_tls is not None:
+            options["ssl_context"] = implicit_tls
         if password is not None:
             options["authenticator"] = self._authenticator(password)
             options["auth_require_tls"] = False

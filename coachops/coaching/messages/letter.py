@@ -94,7 +94,7 @@ def preview(
     if text is None or html is None:
         raise AssertionError("a letter has both parts")
     return Preview(
-        recipients=tuple(str(letter["To"]).split(", ")),
+        recipients=tuple(str(address) for address in letter["To"].addresses),
         sender=str(letter["From"]),
         reply_to=str(letter["Reply-To"]),
         subject=str(letter["Subject"]),

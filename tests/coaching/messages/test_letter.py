@@ -45,6 +45,18 @@ def test_the_preview_names_each_recipient_and_shows_the_letter(
     assert text.get_content().replace("\r\n", "\n") == seen.text
 
 
+def test_a_comma_in_a_name_is_no_second_recipient(
+    database: Database, pair: Pair, transcript_id: uuid.UUID
+) -> None:
+    with database.write() as session:
+        session.execute(
+            sa.update(Client).where(Client.id == pair.client_id).values(name="Okafor, Maya")
+        )
+    row = messages.draft(database, pair.actor, transcript_id)
+    seen = messages.preview(database, pair.actor, row.id, LETTERHEAD)
+    assert seen.recipients == (f'"Okafor, Maya" <{row.recipient_email}>',)
+
+
 def test_words_are_escaped_in_html(
     database: Database, pair: Pair, transcript_id: uuid.UUID
 ) -> None:

@@ -110,6 +110,18 @@ def test_encryption_is_used_when_offered_and_insisted_on_when_asked(
     assert plain.encrypted == [False]
 
 
+def test_a_server_that_speaks_tls_from_the_first_byte_is_reached(
+    certificate: tuple[Path, ssl.SSLContext],
+) -> None:
+    path, context = certificate
+    with SmtpTestServer(implicit_tls=context) as server:
+        url = f"smtps://localhost:{server.port}"
+        deliver(url, context=ssl.create_default_context(cafile=str(path)))
+        with pytest.raises(CoachError, match="encrypted connection failed"):
+            deliver(url)
+    assert len(server.taken) == 1
+
+
 @pytest.mark.parametrize(
     "url",
     ["http://h", "smtp://", "smtp://h:99999", "smtp://h?tls=maybe", "smtp://h?x=1", "smtp://h/x"],

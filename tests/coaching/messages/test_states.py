@@ -209,5 +209,5 @@ def test_any_order_of_acts_keeps_the_rules(sqlite_template: Path, tmp_path: Path
 
     machine = type("BoundLife", (Life,), {"template": sqlite_template, "folder": tmp_path})
     run_state_machine_as_test(
-        machine, settings=hypothesis_settings(max_examples=15, stateful_step_count=20)
+        machine, settings=hypothesis_settings(max_examples=10, stateful_step_count=20)
     )
