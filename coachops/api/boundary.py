@@ -96,7 +96,7 @@ class Boundary:
             if refusal is not None:
                 await reply(refusal)
                 return
-            await self._app(scope, _limited(receive, _limit(scope)), decorated)
+            await self._app(scope, _limited(scope, receive), decorated)
         except CoachError as error:
             if state["status"]:
                 raise
@@ -155,8 +155,12 @@ def _too_large(scope: Scope, headers: Headers) -> CoachError | None:
     return None
 
 
-def _limited(receive: Receive, limit: int) -> Receive:
-    """`receive`, that refuses a body growing beyond `limit` bytes (chunked bodies announce none)."""
+def _limited(scope: Scope, receive: Receive) -> Receive:
+    """`receive`, that refuses a body growing beyond the limit (chunked bodies announce none).
+
+    The error is also left in the scope: the framework hides what goes wrong while it reads forms.
+    """
+    limit = _limit(scope)
     taken = 0
 
     async def wrapped() -> Message:
@@ -164,7 +168,8 @@ def _limited(receive: Receive, limit: int) -> Receive:
         message = await receive()
         taken += len(message.get("body", b""))
         if taken > limit:
-            raise CoachError("COACH-API-005", limit=limit)
+            scope["body_error"] = CoachError("COACH-API-005", limit=limit)
+            raise scope["body_error"]
         return message
 
     return wrapped

@@ -127,6 +127,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def _plain(request: Request, error: HTTPException) -> Response:
+        if isinstance(request.scope.get("body_error"), CoachError):
+            return reply(request, request.scope["body_error"])
         if error.status_code == 404:
             return reply(request, CoachError("COACH-API-001"))
         if error.status_code == 405:

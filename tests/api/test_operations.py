@@ -1,0 +1,61 @@
+"""Health, metrics and the guide."""
+
+from __future__ import annotations
+
+import re
+
+from coachops.core.actor import SYSTEM
+from coachops.jobs import heartbeat
+from tests.api.conftest import Site, title_of
+
+
+def test_readiness_tells_each_part(site: Site) -> None:
+    body = site.client.get("/readyz").json()
+    assert body == {
+        "status": "ready",
+        "checks": {"database": "ok", "worker": "not running", "dashboards": "starting"},
+    }
+    heartbeat.beat(site.services.database, "here", starting=True)
+    assert site.client.get("/readyz").json()["checks"]["worker"] == "ok"
+    assert site.client.get("/healthz").json() == {"status": "ok"}
+
+
+def test_metrics_count_by_route_and_never_by_address(site: Site) -> None:
+    site.add("ada@example.org", "admin")
+    site.sign_in("ada@example.org")
+    token = site.services.identity.sign_in_link(SYSTEM, "ada@example.org")
+    site.client.get(f"/link/{token}")
+    site.client.get("/secret-words-of-a-client")
+    site.client.request("BREW", "/login", headers={"Origin": "http://localhost:8000"})
+    response = site.client.get("/metrics")
+    assert response.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    text = response.text
+    assert 'coachops_http_requests_total{method="GET",route="/link/{token}",status="200"} 1' in text
+    assert 'method="GET",route="unmatched",status="404"} 1' in text
+    assert 'method="OTHER"' in text
+    assert "coachops_users_signed_in 1" in text
+    assert "coachops_kernels_bound 0" in text
+    assert token not in text
+    assert "secret-words" not in text
+    line = r'(# (HELP|TYPE) \w+ .+|\w+(\{\w+="[^"\n]*"(,\w+="[^"\n]*")*\})? [0-9.e+-]+)'
+    assert [row for row in text.splitlines() if not re.fullmatch(line, row)] == []
+
+
+def test_the_guide_is_for_those_who_are_signed_in(site: Site) -> None:
+    folder = site.services.settings.home / "site"
+    (folder / "start").mkdir(parents=True)
+    (folder / "start" / "index.html").write_text("<h1>Start</h1>")
+    assert site.client.get("/guide/start/").headers["location"] == "/login?next=/guide/start/"
+    assert site.client.get("/guide").headers["location"] == "/guide/"
+    site.add("ada@example.org", "admin")
+    site.sign_in("ada@example.org")
+    missing = site.client.get("/guide/", headers={"Accept": "text/html"})
+    assert missing.status_code == 404
+    assert "COACH-API-008" in missing.text
+    (folder / "index.html").write_text("<h1>Home</h1>")
+    assert title_of(site.client.get("/guide/").text) == "Home"
+    assert title_of(site.client.get("/guide/start/").text) == "Start"
+    assert site.client.get("/guide/start").headers["location"] == "/guide/start/"
+    for path in ("nothing/", "../secrets/cookie", "%2e%2e/secrets/cookie", "start/../../secrets"):
+        assert site.client.get(f"/guide/{path}").status_code == 404, path
+    assert "frame-ancestors 'none'" in site.client.get("/guide/").headers["content-security-policy"]
