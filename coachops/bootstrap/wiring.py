@@ -68,7 +68,7 @@ def services(settings: Settings | None = None) -> Services:
             set up, COACH-DB-004 newer than the code.
     """
     settings = settings or load_settings()
-    database = Database(settings.database_url)
+    database = Database(settings.database_url, zone=settings.zone)
     migrate.require_head(database)
     return Services(settings, database)
 

@@ -152,7 +152,7 @@ def set_action_status(
         row = open_action(session, actor, action_id)
         require_version(version, version_of(row), "action item")
         row.status = status
-        row.done_on = (done_on or clock.today()) if status == "done" else None
+        row.done_on = (done_on or database.today()) if status == "done" else None
         return _changed(session, actor, row, f"action.{status}", edited=row.edited)
 
     return database.run(work)

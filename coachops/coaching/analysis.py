@@ -20,7 +20,7 @@ from coachops import audit
 from coachops.ai import types as ai
 from coachops.ai.gateway import EngineChoice, Gateway, GatewayReply, cost_of
 from coachops.ai.providers.openai import Outbound
-from coachops.coaching import actions, behaviours, consent, insights
+from coachops.coaching import actions, behaviours, consent, corrections, insights
 from coachops.coaching.analysis_input import AnalysisInput, read_input, require_words, state_of
 from coachops.coaching.citations import check
 from coachops.coaching.scope import open_transcript
@@ -156,7 +156,10 @@ def _round(
 def _known(
     session: Session, actor: Actor, transcript_id: uuid.UUID, read: AnalysisInput
 ) -> AnalysisOutcome | None:
-    """The analysis that this input has already, made to hold again where another one came since."""
+    """The analysis that this input has already, made to hold again where another one came since.
+
+    Also where a correction was made and undone since: the new row says that it is up to date.
+    """
     scope = open_transcript(session, actor, transcript_id, change=True)
     found = session.scalars(
         sa.select(Analysis)
@@ -172,7 +175,8 @@ def _known(
     if found is None or state_of(session, scope) != read.state_sha256:
         return None
     newest = behaviours.newest(session, transcript_id)
-    if newest is None or newest.id != found.id:
+    stale = corrections.is_stale(session, transcript_id, found.created_at)
+    if newest is None or newest.id != found.id or stale:
         reply = GatewayReply(
             result=ai.EngineResult.model_validate(found.result),
             engine=read.target,

@@ -13,7 +13,6 @@ from coachops.coaching.actions import may_show
 from coachops.coaching.insights import version_of
 from coachops.coaching.review import ReviewInsight, load_review
 from coachops.coaching.scope import open_client
-from coachops.core import clock
 from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
 from coachops.db import Database
@@ -100,7 +99,7 @@ def brief(database: Database, actor: Actor, client_id: uuid.UUID) -> Brief:
     """
     with database.read() as session:
         client = open_client(session, actor, client_id)
-        made = _load(session, actor, client)
+        made = _load(session, actor, client, database.today())
         newest = _newest_analysed(session, actor, client_id)
     if newest is None:
         return made
@@ -117,13 +116,13 @@ def brief(database: Database, actor: Actor, client_id: uuid.UUID) -> Brief:
     )
 
 
-def _load(session: Session, actor: Actor, client: Client) -> Brief:
+def _load(session: Session, actor: Actor, client: Client, today: dt.date) -> Brief:
     number, last = session.execute(
         sa.select(sa.func.count(), sa.func.max(CoachingSession.held_on)).where(
             *_visible(actor, client.id)
         )
     ).one()
-    steps = _open_steps(session, actor, client.id)
+    steps = _open_steps(session, actor, client.id, today)
     return Brief(
         client_id=client.id,
         client_name=client.name,
@@ -160,7 +159,7 @@ def _newest_analysed(session: Session, actor: Actor, client_id: uuid.UUID) -> uu
 
 
 def _open_steps(
-    session: Session, actor: Actor, client_id: uuid.UUID
+    session: Session, actor: Actor, client_id: uuid.UUID, today: dt.date
 ) -> dict[str, tuple[OpenStep, ...]]:
     query = (
         sa.select(ActionItem, CoachingSession.held_on)
@@ -168,7 +167,6 @@ def _open_steps(
         .where(*_visible(actor, client_id), ActionItem.status == "open")
         .order_by(ActionItem.due_date.asc().nulls_last(), CoachingSession.held_on, ActionItem.id)
     )
-    today = clock.today()
     groups: dict[str, list[OpenStep]] = {"client": [], "coach": [], "proposal": []}
     rows = session.execute(query).all()
     for row, held_on in rows:
@@ -191,28 +189,36 @@ def _open_steps(
 
 
 def _goals(session: Session, actor: Actor, client_id: uuid.UUID) -> tuple[GoalBrief, ...]:
-    query = sa.select(Goal).where(Goal.client_id == client_id, Goal.status == "open")
+    newest = (
+        sa.select(GoalRating.id)
+        .where(GoalRating.goal_id == Goal.id)
+        .order_by(GoalRating.rated_on.desc(), GoalRating.created_at.desc(), GoalRating.id.desc())
+        .limit(1)
+        .correlate(Goal)
+        .scalar_subquery()
+    )
+    query = (
+        sa.select(Goal, GoalRating)
+        .outerjoin(GoalRating, GoalRating.id == newest)
+        .where(Goal.client_id == client_id, Goal.status == "open")
+        .order_by(Goal.created_at, Goal.id)
+    )
     if not actor.sees_all:
         query = query.where(Goal.coach_id == actor.coach_id)
-    made = []
-    for goal in session.scalars(query.order_by(Goal.created_at, Goal.id)):
-        rating = session.scalars(
-            sa.select(GoalRating)
-            .where(GoalRating.goal_id == goal.id)
-            .order_by(GoalRating.rated_on.desc(), GoalRating.created_at.desc())
-            .limit(1)
-        ).first()
-        made.append(
-            GoalBrief(
-                id=goal.id,
-                title=goal.title,
-                level=rating.level if rating else None,
-                level_text=_level_text(goal.levels, rating.level) if rating else None,
-                rated_on=rating.rated_on if rating else None,
-                rated_by=rating.rated_by if rating else None,
-            )
-        )
-    return tuple(made)
+    return tuple(_goal(goal, rating) for goal, rating in session.execute(query))
+
+
+def _goal(goal: Goal, rating: GoalRating | None) -> GoalBrief:
+    if rating is None:
+        return GoalBrief(goal.id, goal.title, None, None, None, None)
+    return GoalBrief(
+        id=goal.id,
+        title=goal.title,
+        level=rating.level,
+        level_text=_level_text(goal.levels, rating.level),
+        rated_on=rating.rated_on,
+        rated_by=rating.rated_by,
+    )
 
 
 def _level_text(levels: object, level: int) -> str | None:

@@ -25,7 +25,7 @@ from coachops.coaching.transcripts import (
     notes_to_transcript,
     read,
 )
-from coachops.core import clock, ids
+from coachops.core import ids
 from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
 from coachops.db import Database
@@ -119,8 +119,8 @@ def _store(
     *,
     kind: str,
 ) -> ImportResult:
-    day = held_on or parsed.date or clock.today()
-    if day > clock.today() + dt.timedelta(days=1):
+    day = held_on or parsed.date or database.today()
+    if day > database.today() + dt.timedelta(days=1):
         raise CoachError("COACH-CCH-005", field="date", reason=f"{day} has not come yet")
 
     def work(session: Session) -> ImportResult:
@@ -128,7 +128,7 @@ def _store(
         client = people.find_client(session, actor, client_ref)
         if not actor.may_change(coach.id):
             raise CoachError("COACH-IDN-003", what="transcripts of other coaches")
-        known = _known(session, client.id, parsed.sha256)
+        known = _known(session, actor, client.id, parsed.sha256)
         if known is not None:
             return known
         warnings = _warnings(session, client.id, parsed)
@@ -175,17 +175,31 @@ def _store(
         # the same file came in twice at the same moment: the other one won
         with database.read() as session:
             client = people.find_client(session, actor, client_ref)
-            known = _known(session, client.id, parsed.sha256)
+            known = _known(session, actor, client.id, parsed.sha256)
         if known is None:
             raise
         return known
 
 
-def _known(session: Session, client_id: uuid.UUID, sha256: str) -> ImportResult | None:
-    transcript = session.scalars(
-        sa.select(Transcript).where(Transcript.client_id == client_id, Transcript.sha256 == sha256)
+def _known(
+    session: Session, actor: Actor, client_id: uuid.UUID, sha256: str
+) -> ImportResult | None:
+    """The transcript that this file made before; one of another coach stays with that coach."""
+    row = session.execute(
+        sa.select(Transcript, CoachingSession.coach_id)
+        .join(CoachingSession, CoachingSession.id == Transcript.session_id)
+        .where(Transcript.client_id == client_id, Transcript.sha256 == sha256)
     ).first()
-    return _result(transcript, duplicate=True, warnings=()) if transcript else None
+    if row is None:
+        return None
+    transcript, coach_id = row
+    if not actor.may_read(coach_id):
+        raise CoachError(
+            "COACH-CCH-005",
+            field="file",
+            reason="another coach of this client has imported it already; ask an administrator",
+        )
+    return _result(transcript, duplicate=True, warnings=())
 
 
 def _result(transcript: Transcript, *, duplicate: bool, warnings: tuple[str, ...]) -> ImportResult:

@@ -78,8 +78,12 @@ def find_client(session: Session, actor: Actor, ref: str) -> Client:
     Raises:
         CoachError: COACH-CCH-001 where there is none that the actor may see.
     """
-    clients = session.scalars(sa.select(Client).where(_matches(Client, ref)).limit(2)).all()
-    if len(clients) == 1 and _may_read_client(session, actor, clients[0].id):
+    query = sa.select(Client).where(_matches(Client, ref))
+    if not actor.sees_all:  # others' clients neither answer to a REF nor make it ambiguous
+        own = sa.select(Engagement.client_id).where(*_of_actor(actor, Engagement.coach_id))
+        query = query.where(Client.id.in_(own))
+    clients = session.scalars(query.limit(2)).all()
+    if len(clients) == 1:
         return clients[0]
     raise CoachError("COACH-CCH-001", what="client", ref=ref)
 
@@ -184,15 +188,6 @@ def _matches(table: type[Coach] | type[Client], ref: str) -> sa.ColumnElement[bo
     if identifier is not None:
         return sa.or_(table.id == identifier, table.external_id == ref)
     return table.external_id == ref
-
-
-def _may_read_client(session: Session, actor: Actor, client_id: uuid.UUID) -> bool:
-    if actor.sees_all:
-        return True
-    owned = sa.select(Engagement.id).where(
-        Engagement.client_id == client_id, Engagement.coach_id == actor.coach_id
-    )
-    return actor.coach_id is not None and session.scalar(owned.limit(1)) is not None
 
 
 def _of_actor(

@@ -6,6 +6,7 @@ A read sees one moment over all tables. A write is one transaction: all of it or
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
@@ -14,6 +15,7 @@ from sqlalchemy import exc
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import Session
 
+from coachops.core import clock
 from coachops.core.errors import CoachError
 from coachops.db.engine import WRITE, make_engine
 from coachops.resilience import RetryPolicy
@@ -46,10 +48,14 @@ class Database:
     Parameters:
         url: SQLAlchemy URL.
         policy: how often a write is repeated.
+        zone: time zone of the organisation whose data it holds; days such as "today" are its days.
     """
 
-    def __init__(self, url: str, policy: RetryPolicy | None = None) -> None:
+    def __init__(
+        self, url: str, policy: RetryPolicy | None = None, *, zone: dt.tzinfo = clock.UTC
+    ) -> None:
         self.url = url
+        self.zone = zone
         self.engine: Engine = make_engine(url)
         self._policy = policy or RetryPolicy()
 
@@ -57,6 +63,10 @@ class Database:
     def is_sqlite(self) -> bool:
         """Whether this is the embedded database."""
         return self.engine.dialect.name == "sqlite"
+
+    def today(self) -> dt.date:
+        """The current day of the organisation's calendar."""
+        return clock.today(self.zone)
 
     @contextlib.contextmanager
     def connect(self, *, write: bool = False) -> Iterator[Connection]:

@@ -145,6 +145,14 @@ def test_an_analysis_is_stale_after_a_correction_it_did_not_read(
     assert not load_review(database, pair.actor, transcript_id).stale
     corrections.undo(database, pair.actor, transcript_id, edit)
     assert load_review(database, pair.actor, transcript_id).stale
+    # the words are those of the first analysis again: its findings hold, and nothing is stale
+    assert analyse(database, gateway, pair.actor, transcript_id).reused
+    assert not load_review(database, pair.actor, transcript_id).stale
+    edit = corrections.cut(database, pair.actor, transcript_id, 1, 1)
+    corrections.undo(database, pair.actor, transcript_id, edit)
+    assert load_review(database, pair.actor, transcript_id).stale
+    assert analyse(database, gateway, pair.actor, transcript_id).reused
+    assert not load_review(database, pair.actor, transcript_id).stale
 
 
 def test_findings_whose_words_were_hidden_are_held_back_at_once(

@@ -54,10 +54,7 @@ def test_equal_seeds_make_equal_rows_in_the_sizes_asked_for(
 
 
 def test_another_seed_makes_another_organisation(sqlite_database: Database) -> None:
-    plans = {
-        make_plan(Random(seed), **SIZES, until=UNTIL).sizes
-        for seed in (1, 2, 3)
-    }
+    plans = {make_plan(Random(seed), **SIZES, until=UNTIL).sizes for seed in (1, 2, 3)}
     assert len(plans) == 3
 
 
