@@ -25,6 +25,9 @@ STABLE_SECONDS = 20.0
 MAX_FAILURES = 6
 """Deaths in a row after which the suite gives up instead of hiding a broken installation."""
 
+BACK_OFF = 0.5
+"""Seconds before the first restart; doubled each time, up to 30."""
+
 _TICK = 0.2
 
 
@@ -96,7 +99,7 @@ class Supervisor:
         child.failures = 1 if lived > STABLE_SECONDS else child.failures + 1
         if child.failures >= MAX_FAILURES:
             raise CoachError("COACH-SYS-006", name=child.process.name, exit_code=code)
-        wait = min(30.0, 0.5 * 2 ** (child.failures - 1))
+        wait = min(30.0, BACK_OFF * 2 ** (child.failures - 1))
         self._write(f"serve: {child.process.name} ended with {code}; again in {wait:g} s")
         _kill_group(child.popen)
         child.popen, child.ready, child.restart_at = None, False, now + wait

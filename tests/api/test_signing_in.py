@@ -10,20 +10,10 @@ from hypothesis import strategies as st
 
 from coachops.api.signing_in import local_path
 from coachops.core.actor import SYSTEM
-from coachops.db import Database
 from tests.api.conftest import PASSWORD, Site, title_of
 from tests.coaching.builders import make_pair
 
 COOKIE = "coachops_session"
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def site(
-    request: pytest.FixtureRequest,
-    make_site: Callable[..., Site],
-    new_database_url: Callable[..., str],
-) -> Site:
-    return make_site(database=Database(new_database_url(request.param)))
 
 
 def test_each_role_lands_where_it_works(site: Site) -> None:

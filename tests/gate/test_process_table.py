@@ -1,0 +1,223 @@
+"""The process table: what each process may know, restarts, giving up, and a stop that leaves nobody."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import psutil
+import pytest
+
+from coachops.cli.process_table import (
+    Process,
+    free_port,
+    make_runtime,
+    require_free_port,
+    table,
+    write_voila_config,
+)
+from coachops.cli.supervisor import MAX_FAILURES, STOP_SECONDS, Supervisor
+from coachops.core import clock
+from coachops.core.errors import CoachError
+from coachops.core.settings import load_settings
+from coachops.identity.runtime import Runtime
+from tests.support.suite import get
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def _process(name: str, code: str, ready_url: str | None = None) -> Process:
+    return Process(name, (sys.executable, "-u", "-c", code), dict(os.environ), ready_url)
+
+
+def _running(supervisor: Supervisor) -> tuple[threading.Thread, list[CoachError]]:
+    errors: list[CoachError] = []
+
+    def run() -> None:
+        try:
+            supervisor.run()
+        except CoachError as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread, errors
+
+
+def test_a_runtime_is_private_and_reads_back_as_it_was_written(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    runtime = make_runtime(folder, notebooks=ROOT / "notebooks" / "dashboards")
+    runtime.save()
+    assert Runtime.load(folder) == runtime
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE((folder / "runtime.json").stat().st_mode) == 0o600
+    with pytest.raises(CoachError) as caught:
+        Runtime.load(tmp_path)
+    assert caught.value.code == "COACH-SYS-004"
+
+
+def test_every_page_has_its_two_cell_notebook() -> None:
+    runtime = make_runtime(Path("unused"))
+    names = {path.stem for path in runtime.notebooks.glob("*.ipynb")}
+    assert names == {page.name for page in runtime.pages}
+    for page in runtime.pages:
+        document = json.loads((runtime.notebooks / f"{page.name}.ipynb").read_text())
+        kinds = [cell["cell_type"] for cell in document["cells"]]
+        assert kinds == ["markdown", "code"]
+        assert document["metadata"]["title"] == page.title
+        assert document["cells"][1]["outputs"] == []
+
+
+def test_voila_and_kernels_know_settings_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not for kernels")
+    monkeypatch.setenv("COACHOPS_ORGANISATION", "Here")
+    monkeypatch.chdir(tmp_path)
+    settings = load_settings(home=Path("var"), database_url="sqlite:///here.db", kernel_pool=3)
+    runtime = make_runtime(tmp_path / "run")
+    runtime.save()
+    write_voila_config(settings, runtime)
+    api, voila, worker = table(settings, runtime)
+    assert "AWS_SECRET_ACCESS_KEY" not in voila.environment
+    assert voila.environment["COACHOPS_ORGANISATION"] == "Here"
+    for process in (api, voila, worker):
+        # kernels run in the folder of the notebooks: relative paths would lead elsewhere
+        assert process.environment["COACHOPS_DATABASE_URL"] == f"sqlite:///{tmp_path / 'here.db'}"
+        assert process.environment["COACHOPS_HOME"] == str(tmp_path / "var")
+        assert runtime.voila_token not in " ".join(process.command)
+        assert runtime.voila_token not in str(process.environment)
+    path = runtime.folder / "voila.json"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    config = json.loads(path.read_text())
+    assert config["Voila"]["token"] == runtime.voila_token
+    assert config["Voila"]["ip"] == "127.0.0.1"
+    pools = config["VoilaKernelManager"]["kernel_pools_config"]
+    assert pools["workspace.ipynb"]["pool_size"] == 3
+    assert pools["overview.ipynb"]["pool_size"] == 1
+    assert pools["default"]["pool_size"] == 0
+
+
+def test_a_port_in_use_is_named() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(CoachError, match=str(port)) as caught:
+            require_free_port("127.0.0.1", port)
+    assert caught.value.code == "COACH-SYS-005"
+    require_free_port("127.0.0.1", free_port())
+
+
+def test_a_process_that_dies_is_started_again_and_its_lines_are_prefixed(tmp_path: Path) -> None:
+    lines: list[str] = []
+    twice = threading.Event()
+
+    def write(line: str) -> None:
+        lines.append(line)
+        if lines.count("worker | at work") == 2:
+            twice.set()
+
+    code = "import sys, time; print('at work'); print(); time.sleep(0.1); sys.exit(3)"
+    supervisor = Supervisor((_process("worker", code),), write)
+    thread, errors = _running(supervisor)
+    assert twice.wait(30)
+    supervisor.stop()
+    thread.join(20)
+    assert errors == []
+    assert "serve: worker ended with 3; again in 0.5 s" in lines
+    assert "worker | " not in lines
+
+
+def test_a_process_that_keeps_dying_ends_the_suite_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    from coachops.cli import supervisor as module
+
+    monkeypatch.setattr(module, "BACK_OFF", 0.01)
+    steady = _process("steady", "import time; time.sleep(100)")
+    supervisor = Supervisor((steady, _process("broken", "raise SystemExit(7)")), lambda _: None)
+    before = set(psutil.Process().children())
+    with pytest.raises(CoachError, match="broken") as caught:
+        supervisor.run()
+    assert caught.value.code == "COACH-SYS-006"
+    assert caught.value.details["exit_code"] == 7
+    assert set(psutil.Process().children()) == before
+    assert MAX_FAILURES > 2
+
+
+def test_who_ignores_the_stop_is_killed_with_its_children(monkeypatch: pytest.MonkeyPatch) -> None:
+    from coachops.cli import supervisor as module
+
+    monkeypatch.setattr(module, "STOP_SECONDS", 0.5)
+    pids: list[int] = []
+    ready = threading.Event()
+
+    def write(line: str) -> None:
+        pids.append(int(line.rpartition(" ")[2]))
+        ready.set()
+
+    code = """
+import signal, subprocess, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(100)"])
+print(child.pid)
+time.sleep(100)
+"""
+    supervisor = Supervisor((_process("deaf", code),), write)
+    thread, _ = _running(supervisor)
+    assert ready.wait(20)
+    supervisor.stop()
+    thread.join(20)
+    assert not thread.is_alive()
+    gone = not psutil.pid_exists(pids[0]) or psutil.Process(pids[0]).status() == "zombie"
+    assert gone
+    assert STOP_SECONDS < 10
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_serve_sets_up_announces_and_stops_without_leaving_a_child(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    port = free_port()
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("COACHOPS_")} | {
+        "COACHOPS_HOME": str(tmp_path / "home"),
+        "COACHOPS_KERNEL_POOL": "0",
+        "COACHOPS_PORT": str(port),
+    }
+    command = [sys.executable, "-m", "coachops.cli.main", "serve"]
+    lines: list[str] = []
+    with (
+        (tmp_path / "log").open("wb") as log,
+        subprocess.Popen(
+            command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=log, text=True
+        ) as serve,
+    ):
+        assert serve.stdout is not None
+        for line in serve.stdout:
+            lines.append(line.strip())
+            if "First sign-in" in line:
+                break
+        family = psutil.Process(serve.pid).children(recursive=True)
+        assert len(family) >= 3
+        assert get(f"http://localhost:{port}/healthz") == (200, '{"status":"ok"}')
+        link = lines[-1].rpartition(" ")[2]
+        assert get(link)[0] == 200
+        busy = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+        started = clock.monotonic()
+        serve.send_signal(number)
+        serve.wait(20)
+        took = clock.monotonic() - started
+    assert (busy.returncode, "COACH-SYS-005" in busy.stderr) == (4, True)
+    assert serve.returncode == 0
+    assert f"coachops is running at http://localhost:{port}" in lines[0]
+    assert [process for process in family if process.is_running()] == []
+    print(f"serve stopped after {took:.1f} s")  # noqa: T201 a figure of the run
+    assert "Traceback" not in (tmp_path / "log").read_text()
