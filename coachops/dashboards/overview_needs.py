@@ -217,7 +217,7 @@ def _codes(
     conditions: Sequence[sa.ColumnElement[bool]],
 ) -> Counter[str]:
     rows = session.execute(sa.select(column, sa.func.count()).where(*conditions).group_by(column))
-    return Counter({code or "": number for code, number in rows.tuples()})
+    return Counter({code or "": number for code, number in rows})
 
 
 def _group(kind: str, codes: Counter[str], rows: Sequence[sa.Row[tuple[object, ...]]]) -> Group:

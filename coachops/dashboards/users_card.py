@@ -294,7 +294,7 @@ def _free_coaches(page: UsersPage) -> list[tuple[str, uuid.UUID | None]]:
             .outerjoin(User, User.coach_id == Coach.id)
             .where(User.id.is_(None), Coach.left_on.is_(None))
             .order_by(Coach.name, Coach.email)
-        ).tuples()
+        )
         return [(f"{name} ({email})", coach_id) for name, email, coach_id in rows]
 
 
