@@ -120,7 +120,7 @@ def weekly(days: pd.Series[Any], *, as_of: dt.date | None = None) -> pd.DataFram
     stamps = pd.to_datetime(days.dropna())
     if getattr(stamps.dtype, "tz", None) is not None:
         stamps = stamps.dt.tz_localize(None)
-    mondays = stamps.dt.normalize() - pd.to_timedelta(stamps.dt.weekday, unit="D")
+    mondays = stamps.dt.normalize() - pd.to_timedelta(stamps.dt.day_of_week, unit="D")
     counts = mondays.value_counts().sort_index()
     if len(counts):
         weeks = pd.date_range(counts.index[0], counts.index[-1], freq="7D")

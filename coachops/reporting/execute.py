@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,7 @@ def main() -> None:
 
 def execute(job: dict[str, Any]) -> dict[str, Any]:
     """Execute and publish; a failed notebook is saved as far as it came."""
-    from nbclient.exceptions import CellTimeoutError, DeadKernelError  # noqa: PLC0415 two seconds of imports, only in the child
-    from papermill import execute_notebook  # noqa: PLC0415 as above
-    from papermill.exceptions import PapermillExecutionError  # noqa: PLC0415 as above
+    from papermill import execute_notebook  # noqa: PLC0415 two seconds, only in the child
 
     from coachops.reporting.publisher import publish  # noqa: PLC0415 as above
 
@@ -35,22 +34,30 @@ def execute(job: dict[str, Any]) -> dict[str, Any]:
             job["output"],
             parameters=job["parameters"],
             kernel_name="python3",
+            language="python",
             progress_bar=False,
             execution_timeout=job["timeout"],
             cwd=job["folder"],
         )
-    except PapermillExecutionError as error:
-        # the words of an unknown error may be a client's: only our own texts are passed on
-        own = error.ename == "CoachError"
-        return {
-            "ok": False,
-            "cell": error.cell_index,
-            "reason": error.evalue if own else error.ename,
-        }
-    except (CellTimeoutError, DeadKernelError) as error:
-        return {"ok": False, "cell": None, "reason": type(error).__name__}
-    publish(Path(job["output"]), Path(job["html"]), job["title"])
+        publish(Path(job["output"]), Path(job["html"]), job["title"])
+    except Exception as error:  # whatever it is, the parent needs to be told in one document
+        traceback.print_exc(file=sys.stderr)
+        return failure(error)
     return {"ok": True}
+
+
+def failure(error: Exception) -> dict[str, Any]:
+    """Where and why it stopped: errors of the catalogue in their words, of others the name only.
+
+    The words of an unknown error may be a client's; they stay in the notebook and its log.
+    """
+    own = getattr(error, "ename", "") == "CoachError"
+    return {
+        "ok": False,
+        "cell": getattr(error, "cell_index", None),
+        "kind": type(error).__name__,
+        "reason": error.evalue if own else getattr(error, "ename", type(error).__name__),  # type: ignore[attr-defined]  # papermill has no types
+    }
 
 
 if __name__ == "__main__":

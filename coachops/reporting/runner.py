@@ -90,9 +90,8 @@ def run_report(
         raise
     if not result["ok"]:
         kept = _keep_failed(draft, final)
-        raise CoachError(
-            "COACH-REP-003", name=name, cell=result["cell"], reason=result["reason"], path=kept
-        )
+        cell = "?" if result["cell"] is None else result["cell"]
+        raise CoachError("COACH-REP-003", name=name, cell=cell, reason=result["reason"], path=kept)
     run = ReportRun(
         name=name,
         parameters=checked,
@@ -155,7 +154,7 @@ def _in_child(
         result: dict[str, Any] = json.loads(output)
     except ValueError:
         result = {"ok": False, "cell": None, "reason": "the process ended without a result"}
-    if result.get("reason") == "CellTimeoutError":
+    if result.get("kind") == "CellTimeoutError":
         raise CoachError("COACH-REP-004", name=report.name, seconds=round(timeout))
     if result["ok"]:
         (folder / "log.txt").unlink()
