@@ -23,7 +23,12 @@ from coachops.cli.process_table import (
     table,
     write_voila_config,
 )
-from coachops.cli.supervisor import MAX_FAILURES, STOP_SECONDS, Supervisor
+from coachops.cli.supervisor import (
+    MAX_FAILURES,
+    STOP_SECONDS,
+    Supervisor,
+    stopped_by_signals,
+)
 from coachops.core import clock
 from coachops.core.errors import CoachError
 from coachops.core.settings import load_settings
@@ -180,10 +185,15 @@ time.sleep(100)
     assert STOP_SECONDS < 10
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_serve_sets_up_announces_and_stops_without_leaving_a_child(
-    tmp_path: Path, number: signal.Signals
-) -> None:
+def test_ctrl_c_stops_as_sigterm_does() -> None:
+    supervisor = Supervisor((_process("steady", "import time; time.sleep(100)"),), lambda _: None)
+    before = signal.getsignal(signal.SIGINT)
+    with stopped_by_signals(supervisor):
+        supervisor.run(lambda: os.kill(os.getpid(), signal.SIGINT))
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_serve_sets_up_announces_and_stops_without_leaving_a_child(tmp_path: Path) -> None:
     port = free_port()
     environment = {k: v for k, v in os.environ.items() if not k.startswith("COACHOPS_")} | {
         "COACHOPS_HOME": str(tmp_path / "home"),
@@ -212,7 +222,7 @@ def test_serve_sets_up_announces_and_stops_without_leaving_a_child(
             command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
         )
         started = clock.monotonic()
-        serve.send_signal(number)
+        serve.terminate()
         serve.wait(20)
         took = clock.monotonic() - started
     assert (busy.returncode, "COACH-SYS-005" in busy.stderr) == (4, True)
