@@ -173,7 +173,7 @@ def _need(need: Need) -> Markup:
     name, value = _key(need)
     about = f"{need.client_name}, {wording.day(need.held_on)}"
     return html(
-        '<li class="ws-need ws-need-{}"><span class="ws-need-mark" aria-hidden="true"></span>'
+        '<li class="ws-need ws-need-{}">'
         '<div class="ws-need-text"><p class="ws-need-title">{}'
         '<span class="ws-need-about">{}</span></p><p class="co-muted">{}</p></div>{}</li>',
         tone,

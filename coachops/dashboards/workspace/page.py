@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from coachops.coaching import people
@@ -123,13 +124,16 @@ def page(
         jobs: who takes background work; None hands it to the worker process.
     """
 
+    worker: Callable[[Services], Work] = _worker_maker() if jobs is None else lambda _: jobs
+
     def build(actor: Actor, services: Services) -> Page:
-        return Workspace(actor, services, jobs or _worker(services)).page
+        return Workspace(actor, services, worker(services)).page
 
     return identity.shown(build, actor, services)
 
 
-def _worker(services: Services) -> Work:
-    from coachops.jobs import Jobs  # noqa: PLC0415 its engine is heavy, and tests bring their own
+def _worker_maker() -> Callable[[Services], Work]:
+    """The queue of the worker; imported before anybody is waited for, since it is heavy."""
+    from coachops.jobs import Jobs  # noqa: PLC0415 tests bring their own
 
-    return Jobs(services.settings, services)
+    return lambda services: Jobs(services.settings, services)

@@ -17,7 +17,7 @@ from coachops.dashboards.workspace.session_actions import ActionsPanel
 from coachops.dashboards.workspace.session_analysis import AnalysisPanel
 from coachops.dashboards.workspace.session_corrections import CorrectionsPanel
 from coachops.dashboards.workspace.session_details import DetailsPanel
-from coachops.dashboards.workspace.session_state import StatePanel
+from coachops.dashboards.workspace.session_state import NowPanel, StatePanel
 from coachops.dashboards.workspace.shell import Crumb, View
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ class SessionView:
             on_select=self._selected,
         )
         self.state = StatePanel(self)
+        self.now = NowPanel(self)
         self.corrections = CorrectionsPanel(self)
         self._panels = (
             AnalysisPanel(self),
@@ -64,8 +65,7 @@ class SessionView:
             name="About this session",
         )
         self.tabs.selected = PARTS.index(part) if part in PARTS else 0
-        for panel in (self.state, *self._panels):
-            panel.refresh()
+        self._refresh()
 
     @property
     def may_change(self) -> bool:
@@ -108,7 +108,10 @@ class SessionView:
             self._wanted = None
         if self.review.utterances != before:
             self.transcript.set_utterances(_utterances(self.review))
-        for panel in (self.state, *self._panels):
+        self._refresh()
+
+    def _refresh(self) -> None:
+        for panel in (self.now, self.state, *self._panels):
             panel.refresh()
 
     def watch(self) -> None:
@@ -188,7 +191,7 @@ def view(workspace: Workspace, transcript_id: uuid.UUID, part: str) -> View:
                 ],
             ),
         ],
-        actions=[workspace.help_button()],
+        actions=[shown.now.element, workspace.help_button()],
         watch=shown.poll if shown.pending else None,
     )
 

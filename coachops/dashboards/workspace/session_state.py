@@ -16,6 +16,7 @@ from coachops.dashboards.components import (
     loading,
     notice,
     paragraph,
+    pill,
     row,
     text_input,
 )
@@ -268,3 +269,20 @@ class StatePanel(Panel):
                 self.view.workspace.help_button(),
             ],
         )
+
+
+class NowPanel(Panel):
+    """Beside the heading: where the session stands, and the one button that goes on from there."""
+
+    title = "Where it stands"
+
+    def data(self) -> object:
+        """As the base says."""
+        return self.review.state, self.message.state if self.message else None
+
+    def build(self) -> Iterable[Any]:
+        """As the base says."""
+        state = self.message.state if self.message else None
+        yield pill(*wording.session_state(self.review.state, state))
+        if self.review.state == "analysed" and state == "draft" and self.view.may_change:
+            yield button("Read and approve", lambda: self.view.open("follow-up"), "primary")
