@@ -10,15 +10,15 @@ from pathlib import Path
 def secret_file(home: Path, name: str) -> bytes:
     """The secret `name` of 32 random bytes (as URL-safe text), made at its first use.
 
-    The file lies in `home/secrets` (folder 0700, file 0600). Two processes that start together get
-    the same secret: the file is created with O_EXCL under a temporary name and linked into place.
+    The file lies in `home/secrets` (folder 0700, file 0600). Processes and threads that start
+    together get the same secret: it is written under a name of its own and linked into place.
     """
     folder = home / "secrets"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = folder / name
     if not path.exists():
-        draft = folder / f".{name}.{os.getpid()}"
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        draft = folder / f".{name}.{secrets.token_hex(8)}"
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "w") as file:
             file.write(secrets.token_urlsafe(32))
             file.flush()
