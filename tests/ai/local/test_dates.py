@@ -102,3 +102,16 @@ def test_the_edges_of_the_calendar_do_not_crash(day: dt.date) -> None:
         "by the 31st",
     ):
         find_due(f"I'll do it {said}", day)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "talk to her on the walk, not this Sunday, the one after",
+        "do it, but not on Friday",
+        "drop you a message after Thursday",
+        "write after next Monday",
+    ],
+)
+def test_a_day_that_is_ruled_out_is_no_date(said: str) -> None:
+    assert find_due(said, MONDAY) is None

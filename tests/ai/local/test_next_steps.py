@@ -255,3 +255,40 @@ def test_a_whole_session() -> None:
             False,
         ),
     ]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "client: Sorry, I'll put the cat down in a second.",
+        "client: Ha. I'll hold you to that.",
+        "client: I'll call it audit. Nobody touches that.",
+        "coach: I'll make a note of it as a wish.",
+        "coach: Let me check with you what's fixed.",
+    ],
+)
+def test_talk_of_the_moment_is_no_next_step(line: str) -> None:
+    assert steps(line) == []
+
+
+def test_a_question_about_what_somebody_will_do_requests_nothing() -> None:
+    (item,) = steps(
+        "coach: What will you do until then?",
+        "client: I'll put the figures together. I'll do it today.",
+    )
+    assert (item.text, item.due_phrase) == ("Put the figures together", "today")
+
+
+def test_saying_when_it_will_be_done_is_no_second_promise() -> None:
+    (item,) = steps("client: I'll tell him why I took it back. I'll do that tomorrow, first thing.")
+    assert item.text == "Tell him why I took it back"
+    assert item.due_date == dt.date(2026, 11, 24)
+    assert [each.position for each in item.citations] == [1, 1]
+
+
+def test_a_promise_to_do_what_was_proposed_still_takes_it() -> None:
+    (item,) = steps(
+        "coach: You could write to the team lead in Singapore.",
+        "client: I'll do that tomorrow.",
+    )
+    assert (item.owner, item.due_phrase) == (Owner.CLIENT, "tomorrow")

@@ -41,6 +41,13 @@ def test_names_are_no_themes() -> None:
     assert [each.text for each in analysed(*lines).themes] == ["budget"]
 
 
+def test_numbers_are_no_themes_and_names_of_two_words_keep_their_capitals() -> None:
+    lines = ["client: Frau D\u00f6ring and eleven pages.", "coach: Eleven?"]
+    lines += ["client: Yes, eleven, for Frau D\u00f6ring."] * 2
+    assert "Frau D\u00f6ring" in [each.text for each in analysed(*lines).themes]
+    assert "eleven" not in [each.text for each in analysed(*lines).themes]
+
+
 def test_the_follow_up_has_two_to_five_cited_sentences() -> None:
     result = analysed(*DELEGATION)
     assert 2 <= len(result.follow_up) <= 5

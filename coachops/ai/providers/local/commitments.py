@@ -181,7 +181,9 @@ def _can_be_promised(speaker: Speaker, verb: str, action: str) -> bool:
         or (wording.ONLY_PRONOUN.match(action) and action.count(" ") < 3)
     ):
         return False
-    if speaker is Speaker.COACH and verb in wording.ABOUT_THE_TALK:
+    if speaker is Speaker.COACH and (
+        verb in wording.ABOUT_THE_TALK or wording.TALK_NOTE.search(action)
+    ):
         return wording.LATER.search(action) is not None
     return len(action) > len(verb) and wording.BROKEN_OFF.search(action) is None
 
@@ -232,7 +234,7 @@ def _proposal(utterance: Utterance, sentence: str) -> Found | None:
 
 def _request(utterance: Utterance, sentence: str) -> Found | None:
     match = wording.REQUEST.search(sentence)
-    if match is None:
+    if match is None or wording.ASKED.search(sentence[: match.start()]):
         return None
     action = _clause(match["action"])
     quote = sentence[match.start() : match.start("action")] + action

@@ -10,7 +10,8 @@ day of the session. What we decided where speech is vague:
 - "next week", "this week", "next month", "a couple of weeks", "before our next session" name no day:
   the phrase is kept, the date stays empty;
 - a day of a month without a year is the next one on or after the session day;
-- "every Friday", "last Friday" and "the Friday meeting" are no due date.
+- "every Friday", "last Friday", "not this Friday", "after Friday" and "the Friday meeting" are no due
+  date.
 """
 
 from __future__ import annotations
@@ -235,9 +236,9 @@ _HINT = re.compile(
     rf"talk|speak|chat|see each|conversation|appointment|\d|{'|'.join(month[:3] for month in MONTHS)}",
     re.IGNORECASE,
 )
-# "every Friday", and "what we discussed today".
+# "every Friday", "not this Sunday", "after Thursday", and "what we discussed today".
 _NOT_A_DUE = re.compile(
-    r"(?:every|each|last|past|discussed|said|covered|learned|learnt|mentioned|shared|(?:talked|spoke)"
+    r"(?:every|(?:not|after)(?:\s+(?:this|next|on))?|each|last|past|discussed|said|covered|learned|learnt|mentioned|shared|(?:talked|spoke)"
     r"\s+about|worked\s+on|did)\s+$",
     re.IGNORECASE,
 )

@@ -186,19 +186,32 @@ def find_next_steps(
 def _take_up(book: _Book, index: int, utterance: Utterance, heard: Heard) -> None:
     owner = _OWNER[utterance.speaker]
     promises = heard.promises
+    again: tuple[str, ...] = ()
     if heard.accepts and not _accept(book, index, utterance, heard.accepts):
-        promises = (*heard.otherwise, *promises)
+        if promises and _place(promises[0]) < utterance.text.find(heard.accepts[0]):
+            again = heard.accepts
+        else:
+            promises = (*heard.otherwise, *promises)
+    item: _Item | None = None
     for found in promises:
         item = book.add(owner, found, find_due(found.quote, book.session_date))
         for pending in list(book.pending):
             if pending.item is not None and _same(pending.stems, item.stems):
                 book.drop(pending.item)
                 book.pending.remove(pending)
+    if item is not None:
+        for words in again[:1]:  # "I'll tell him. I'll do that tomorrow": one promise, with its day
+            item.due = item.due or find_due(words, book.session_date)
+            item.citations.append(_cite(utterance, words))
     for found in heard.proposals:
         item = book.add(Owner.UNASSIGNED, found, find_due(found.quote, book.session_date))
         book.pending.append(_Pending(found, item.stems, index, item))
     for found in heard.requests:
         book.pending.append(_Pending(found, _stems(found.action), index, None))
+
+
+def _place(found: Found) -> int:
+    return found.utterance.text.find(found.quote)
 
 
 def _accept(book: _Book, index: int, utterance: Utterance, words: Sequence[str]) -> bool:

@@ -98,10 +98,11 @@ def suggest_follow_up(
     """Up to five sentences to the client; every one shows words that were spoken in the session."""
     result: list[CitedText] = []
     if themes:
-        labels = [each.cited.text for each in themes[:3]]
+        labels = [f"\u201c{each.cited.text}\u201d" for each in themes[:3]]
         result.append(
             CitedText(
-                text=f"Thank you for our session; we came back several times to {_listed(labels)}.",
+                text="Thank you for our session. Some words came up more than once: "
+                f"{_listed(labels)}.",
                 citations=[each.cited.citations[0] for each in themes[:3]],
             )
         )

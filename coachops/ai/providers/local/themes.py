@@ -34,7 +34,9 @@ _GENERAL = word_set("""
     big small long short good better best bad worse worst hard easy new old whole different same true
     important able happy glad sure nice interesting notice noticed wonder wondering remember believe
     understand understood care matter matters mind life session coach client conversation word words
-    one two three four five six seven eight nine ten hundred first second third half couple
+    one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
+    seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand
+    million percent first second third half couple send sends sent sending past late front aye run runs ran running o'clock
     answer write wrote written read speak spoke speaking listen listening live living half later soon
     ready willing based okay'd course stay stayed sit sitting wait waiting hope hoping play decide decided
     feelings feeling ago along across far per via onto within without whether being having makes sense
@@ -170,7 +172,12 @@ def _cite(
             if match.end() > len(quote):
                 quote = shorten(sentence[match.start() :])
             citation = Citation(position=utterance.position, speaker=utterance.speaker, quote=quote)
-            found.append((citation, " ".join(re.split(r"[\s,]+", match.group().lower()))))
+            said = re.split(r"[\s,]+", match.group())
+            if match.start() == 0 and not (
+                len(said) > 1 and all(word[0].isupper() for word in said)
+            ):
+                said = [word.lower() for word in said]  # a capital only because a sentence starts
+            found.append((citation, " ".join(said)))
             break
         if len(found) == 8:
             break

@@ -51,7 +51,7 @@ COMMITS = re.compile(rf"(?:I|I{_A}m|I\s+am)\s+(?:\w+\s+)?commit(?:ting)?\b", re.
 LET_ME = re.compile(
     r"\blet\s+me\s+(?P<action>(?:also\s+|just\s+|then\s+)*(?:(?P<verb>send|email|e-mail|mail|text|forward|"
     r"introduce|connect|book|schedule|draft)\b|set\s+up|put\s+together|find\s+out|look\s+into|"
-    r"look\s+up|get\s+back\s+to\s+you|check\s+with|arrange|prepare|print|order)(?P<rest>.*))",
+    r"look\s+up|get\s+back\s+to\s+you|check\s+with(?!\s+you\b)|arrange|prepare|print|order)(?P<rest>.*))",
     re.IGNORECASE | re.DOTALL,
 )
 MARKER = re.compile(
@@ -112,6 +112,7 @@ ABOUT_THE_TALK = word_set("""
     turn look listen use try rephrase paraphrase add name stay mention note write try close finish wrap
     show explain describe walk point talk recommend
     """)
+TALK_NOTE = re.compile(r"^make\s+(?:a\s+(?:quick\s+|short\s+)?note|notes)\b", re.IGNORECASE)
 # ...unless it is plain that the thing comes later.
 LATER = re.compile(
     r"^look\s+into\b|^get\s+back\b|\b(?:you\s+(?:the|a|an|my|some|that|those|these|two|three)\b.*\b(?:e-?mail|link|sheet|worksheet|article|"
@@ -128,6 +129,9 @@ TALK_PHRASES = re.compile(
     r"^leave\s+it\b|^take\s+(?:that|it)\b|^make\s+(?:it|a\s+fool|mistakes?|a\s+mistake)\b|^pass\b|^stick\s+with\s+that\b|"
     r"^(?:share|put|show)\s+(?:my\s+screen|that\s+here|it\s+here)\b|^come\s+(?:across|off)\b|"
     r"^let\s+(?:go|him|her|them|people|everyone)\b(?!\s+know)|^turn\s+out\b|^look\s+(?:like|stupid|bad|silly)\b|"
+    # "put the cat down in a second" is done before the session is over
+    r"\bin\s+(?:a|one|just\s+a|two)\s+(?:secs?|seconds?|moments?|minutes?)\b|"
+    r"^hold\s+(?:you|me|him|her|them)\s+to\b|^call\s+(?:it|that|this)\b(?!\s+off\b)|"
     r"^do\s+(?:fine|well|okay|better|badly)\b|^do\s+my\s+best\s*$|^try\s*[.,!]*$|^explain\s+(?:it|that|this)?\s*[.,!]*$",
     re.IGNORECASE,
 )
@@ -203,6 +207,8 @@ ACCEPTS = re.compile(
     rf"^\W*will\s+do\b|^\W*I\s+will\s*[.!]",
     re.IGNORECASE,
 )
+# "What will you do until then?" asks; it requests nothing.
+ASKED = re.compile(r"\b(?:what|when|where|how|which|who|why)\b[^,;]*$", re.IGNORECASE)
 ACCEPT_BLOCKED = re.compile(
     rf"\b(?:if|unless|maybe|perhaps|probably|not\s+sure|don{_A}t\s+(?:think|know)|doubt|whether|won{_A}t|can{_A}t)\b",
     re.IGNORECASE,
