@@ -70,7 +70,7 @@ def _command(title: str, command: Any) -> str:
         lines.append("```console\n$ " + " ".join(example.split()) + "\n```\n")
     rows = []
     for parameter in command.params:
-        if parameter.name == "help":
+        if parameter.name in {"help", "install_completion", "show_completion"}:
             continue
         flags = ", ".join(f"`{flag}`" for flag in (*parameter.opts, *parameter.secondary_opts))
         if parameter.param_type_name == "argument":
@@ -80,7 +80,7 @@ def _command(title: str, command: Any) -> str:
         needed = "required" if parameter.required else shown
         rows.append(f"| {flags} | {cell(getattr(parameter, 'help', '') or '')} | {needed} |")
     if rows:
-        lines += ["| | | default |", "|---|---|---|", *rows, ""]
+        lines += ["| option | meaning | default |", "|---|---|---|", *rows, ""]
     return "\n".join(lines)
 
 
