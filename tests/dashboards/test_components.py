@@ -73,6 +73,35 @@ def test_nothing_shipped_names_another_host() -> None:
         assert "eval(" not in text, path
 
 
+def test_voila_finds_the_template_and_its_parent_through_jupyter_path(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import jinja2
+    from voila.paths import collect_template_paths
+
+    monkeypatch.setenv("JUPYTER_PATH", str(theme.TEMPLATE_PATH))
+    paths = collect_template_paths(["voila", "nbconvert"], "coachops", prune=True)
+    source = jinja2.FileSystemLoader(paths)
+    environment = jinja2.Environment(loader=source, autoescape=False)  # noqa: S701 only parsed
+    text, filename, _ = source.get_source(environment, "index.html.j2")
+    assert filename.startswith(str(theme.TEMPLATE_PATH))
+    assert "jsdelivr" not in text
+    parent = "voila/templates/lab/index.html.j2"
+    assert f"extends '{parent}'" in text
+    # the blocks and calls of the parent that ours relies on
+    stock, _, _ = source.get_source(environment, parent)
+    for part in ("block body_header", "window.voila_finish()", "vnd.voila.cell-output+json"):
+        assert part in stock
+
+
+def test_the_limit_that_the_template_lifts_is_still_there() -> None:
+    """When anywidget drops its two seconds, the line in loading.html.j2 can go."""
+    from importlib.metadata import files
+
+    scripts = [f for f in files("anywidget") or [] if f.name == "index.js"]
+    assert any("AbortSignal.timeout(2e3)" in f.read_text() for f in scripts)
+
+
 # -- escaping -------------------------------------------------------------------------------------
 
 
