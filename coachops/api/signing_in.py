@@ -12,6 +12,7 @@ from coachops.api.access import InContext, SignedIn, session_id_of, set_session_
 from coachops.api.pages import message_page, page
 from coachops.api.problems import status_of
 from coachops.core.errors import CoachError
+from coachops.identity import LinkView
 from coachops.identity.pages import home_of
 
 router = APIRouter(include_in_schema=False)
@@ -74,7 +75,7 @@ def show_link(token: str, context: InContext) -> Response:
         view = context.services.identity.look_at_link(token)
     except CoachError as error:
         return _dead_link(error)
-    return page("link.html", view=view, organisation=_organisation(context), error=None)
+    return _link_form(context, view)
 
 
 @router.post("/link/{token}")
@@ -95,13 +96,7 @@ def use_link(
         if error.code != "COACH-IDN-006":
             return _dead_link(error)
         view = identity.look_at_link(token)
-        return page(
-            "link.html",
-            status=status_of(error),
-            view=view,
-            organisation=_organisation(context),
-            error=error,
-        )
+        return _link_form(context, view, error)
     response = _see("/")
     set_session_cookie(response, context, session_id)
     return response
@@ -159,6 +154,17 @@ def _form(
         organisation=_organisation(context),
         email=email,
         goes_to=goes_to,
+        error=error,
+    )
+
+
+def _link_form(context: InContext, view: LinkView, error: CoachError | None = None) -> Response:
+    return page(
+        "link.html",
+        status=status_of(error) if error else 200,
+        view=view,
+        until=view.expires_at.astimezone(context.services.settings.zone),
+        organisation=_organisation(context),
         error=error,
     )
 
