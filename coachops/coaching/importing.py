@@ -226,6 +226,15 @@ def _warnings(session: Session, client_id: uuid.UUID, parsed: ParsedTranscript) 
         warnings.append("The same file was imported for another client: check that it is right.")
     if parsed.unparsed:
         warnings.append(f"{len(parsed.unparsed)} lines could not be imported; see the report.")
+    cleaned = dict(parsed.cleaned)
+    damaged = cleaned.pop("damaged", 0)
+    if damaged:
+        warnings.append(f"{damaged} characters could not be read and are shown as \ufffd.")
+    if removed := sum(cleaned.values()):
+        warnings.append(
+            f"{removed} invisible characters that do not belong in a text were taken out; "
+            "the file as uploaded is kept."
+        )
     return tuple(warnings)
 
 

@@ -23,6 +23,7 @@ from coachops.core.actor import SYSTEM, Actor
 from coachops.core.errors import CoachError
 from coachops.db import Database
 from coachops.db.models import AuditEvent, Coach, CoachingSession, Transcript, Utterance
+from tests.coaching.builders import make_pair
 from tests.coaching.test_roster import HEADER, ROW
 
 VTT = b"""WEBVTT
@@ -203,3 +204,12 @@ def test_every_cue_of_the_annotated_dialogues_is_imported(
     assert sum(result.cues for result in results) == 4598
     assert sum(len(result.unparsed) for result in results) == 0
     assert {result.role_state for result in results} == {"certain"}
+
+
+def test_characters_that_were_taken_out_are_told(sqlite_database: Database) -> None:
+    pair = make_pair(sqlite_database)
+    result = import_transcript(
+        sqlite_database, pair.actor, b"Ada Reyes: hel\x00lo\nMaya Okafor: yes\n", "a.txt",
+        coach=str(pair.coach_id), client=str(pair.client_id),
+    )  # fmt: skip
+    assert [each for each in result.warnings if each.startswith("1 invisible character")]
