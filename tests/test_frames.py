@@ -34,7 +34,7 @@ def test_frames_equal_the_export(organisation: Database, tmp_path: Path) -> None
     for name in DATASETS:
         frame = frames.load(name, organisation)
         if name in {"activity", "audit_events"}:
-            frame = frame[frame.iloc[:, 0].isin(frame.iloc[:, 0])].iloc[:-1]  # the export's own row
+            frame = frame.iloc[:-1]  # the newest row is what the export itself recorded
         rows = json.loads((tmp_path / "out" / "data" / f"{name}-0001.json").read_bytes())["rows"]
         assert len(frame) == len(rows), name
         for row, values in zip(rows[:20], frame.itertuples(index=False), strict=False):

@@ -94,13 +94,22 @@ def test_the_parameters_cell_and_the_model_agree(name: str) -> None:
 
 
 @pytest.mark.notebook
-@pytest.mark.parametrize("path", EXECUTED, ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    ("path", "backend"),
+    [
+        *(pytest.param(path, "sqlite", id=path.stem) for path in EXECUTED),
+        pytest.param(
+            REPORTS["weekly_operations"].notebook,
+            "postgres",
+            id="weekly_operations-postgres",
+            marks=pytest.mark.postgres,
+        ),
+    ],
+)
 def test_notebooks_run_by_plain_papermill(
     path: Path, backend: str, new_database_url: Callable[..., str], tmp_path: Path
 ) -> None:
     """The command that any scheduler can run; the database comes by the environment."""
-    if backend == "postgres" and path.parent.name != "reports":
-        pytest.skip("frames are tested on PostgreSQL; one notebook there is enough")
     url = new_database_url(backend)
     database = Database(url)
     seed_organisation(
