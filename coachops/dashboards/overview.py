@@ -92,15 +92,16 @@ class Overview:
                             classes="co-stack ov-right",
                         ),
                         Element(
-                            children=[self.panels.main, self.panels.halves],
+                            children=[self.panels.main, self.panels.money],
                             classes="co-stack ov-left",
                         ),
                     ],
                     classes="ov-columns",
                 ),
+                self.panels.halves,
                 self.panels.thirds,
                 self.jobs.widget,
-                Element(children=[self.panels.money, self.system.products], classes="ov-halves"),
+                self.system.products,
             ]
         )
         self._figures.classes += " co-page-body"

@@ -30,7 +30,7 @@ from coachops.dashboards.components import (
     table,
 )
 from coachops.dashboards.overview_jobs import code_link, plain
-from coachops.dashboards.overview_parts import counted, moment
+from coachops.dashboards.overview_parts import counted
 from coachops.db.models import (
     Client,
     Coach,
@@ -309,19 +309,9 @@ class _Block:
         self._kind, self._zone = KINDS[kind], zone
         self._again = analyse_again if self._kind.again else None
         self._head = Element()
-        columns = [
-            Column("session", "Session"),
-            Column("coach", "Coach"),
-            Column("client", "Client"),
-        ]
-        if kind != "no_consent":
-            columns += [Column("since", "Since")]
-        if not self._kind.code and kind != "old_draft":
-            columns += [Column("code", "Code")]
+        columns = [Column("what", "The oldest", kind="html")]
         if self._again:
             columns += [Column("again", "", kind="button", width="fit")]
-        if kind == "no_consent":
-            columns = [columns[2], columns[1]]
         self._table: Table = table(
             columns, [], caption=self._kind.title, on_action=self._act if self._again else None
         )
@@ -351,7 +341,7 @@ class _Block:
                 else self._kind.next_step,
             )
         )
-        rows = [self._row(item) for item in group.items]
+        rows = [self._row(item, several=len(group.codes) > 1) for item in group.items]
         if rows != self._table.rows:
             self._table.set_rows(rows)
         rest = group.count - len(group.items)
@@ -359,13 +349,20 @@ class _Block:
             html('<p class="ov-foot">{} more, not listed here.</p>', f"{rest:,}") if rest else ""
         )
 
-    def _row(self, item: Item) -> dict[str, object]:
+    def _row(self, item: Item, *, several: bool) -> dict[str, object]:
+        """A row: the session and its client, below it who can act and since when."""
+        day = f"{item.held_on:%-d %b %Y}" if item.held_on else ""
+        below = [
+            item.coach,
+            f"since {item.since.astimezone(self._zone):%-d %b %Y, %H:%M}" if item.since else "",
+            (item.code or "") if several else "",
+        ]
         return {
-            "session": f"{item.held_on:%-d %b %Y}" if item.held_on else "",
-            "coach": item.coach,
-            "client": item.client,
-            "since": moment(item.since, self._zone) if item.since else "",
-            "code": item.code or "",
+            "what": html(
+                '{}<br><span class="ov-bar-note">{}</span>',
+                ", ".join(part for part in (day, item.client) if part),
+                " \u00b7 ".join(part for part in below if part),
+            ),
             "again": ("Analyse again", str(item.transcript_id)) if item.transcript_id else "",
         }
 
