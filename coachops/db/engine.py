@@ -49,9 +49,15 @@ def make_engine(url: str) -> Engine:
     )
 
 
+def sqlite_file(engine: Engine) -> Path | None:
+    """The file of an embedded database; None for PostgreSQL and for one in memory."""
+    name = engine.url.database
+    if engine.dialect.name != "sqlite" or not name or name == ":memory:":
+        return None
+    return Path(name)
+
+
 def _sqlite(url: sa.URL) -> Engine:
-    if url.database and url.database != ":memory:":
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = sa.create_engine(
         url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False}
     )

@@ -15,6 +15,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from coachops.core.errors import CoachError
+from coachops.db.engine import sqlite_file
 from coachops.db.transaction import Database
 
 _FOLDER = Path(__file__).parent / "migrations"
@@ -41,13 +42,19 @@ def head() -> str:
 
 
 def current(database: Database) -> str | None:
-    """The revision of `database`, or None where it is empty."""
+    """The revision of `database`, or None where it is empty or not there yet."""
+    file = sqlite_file(database.engine)
+    if file is not None and not file.exists():
+        return None  # connecting would leave an empty file behind
     with database.connect() as connection:
         return MigrationContext.configure(connection).get_current_revision()
 
 
 def upgrade(database: Database, revision: str = "head") -> tuple[str | None, str]:
     """Migrate up to `revision` in one transaction; safe to repeat. Returns (before, after)."""
+    file = sqlite_file(database.engine)
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     before = current(database)
     known = {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
     if before is not None and before not in known:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -63,3 +64,12 @@ def test_a_database_newer_than_the_code_is_refused(database: Database) -> None:
         with pytest.raises(CoachError) as caught:
             attempt(database)
         assert caught.value.code == "COACH-DB-004"
+
+
+def test_looking_for_a_database_that_is_not_there_makes_no_file(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/nowhere/coachops.db")
+    with pytest.raises(CoachError) as caught:
+        migrate.require_head(database)
+    assert caught.value.code == "COACH-DB-003"
+    assert list(tmp_path.iterdir()) == []
+    database.close()

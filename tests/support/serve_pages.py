@@ -30,7 +30,9 @@ def main(notebooks: Path) -> None:
         write_voila_config(settings, runtime)
         supervisor = Supervisor(table(settings, runtime, worker=False))
         with stopped_by_signals(supervisor):
-            supervisor.run(lambda: sys.stdout.write("coachops is running at\n") and sys.stdout.flush())
+            supervisor.run(
+                lambda: sys.stdout.write("coachops is running at\n") and sys.stdout.flush()
+            )
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
