@@ -126,6 +126,25 @@ def test_tiles_show_the_figures_of_monitoring_with_its_definitions(
         assert " ".join(figures.figure(key).definition.split()) in " ".join(tile.text().split())
 
 
+def test_everything_is_read_from_both_kinds_of_database(database: Database, home: Path) -> None:
+    seed_organisation(
+        database, coaches=3, clients=8, sessions=40, utterances_per_session=4, seed=3,
+        until=dt.date(2026, 11, 26),
+    )  # fmt: skip
+    with database.write() as session:
+        session.execute(sa.delete(Consent).where(Consent.kind == "processing"))
+        audit.record(session, ADMIN, "export.made", "export", str(ids.new_id()), rows=7)
+    services = Services(load_settings(home=home, database_url=database.url), database)
+    with Jobs(services.settings, services) as jobs:
+        shown = Overview(ADMIN, services, jobs)
+        choose_period(shown, 78)
+    assert shown.page.banner.text() == ""
+    assert shown.tiles.transcripts.value == "40"
+    assert shown.tiles.consent.value == "0%"
+    assert "Clients without consent" in shown.needs.widget.text()
+    assert "7 rows" in shown.system.products.text()
+
+
 def test_every_tile_says_how_it_is_counted(full: Services, jobs: Jobs) -> None:
     for tile in Overview(ADMIN, full, jobs).tiles.all:
         said = tile.text().split("How this is counted", 1)[1].removeprefix(f" : {tile.label}")
