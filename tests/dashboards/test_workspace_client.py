@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Iterator
 
 import pytest
 import sqlalchemy as sa
@@ -23,7 +22,7 @@ from tests.support.workspace import Desk, choose, everything, page_text, press, 
 
 
 @pytest.fixture
-def desk(settings: Settings, sqlite_database: Database) -> Iterator[Desk]:
+def desk(settings: Settings, sqlite_database: Database) -> Desk:
     settings.home.mkdir(parents=True, exist_ok=True)
     return Desk(Services(settings, sqlite_database))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 
 import pytest
 
@@ -31,7 +30,7 @@ from tests.support.workspace import (
 
 
 @pytest.fixture
-def desk(settings: Settings, sqlite_database: Database) -> Iterator[Desk]:
+def desk(settings: Settings, sqlite_database: Database) -> Desk:
     settings.home.mkdir(parents=True, exist_ok=True)
     return Desk(Services(settings, sqlite_database))
 

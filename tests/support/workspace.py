@@ -34,7 +34,7 @@ class InlineWork:
         self.held = False
         self._waiting: list[Callable[[], object]] = []
 
-    def enqueue_pipeline(self, transcript_id: uuid.UUID) -> None:
+    def enqueue_pipeline(self, transcript_id: uuid.UUID, engine: str = "auto") -> None:
         self._take(lambda: self._pipeline(transcript_id))
 
     def enqueue_send(self, message_id: uuid.UUID) -> None:
@@ -113,7 +113,8 @@ def shown_button(workspace: Workspace, label: str, description: str = "") -> But
         if each.label == label and description in each.description
     ]
     assert len(found) == 1, f"{len(found)} buttons {label!r}: {[b.label for b in found]}"
-    return found[0]
+    button: Button = found[0]
+    return button
 
 
 def press(workspace: Workspace, label: str, description: str = "") -> None:

@@ -91,7 +91,7 @@ class GoalsCard:
             html(
                 '<li class="{}"><span class="ws-scale-level">{}</span><span>{}{}</span></li>',
                 "ws-scale-now" if level == now else "",
-                f"{level:+d}" if level else "0",
+                _sign(level),
                 goal.levels.get(level) or _LEVEL_WORDS[level],
                 html('<span class="co-hidden"> (now)</span>') if level == now else "",
             )
@@ -126,7 +126,7 @@ class GoalsCard:
         if goal.status != "open":
             return row([self._status_button("Open again", goal, "open", errors), errors])
         choices = [
-            (f"{level:+d}  {goal.levels.get(level) or _LEVEL_WORDS[level]}", level)
+            (f"{_sign(level)}  {goal.levels.get(level) or _LEVEL_WORDS[level]}", level)
             for level in sorted(LEVELS, reverse=True)
         ]
         now = goal.latest.level if goal.latest else 0
@@ -176,7 +176,7 @@ class GoalsCard:
         title = text_input("What is the goal?", max_length=TITLE_LIMIT, required=True)
         levels = {
             level: text_input(
-                f"{level:+d}  {_LEVEL_WORDS[level]}" if level else f"0  {_LEVEL_WORDS[0]}",
+                f"{_sign(level)}  {_LEVEL_WORDS[level]}",
                 max_length=LEVEL_LIMIT,
                 required=True,
             )
@@ -213,6 +213,10 @@ class GoalsCard:
         self._fill()
         refresh: Callable[[], None] = self._view.refresh
         refresh()
+
+
+def _sign(level: int) -> str:
+    return f"{level:+d}" if level else "0"
 
 
 def _chart(goal: GoalRow) -> Any | None:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 class Work(Protocol):
     """What the workspace asks of background work; `jobs.Jobs` does it in a worker."""
 
-    def enqueue_pipeline(self, transcript_id: uuid.UUID) -> object:
-        """Analyse a transcript and draft its follow-up, soon."""
+    def enqueue_pipeline(self, transcript_id: uuid.UUID, engine: str = "auto") -> object:
+        """Analyse a transcript and draft its follow-up, soon; `engine` as in `analysis.analyse`."""
 
     def enqueue_send(self, message_id: uuid.UUID) -> object:
         """Send an approved follow-up, soon, once."""

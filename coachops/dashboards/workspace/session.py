@@ -85,9 +85,9 @@ class SessionView:
         finally:
             self.reload()
 
-    def analyse(self) -> None:
+    def analyse(self, engine: str = "auto") -> None:
         """Have the transcript analysed in the background, and watch for the result."""
-        self.workspace.work.enqueue_pipeline(self.transcript_id)
+        self.workspace.work.enqueue_pipeline(self.transcript_id, engine)
         self._wanted = self._progress
         self.reload()
         self.watch()
@@ -171,7 +171,7 @@ def view(workspace: Workspace, transcript_id: uuid.UUID, part: str) -> View:
             [
                 found.title,
                 "Your notes" if found.kind == "notes" else wording.length(max(spoken, default=0)),
-                found.source_name,
+                "" if found.kind == "notes" else found.source_name,
                 wording.count(len(found.utterances), "utterance"),
             ]
         ),

@@ -74,7 +74,8 @@ class AnalysisPanel(Panel):
         return [
             Element(
                 html(
-                    '<p class="ws-source">{} <span>{}</span></p>',
+                    '<p class="ws-source">{}{} <span>{}</span></p>',
+                    status_pill("Your own account", "info") if found.kind == "notes" else "",
                     status_pill(*_source(found.analysis.engine, degraded=found.analysis.degraded)),
                     found.analysis.label,
                 )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from coachops.coaching import consent, corrections
+from coachops.coaching.review import ReviewUtterance
 from coachops.dashboards.components import (
     Element,
     area,
@@ -18,6 +19,7 @@ from coachops.dashboards.components import (
     paragraph,
     pill,
     row,
+    select,
     text_input,
 )
 from coachops.dashboards.workspace import wording
@@ -27,23 +29,29 @@ _SAMPLE: Final = 6
 """Utterances shown to tell who is who."""
 
 
-# whether coach and client are told apart somehow, whether the file names any voice
-_ROLES_ASK: Final = {
-    (
-        True,
-        True,
-    ): "The file does not say for certain which voice is yours. Read the first lines: is "
-    "the coach the coach? Nothing is analysed before you say so.",
-    (True, False): "You said who speaks. Is it complete? Nothing is analysed before you say so.",
-    (
-        False,
-        True,
-    ): "The file does not say which voice is yours. Choose it below. Nothing is analysed "
-    "before you do.",
-    (False, False): "The file names nobody. Tick utterances in the transcript and say under "
-    "\u201cCorrections\u201d who speaks. Nothing is analysed before both of you have a voice. Notes "
-    "of your own belong under \u201cWrite notes\u201d instead.",
-}
+_VOICES: Final = 6
+"""Voices of a file that are asked for one by one; a coaching session has two."""
+
+
+def _ask(one_click: bool, named: bool) -> str:
+    """What the coach is asked: to confirm, to tell the voices apart, or to say who speaks."""
+    if one_click and named:
+        return (
+            "The file does not say for certain which voice is yours. Read the first lines: is the "
+            "coach the coach? Nothing is analysed before you say so."
+        )
+    if one_click:
+        return "You said who speaks. Is it complete? Nothing is analysed before you say so."
+    if named:
+        return (
+            "The file names more voices than one coach and one client, or does not say which is "
+            "yours. Say who is who; nothing is analysed before you do."
+        )
+    return (
+        "The file names nobody. Tick utterances in the transcript and say under "
+        "\u201cCorrections\u201d who speaks. Nothing is analysed before both of you have a voice. "
+        "Notes of your own belong under \u201cWrite notes\u201d instead."
+    )
 
 
 class StatePanel(Panel):
@@ -110,15 +118,16 @@ class StatePanel(Panel):
                 for u in lines
             ),
         )
-        voices = sorted({u.label for u in found.utterances if u.label})
+        voices: dict[str, ReviewUtterance] = {}
+        for utterance in found.utterances:
+            if utterance.label:
+                voices.setdefault(utterance.label, utterance)
         both = {"coach", "client"} <= {u.speaker for u in found.utterances}
-        parts: list[Any] = [
-            paragraph(_ROLES_ASK[both, bool(voices)]),
-            Element(sample),
-        ]
+        one_click = both and len(voices) <= 2
+        parts: list[Any] = [paragraph(_ask(one_click, bool(voices))), Element(sample)]
         if not self.view.may_change:
             return card("Who is who?", parts, tone="warn")
-        if both:
+        if one_click:
             parts.append(
                 row(
                     self._buttons(
@@ -128,14 +137,41 @@ class StatePanel(Panel):
                 )
             )
         elif voices:
-            parts.append(
-                row([button(f"I am \u201c{v}\u201d", self._is_coach(v)) for v in voices[:6]])
-            )
+            parts += self._voices(list(voices.values())[:_VOICES])
         else:
             parts.append(
                 row([button("Say who speaks", lambda: self.view.open("corrections"), "primary")])
             )
         return card("Who is who?", parts, tone="warn")
+
+    def _voices(self, first: Sequence[ReviewUtterance]) -> list[Any]:
+        """A choice for each voice of the file, and one button for all."""
+        errors = area()
+        names = [("The coach", "coach"), ("The client", "client"), ("Somebody else", "other")]
+        fields = [
+            (u, select(f"Who is \u201c{u.label}\u201d?", names, value=u.speaker)) for u in first
+        ]
+
+        def save() -> None:
+            view = self.view
+            for utterance, field in fields:
+                if field.data != utterance.speaker:
+                    corrections.set_speaker(
+                        view.workspace.database,
+                        view.workspace.actor,
+                        view.transcript_id,
+                        utterance.position,
+                        field.data or utterance.speaker,
+                        whole_label=True,
+                    )
+            view.reload()
+            self._confirm()
+
+        return [
+            row([field for _, field in fields]),
+            errors,
+            row([button("Save and analyse", save, "primary", area=errors)]),
+        ]
 
     def _confirm(self) -> None:
         self._settle(corrections.confirm_roles)
@@ -156,28 +192,6 @@ class StatePanel(Panel):
             view.reload()
             raise
         view.analyse()
-
-    def _is_coach(self, voice: str) -> Callable[[], None]:
-        """The coach is this voice; every other voice becomes the client's, then it is confirmed."""
-
-        def choose() -> None:
-            first: dict[str, int] = {}
-            for utterance in self.review.utterances:
-                if utterance.label:
-                    first.setdefault(utterance.label, utterance.position)
-            for label, position in first.items():
-                corrections.set_speaker(
-                    self.view.workspace.database,
-                    self.view.workspace.actor,
-                    self.view.transcript_id,
-                    position,
-                    "coach" if label == voice else "client",
-                    whole_label=True,
-                )
-            self.view.reload()
-            self._confirm()
-
-        return choose
 
     def _consent(self) -> Element:
         name = self.review.client_name
@@ -256,6 +270,9 @@ class StatePanel(Panel):
         else:
             self.view.reload()
 
+    def _locally(self) -> None:
+        self.view.analyse("local")
+
     def _failed(self) -> Element:
         error = self.review.error
         return notice(
@@ -266,6 +283,11 @@ class StatePanel(Panel):
             error.code if error else "",
             actions=[
                 *self._buttons(("Analyse again", self.view.analyse, "primary")),
+                *(
+                    self._buttons(("Analyse on this computer", self._locally, "secondary"))
+                    if error is not None and error.code.startswith("COACH-AI-")
+                    else ()
+                ),
                 self.view.workspace.help_button(),
             ],
         )

@@ -23,6 +23,7 @@ from coachops.dashboards.components import (
     join,
     page_frame,
     report,
+    report_to,
     stack,
 )
 from coachops.dashboards.workspace.parts import Choices, Style
@@ -79,6 +80,7 @@ class Shell:
             "Workspace", user=user, nav=nav, body=[Style(), self.news, self._mount, self._ticker]
         )
         self.page.fill("trail", [self._trail])
+        report_to(self._complain)
 
     def show(self, view: View) -> None:
         """Show a view instead of what is shown now, and tell screen readers where they are."""
@@ -93,6 +95,11 @@ class Shell:
             self.page.fill("actions", view.actions)
             self._mount.children = view.body
             dispose(widget for widget in old if widget not in self._mount.children)
+        self._trail.focus()
+
+    def _complain(self, problem: BaseException) -> None:
+        """Show an exception on top, and bring the reader there: the click may have been far below."""
+        self.page.banner.show_exception(problem)
         self._trail.focus()
 
     def watch_again(self, watch: Callable[[], bool]) -> None:
