@@ -122,3 +122,18 @@ def test_a_draft_in_the_coach_s_words_is_marked_not_changed(
     after = messages.get(database, pair.actor, draft.id)
     assert (after.body, after.stale, edited.stale) == ("My own words.\n", True, False)
     assert MARKER not in after.engine_body
+
+
+def test_an_approval_given_before_a_redaction_is_taken_back(
+    database: Database, gateway: Gateway
+) -> None:
+    pair = make_pair(database)
+    one = make_transcript(database, pair)
+    analyse(database, gateway, pair.actor, one)
+    draft = messages.draft(database, pair.actor, one)
+    approved = messages.approve(database, pair.actor, draft.id, draft.version)
+    assert MARKER in approved.body
+    redact(database, pair, one)
+    after = messages.get(database, pair.actor, draft.id)
+    assert (after.state, after.approved_version) == ("draft", None)
+    assert MARKER not in after.body

@@ -22,7 +22,7 @@ from coachops.coaching.messages.rendering import day, render
 from coachops.coaching.messages.rows import MessageRow
 from coachops.coaching.scope import TranscriptScope, open_transcript
 from coachops.core import clock, ids
-from coachops.core.actor import Actor
+from coachops.core.actor import SYSTEM, Actor
 from coachops.core.errors import CoachError
 from coachops.db import Database
 from coachops.db.models import (
@@ -80,13 +80,21 @@ def draft(database: Database, actor: Actor, transcript_id: uuid.UUID) -> Message
 def take_words_back(session: Session, transcript: Transcript) -> None:
     """After a cut, a redaction or its undoing: a draft nobody edited loses the words at once.
 
-    The coach's own words and an approved version stay and are marked `stale`. Does nothing where
-    there is no message; ownership is checked by the caller.
+    An approval that was not carried out yet is taken back, since it was given to the words of then.
+    The coach's own words stay and are marked `stale`. Does nothing where there is no message;
+    ownership is checked by the caller.
     """
     messages = sa.select(Message).where(Message.transcript_id == transcript.id).with_for_update()
     message = session.scalars(messages).one_or_none()
     meeting = session.get_one(CoachingSession, transcript.session_id)
-    if message is not None and behaviours.newest(session, transcript.id) is not None:
+    if message is None:
+        return
+    if states.move(session, message.id, "unsay", approved_version=None, error_code=None):
+        audit.record(
+            session, SYSTEM, "message.withdrawn", "message", message.id, version=message.version
+        )
+        session.refresh(message)
+    if behaviours.newest(session, transcript.id) is not None:
         _refresh(session, message, _write(session, TranscriptScope(transcript, meeting)))
 
 

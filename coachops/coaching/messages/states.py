@@ -43,6 +43,7 @@ TRANSITIONS: dict[str, Transition] = {
     "edit": _row("draft approved failed", "draft", "edited"),
     "approve": _row("draft", "approved", "approved"),
     "withdraw": _row("approved", "draft", "taken back"),
+    "unsay": _row("approved failed", "draft", "taken back"),
     "retry": _row("failed", "approved", "sent again"),
     "resolve_sent": _row("uncertain", "sent", "marked as sent"),
     "resolve_failed": _row("uncertain", "failed", "marked as failed"),
