@@ -127,7 +127,7 @@ def _standing(session: Session) -> Standing:
 
 
 def _weeks(session: Session, period: Period) -> Weeks:
-    def within(column: sa.ColumnElement[dt.datetime]) -> sa.ColumnElement[bool]:
+    def within(column: sa.orm.InstrumentedAttribute[dt.datetime]) -> sa.ColumnElement[bool]:
         return sa.and_(column >= period.start, column < period.end)
 
     by_engine: dict[tuple[str, str], list[int]] = {}

@@ -11,7 +11,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 from markupsafe import Markup
@@ -195,7 +195,7 @@ def load(database: Database, now: dt.datetime, today: dt.date) -> list[Group]:
             query = (
                 sa.select(
                     CoachingSession.held_on, Coach.name, Client.external_id,
-                    Message.error_code, Message.updated_at, sa.null(),
+                    Message.error_code, Message.updated_at, sa.cast(sa.null(), sa.Uuid()),
                 )
                 .join(CoachingSession, CoachingSession.id == Message.session_id)
                 .join(Coach, Coach.id == Message.coach_id)
@@ -213,15 +213,16 @@ def load(database: Database, now: dt.datetime, today: dt.date) -> list[Group]:
 
 def _codes(
     session: sa.orm.Session,
-    column: sa.ColumnElement[str | None],
+    column: sa.orm.InstrumentedAttribute[str | None],
     conditions: Sequence[sa.ColumnElement[bool]],
 ) -> Counter[str]:
     rows = session.execute(sa.select(column, sa.func.count()).where(*conditions).group_by(column))
     return Counter({code or "": number for code, number in rows})
 
 
-def _group(kind: str, codes: Counter[str], rows: Sequence[sa.Row[tuple[object, ...]]]) -> Group:
-    items = [Item(*row) for row in rows]  # type: ignore[arg-type] # the columns selected above
+def _group(kind: str, codes: Counter[str], rows: Sequence[Any]) -> Group:
+    """The group of rows with the columns of an `Item`."""
+    items = [Item(*row) for row in rows]
     return Group(kind, codes.total(), {c: n for c, n in codes.most_common() if c}, items)
 
 

@@ -75,7 +75,7 @@ class Tiles:
         self.sessions.show(
             f"{_sessions(now):,}",
             f"in {counted(figures.period.weeks, 'week')}",
-            change=_moved(_sessions(now), before and _sessions(before)),
+            change=_moved(_sessions(now), _sessions(before) if before else None),
             trend=_trend([week.sessions for week in now.weeks]),
         )
         transcripts = now.figure("transcripts")
@@ -85,7 +85,7 @@ class Tiles:
         self.transcripts.show(
             f"{transcripts.n:,}",
             f"{waiting:,} without an analysis" if waiting > 0 else "all analysed",
-            change=_moved(transcripts.n, before and before.figure("transcripts").n),
+            change=_moved(transcripts.n, before.figure("transcripts").n if before else None),
             trend=_trend([week.transcripts for week in now.weeks]),
         )
         coaches = now.figure("active_coaches")
@@ -121,7 +121,7 @@ class Tiles:
             f"{helpful.value:.1f} of 5 on average"
             if helpful.value is not None and helpful.n >= SMALL_GROUP
             else f"fewer than {SMALL_GROUP}: no average",
-            change=_moved(helpful.n, before and before.figure("helpfulness").n),
+            change=_moved(helpful.n, before.figure("helpfulness").n if before else None),
         )
         consent = now.figure("consent_processing")
         self.consent.define(consent)
@@ -147,7 +147,7 @@ class Tiles:
             f"90% within {duration(p90.value)}, {_n(median)}"
             if _enough(p90) is not None
             else f"too few to say, {_n(median)}",
-            change=_slower(median, before and before.figure("analysis_median"), 1),
+            change=_slower(median, before.figure("analysis_median") if before else None, 1),
             trend=_trend([week.median for week in figures.weeks.waits]),
         )
         lag = now.figure("approval_lag")
@@ -156,7 +156,7 @@ class Tiles:
         self.approval.show(
             duration(None if hours is None else hours * 3_600),
             f"half within that, {_n(lag)}" if hours is not None else f"too few to say, {_n(lag)}",
-            change=_slower(lag, before and before.figure("approval_lag"), 3_600),
+            change=_slower(lag, before.figure("approval_lag") if before else None, 3_600),
         )
 
 
