@@ -6,7 +6,7 @@ import typer
 
 from coachops.cli.output import JsonOption, emit, table
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

@@ -8,7 +8,7 @@ import typer
 
 from coachops.cli.output import JsonOption, emit, opened
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, add_completion=False)
 Kind = Annotated[Literal["processing", "external_ai"], typer.Argument(help="What for.")]
 ClientRef = Annotated[str, typer.Argument(help="E-mail, external id or id of the client.")]
 

@@ -18,7 +18,7 @@ from coachops.core.errors import CoachError
 if TYPE_CHECKING:
     from coachops.core.settings import Settings
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 MARKS = {"ok": "ok  ", "warn": "warn", "fail": "FAIL"}
 MIN_FREE_BYTES = 1_000_000_000
 CONNECT_SECONDS = 3.0

@@ -9,7 +9,7 @@ import typer
 
 from coachops.cli.output import JsonOption, emit, opened, parse_date, progress, table
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 
 @app.callback()

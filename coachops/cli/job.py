@@ -13,7 +13,7 @@ from coachops.cli.output import JsonOption, emit, opened, table
 if TYPE_CHECKING:
     from coachops.jobs import Jobs
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 
 @app.callback()

@@ -10,7 +10,7 @@ import typer
 
 from coachops.core.errors import CoachError
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

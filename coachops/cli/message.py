@@ -16,7 +16,7 @@ from coachops.core.errors import CoachError
 if TYPE_CHECKING:
     from coachops.coaching.messages import MessageRow
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 _MessageArgument = Annotated[str, typer.Argument(help="Id of the message.")]
 

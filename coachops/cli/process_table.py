@@ -52,7 +52,10 @@ class Process:
 
 
 def make_runtime(
-    folder: Path, pages: tuple[Page, ...] | None = None, notebooks: Path | None = None
+    folder: Path,
+    pages: tuple[Page, ...] | None = None,
+    notebooks: Path | None = None,
+    guide: Path | None = None,
 ) -> Runtime:
     """Choose ports and secrets of one run.
 
@@ -60,6 +63,7 @@ def make_runtime(
         folder: private folder of the run; its path must be short (Unix sockets end at 107 bytes).
         pages: instead of the product's pages.
         notebooks: instead of the product's notebooks.
+        guide: the built guide (COACHOPS_GUIDE), where it is; else the one beside the code.
 
     Raises:
         CoachError: COACH-SYS-004 where the notebooks are not installed.
@@ -77,7 +81,7 @@ def make_runtime(
         voila_port=free_port(),
         voila_token=secrets.token_urlsafe(32),
         notebooks=found.resolve(),
-        guide=_first(_ROOT / "build" / "site", _PACKAGE / "guide"),
+        guide=_first(*([guide] if guide else []), _ROOT / "build" / "site", _PACKAGE / "guide"),
         pages=PAGES if pages is None else pages,
     )
 
@@ -189,13 +193,18 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+_NOT_FOR_KERNELS = frozenset({"COACHOPS_OPENAI_API_KEY"})
+"""Analyses run in the worker: no page needs the key."""
+
+
 def _voila_environment(runtime: Runtime, common: dict[str, str]) -> dict[str, str]:
     from coachops.identity.runtime import CLAIM_VARIABLE  # noqa: PLC0415 imports SQLAlchemy
 
     kept = {name: os.environ[name] for name in _VOILA_KEEPS if name in os.environ}
+    shared = {name: value for name, value in common.items() if name not in _NOT_FOR_KERNELS}
     return {
         **kept,
-        **common,
+        **shared,
         CLAIM_VARIABLE: str(runtime.claim_socket),
         "JUPYTER_PATH": str(_PACKAGE / "dashboards" / "voila_template"),
         # nobody's personal configuration, kernels or start-up files take part

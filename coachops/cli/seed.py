@@ -8,7 +8,7 @@ import typer
 
 from coachops.cli.output import JsonOption, emit, opened, parse_date, progress, table
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

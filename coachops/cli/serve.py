@@ -12,7 +12,7 @@ import typer
 if TYPE_CHECKING:
     from coachops.core.settings import Settings
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 FIRST_ADMIN = "admin@localhost"
 
@@ -43,7 +43,7 @@ def serve(
     first_link = _prepare(settings)
     folder = Path(tempfile.mkdtemp(prefix="coachops-"))
     try:
-        runtime = make_runtime(folder)
+        runtime = make_runtime(folder, guide=settings.guide.resolve())
         runtime.save()
         write_voila_config(settings, runtime)
         supervisor = Supervisor(table(settings, runtime))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from coachops.bootstrap import Services
     from coachops.coaching.importing import ImportResult
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, add_completion=False)
 SUFFIXES = {".vtt", ".srt", ".txt", ".md", ".docx", ".json"}
 
 

@@ -104,7 +104,7 @@ class InviteCard:
                 notice(
                     "ok",
                     f"{user.name} was added.",
-                    next_step=f"Make its token: coachops token create {user.email}",
+                    next_step=f"Make its token with: coachops token create --user {user.email}",
                 )
             )
         else:
