@@ -17,7 +17,7 @@ import uuid
 from typing import TYPE_CHECKING, Any, Final
 
 from coachops.core import clock
-from coachops.core.actor import Actor
+from coachops.core.actor import SYSTEM, Actor
 from coachops.core.errors import CoachError
 from coachops.dashboards import (
     identity,
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 REFRESH_SECONDS: Final = 10.0
 _BEATS_OF_BEFORE: Final = 60
 """After so many readings the span before is read again, too."""
+_LONG_AGO: Final = dt.date(1990, 1, 1)
 
 
 class Overview:
@@ -204,7 +205,12 @@ def page(
 
 
 def _warm_up() -> None:
-    """Import and connect what the page needs while a warm kernel still waits for a visitor."""
+    """Do what the first visitor would wait for, while a warm kernel still waits for one.
+
+    Imports, connections, and the queries once over days from which there is nothing: nobody's data
+    is read before it is known who looks.
+    """
     with contextlib.suppress(CoachError):  # said when the page is shown
         wired = identity.kernel_services()
         overview_jobs.load(Jobs(wired.settings, wired))
+        overview_figures.load(wired.database, SYSTEM, Period(4, _LONG_AGO, wired.settings.zone))
