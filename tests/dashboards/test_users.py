@@ -161,7 +161,7 @@ def test_the_question_for_the_coach_is_asked_for_coaches_only(shown: UsersPage) 
 def test_a_service_gets_a_token_and_no_link(shown: UsersPage) -> None:
     invite(shown, "hr@example.org", "HR system", 3)
     assert shown._side.find(LinkField) == []
-    assert "coachops token create hr@example.org" in shown._side.text()
+    assert "coachops token create --user hr@example.org" in shown._side.text()
 
 
 def test_with_a_mail_server_the_link_is_mailed_and_shown(admin: Actor, services: Services) -> None:

@@ -229,7 +229,7 @@ class Gated:
 
 
 @pytest.fixture(scope="session")
-def gated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gated]:
+def toy_suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
     """The running gate with toy pages."""
     require_chromium()
     folder = tmp_path_factory.mktemp("gate")
@@ -247,11 +247,17 @@ def gated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gated]:
         "OPENAI_SECRET_OF_THE_SHELL": "toy-secret",
     }
     with start_suite(folder / "home", pages=notebooks, environment=settings) as suite:
-        database = suite.database()
-        identity = Identity(database, secret_file(suite.home, "cookie"), 12)
-        with open_chromium() as browser:
-            yield Gated(suite, browser, database, identity)
-        database.close()
+        yield suite
+
+
+@pytest.fixture(scope="module")
+def gated(toy_suite: Suite) -> Iterator[Gated]:
+    """The running gate with a browser; for a module only, see `tests.support.suite.chromium`."""
+    database = toy_suite.database()
+    identity = Identity(database, secret_file(toy_suite.home, "cookie"), 12)
+    with open_chromium() as browser:
+        yield Gated(toy_suite, browser, database, identity)
+    database.close()
 
 
 @pytest.fixture

@@ -218,9 +218,13 @@ def running_suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
         yield suite
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """One browser for the session; each test opens contexts of its own."""
+    """One browser for a module; each test opens contexts of its own.
+
+    Not for the session: Playwright keeps an event loop running in this thread while it is open, and
+    tests of other modules must find none.
+    """
     with open_chromium() as browser:
         yield browser
 
