@@ -19,7 +19,8 @@ setup: .venv/.ready  ## make .venv with everything from the lock file
 	@echo "Setting up .venv (the first time this downloads about 400 MB)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(RUN) -m pip install --quiet --disable-pip-version-check 'uv>=0.9'
-	@$(BIN)/uv sync --frozen --quiet
+	@# a second try with the certificates of the system, for networks behind a proxy of their own
+	@$(BIN)/uv sync --frozen --quiet 2>/dev/null || $(BIN)/uv sync --frozen --quiet --system-certs
 	@touch $@
 
 tools: setup  ## install what the tests need beyond Python (Chromium, PostgreSQL, Node)
