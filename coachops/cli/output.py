@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import json
+import sys
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, is_dataclass
@@ -70,7 +71,8 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: st
         shown.add_column(column, overflow="fold")
     for row in rows:
         shown.add_row(*("" if cell is None else _cell(cell) for cell in row))
-    Console(highlight=False).print(shown)
+    wide = None if sys.stdout.isatty() else 200  # what is read by others is not folded
+    Console(highlight=False, width=wide).print(shown)
 
 
 def _cell(value: object) -> str:
