@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from coachops.coaching.importing import ImportResult
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
-SUFFIXES = {".vtt", ".srt", ".txt", ".md", ".docx", ".json"}
+SUFFIXES = {".vtt", ".srt", ".txt", ".docx", ".json"}
+"""What is taken from a folder; Markdown only where it is named, for folders hold read-me files."""
 
 
 @app.callback()

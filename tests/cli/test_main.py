@@ -122,6 +122,7 @@ def test_a_day_by_hand(home: Path, tmp_path: Path) -> None:
     """Init, roster, import (good and bad files), analyse, list: what a person types."""
     root = Path(__file__).resolve().parents[2]
     (tmp_path / "empty.vtt").write_bytes(b"")
+    (tmp_path / "README.md").write_text("What lies in this folder.\n")
     (tmp_path / "talk.txt").write_text(
         "Coach: What would you like to change?\nClient: I will write to Sam by Friday.\n"
     )
