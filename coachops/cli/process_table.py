@@ -6,11 +6,14 @@ from the same rows.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import secrets
 import socket
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -133,7 +136,8 @@ def write_voila_config(settings: Settings, runtime: Runtime) -> None:
             "root_dir": str(runtime.notebooks),
             "connection_dir_root": str(runtime.folder),
             "tornado_settings": {"websocket_max_message_size": _LARGEST_MESSAGE},
-            "log_level": settings.log_level,
+            # Voila's DEBUG writes what goes between page and kernel: words of people
+            "log_level": "INFO" if settings.log_level == "DEBUG" else settings.log_level,
         },
         "VoilaConfiguration": {
             "template": "coachops" if _template().is_dir() else "lab",
@@ -184,6 +188,28 @@ def require_free_port(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as error:
             raise CoachError("COACH-SYS-005", host=host, port=port) from error
+
+
+@contextlib.contextmanager
+def only_one(settings: Settings) -> Iterator[None]:
+    """Let one suite at a time serve a home folder; a file lock that ends with the process.
+
+    Two gates on one database would take each other's kernels for dead ones.
+
+    Raises:
+        CoachError: COACH-SYS-007.
+    """
+    path = settings.home / "locks" / "serve.lock"
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CoachError("COACH-SYS-007", home=settings.home) from None
+        yield
+    finally:
+        os.close(handle)
 
 
 def free_port() -> int:

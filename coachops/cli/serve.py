@@ -30,6 +30,7 @@ def serve(
     """
     from coachops.cli.process_table import (  # noqa: PLC0415 imports SQLAlchemy
         make_runtime,
+        only_one,
         require_free_port,
         table,
         write_voila_config,
@@ -40,23 +41,24 @@ def serve(
     given = {"host": host, "port": port}
     settings = load_settings(**{name: value for name, value in given.items() if value is not None})
     require_free_port(settings.host, settings.port)
-    first_link = _prepare(settings)
-    folder = Path(tempfile.mkdtemp(prefix="coachops-"))
-    try:
-        runtime = make_runtime(folder, guide=settings.guide.resolve())
-        runtime.save()
-        write_voila_config(settings, runtime)
-        supervisor = Supervisor(table(settings, runtime))
+    with only_one(settings):
+        first_link = _prepare(settings)
+        folder = Path(tempfile.mkdtemp(prefix="coachops-"))
+        try:
+            runtime = make_runtime(folder, guide=settings.guide.resolve())
+            runtime.save()
+            write_voila_config(settings, runtime)
+            supervisor = Supervisor(table(settings, runtime))
 
-        def announce() -> None:
-            typer.echo(f"coachops is running at {settings.public_url}  (stop with Ctrl-C)")
-            if first_link:
-                typer.echo(f"First sign-in as {FIRST_ADMIN}: {first_link}")
+            def announce() -> None:
+                typer.echo(f"coachops is running at {settings.public_url}  (stop with Ctrl-C)")
+                if first_link:
+                    typer.echo(f"First sign-in as {FIRST_ADMIN}: {first_link}")
 
-        with stopped_by_signals(supervisor):
-            supervisor.run(announce)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+            with stopped_by_signals(supervisor):
+                supervisor.run(announce)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _prepare(settings: Settings) -> str | None:

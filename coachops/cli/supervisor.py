@@ -1,4 +1,7 @@
-"""Running a process table: start, tell ready, prefix logs, restart with back-off, stop cleanly."""
+"""Running a process table: start, tell ready, prefix logs, restart with back-off, stop cleanly.
+
+Where this process itself is killed, the guard beside it (`cli.guard`) ends the table.
+"""
 
 from __future__ import annotations
 
@@ -56,6 +59,7 @@ class Supervisor:
         self._children = [_Child(process) for process in processes]
         self._write = write or _to_stderr
         self._stop = threading.Event()
+        self._guard: subprocess.Popen[bytes] | None = None
         self._width = max((len(process.name) for process in processes), default=0)
 
     def stop(self) -> None:
@@ -72,6 +76,7 @@ class Supervisor:
             CoachError: COACH-SYS-006 names the process that keeps dying.
         """
         announced = False
+        self._guard = _start_guard()
         try:
             while not self._stop.is_set():
                 for child in self._children:
@@ -102,6 +107,7 @@ class Supervisor:
         wait = min(30.0, BACK_OFF * 2 ** (child.failures - 1))
         self._write(f"serve: {child.process.name} ended with {code}; again in {wait:g} s")
         _kill_group(child.popen)
+        self._tell_guard(f"-{child.popen.pid}")
         child.popen, child.ready, child.restart_at = None, False, now + wait
 
     def _start(self, child: _Child) -> None:
@@ -114,6 +120,7 @@ class Supervisor:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+        self._tell_guard(f"+{child.popen.pid}")
         child.started = clock.monotonic()
         reader = threading.Thread(
             target=self._copy_log, args=(child.process.name, child.popen), daemon=True
@@ -143,9 +150,21 @@ class Supervisor:
         for popen in running:
             _kill_group(popen)
             popen.wait()
+            self._tell_guard(f"-{popen.pid}")
         for child in self._children:
             for reader in child.logs:
                 reader.join(timeout=1)
+        guard, self._guard = self._guard, None
+        if guard is not None and guard.stdin is not None:
+            with contextlib.suppress(OSError):
+                guard.stdin.close()  # its list is empty by now: it just ends
+            guard.wait()
+
+    def _tell_guard(self, line: str) -> None:
+        if self._guard is not None and self._guard.stdin is not None:
+            with contextlib.suppress(OSError):  # without a guard the suite still works
+                self._guard.stdin.write(f"{line}\n".encode())
+                self._guard.stdin.flush()
 
 
 @contextlib.contextmanager
@@ -160,6 +179,16 @@ def stopped_by_signals(supervisor: Supervisor) -> Iterator[None]:
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
+
+
+def _start_guard() -> subprocess.Popen[bytes]:
+    """The process that outlives us where we are killed; Ctrl-C does not reach it."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "coachops.cli.guard"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
 
 
 def _kill_group(popen: subprocess.Popen[bytes]) -> None:
@@ -180,5 +209,7 @@ def _answers(url: str | None) -> bool:
 
 
 def _to_stderr(line: str) -> None:
-    sys.stderr.write(line + "\n")
-    sys.stderr.flush()
+    # a full disk or a closed terminal must not stop the reading: the child would block on its pipe
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()

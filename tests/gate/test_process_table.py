@@ -15,10 +15,12 @@ from pathlib import Path
 import psutil
 import pytest
 
+from coachops.cli import guard
 from coachops.cli.process_table import (
     Process,
     free_port,
     make_runtime,
+    only_one,
     require_free_port,
     table,
     write_voila_config,
@@ -104,6 +106,9 @@ def test_voila_and_kernels_know_settings_and_nothing_else(
     config = json.loads(path.read_text())
     assert config["Voila"]["token"] == runtime.voila_token
     assert config["Voila"]["ip"] == "127.0.0.1"
+    write_voila_config(load_settings(log_level="DEBUG", kernel_pool=3), runtime)
+    config = json.loads(path.read_text())
+    assert config["Voila"]["log_level"] == "INFO"  # its DEBUG writes what people typed
     pools = config["VoilaKernelManager"]["kernel_pools_config"]
     assert pools["workspace.ipynb"]["pool_size"] == 3
     assert pools["overview.ipynb"]["pool_size"] == 1
@@ -185,6 +190,59 @@ time.sleep(100)
     assert STOP_SECONDS < 10
 
 
+_SUPERVISED = """
+import os, sys
+from coachops.cli.process_table import Process
+from coachops.cli.supervisor import Supervisor
+
+clean = "import os, time; print(os.getpid()); time.sleep(100)"
+deaf = '''
+import os, signal, subprocess, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(100)"])
+print(os.getpid(), child.pid)
+time.sleep(100)
+'''
+rows = [Process(n, (sys.executable, "-u", "-c", c), dict(os.environ)) for n, c in (("clean", clean), ("deaf", deaf))]
+Supervisor(tuple(rows), lambda line: print(line, flush=True)).run()
+"""
+
+
+def test_where_serve_itself_is_killed_nobody_outlives_it() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", _SUPERVISED], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as serve:
+        assert serve.stdout is not None
+        lines = [serve.stdout.readline() for _ in range(2)]
+        pids = [int(word) for line in lines for word in line.split() if word.isdecimal()]
+        assert len(pids) == 3
+        family = [psutil.Process(pid) for pid in pids]
+        family += psutil.Process(serve.pid).children()
+        serve.kill()
+    _, alive = psutil.wait_procs(family, timeout=20)
+    assert [each for each in alive if each.status() != psutil.STATUS_ZOMBIE] == []
+
+
+def test_the_guard_forgets_who_ended_and_spares_who_leads_no_group() -> None:
+    lines = ["+12\n", "+13\n", "-12\n", "", "nonsense\n", "-99\n", "+x\n", "14\n"]
+    assert guard.follow(lines) == {13}
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        guard.end([other.pid, 2**22 + 1], patience=0)
+        assert other.poll() is None
+        other.communicate(b"\n")
+    assert other.returncode == 0
+
+
+def test_a_home_is_served_once_at_a_time(tmp_path: Path) -> None:
+    settings = load_settings(home=tmp_path / "home")
+    with only_one(settings):
+        with pytest.raises(CoachError, match=str(tmp_path)) as caught, only_one(settings):
+            pass
+        assert caught.value.code == "COACH-SYS-007"
+    with only_one(settings):
+        pass
+
+
 def test_ctrl_c_stops_as_sigterm_does() -> None:
     supervisor = Supervisor((_process("steady", "import time; time.sleep(100)"),), lambda _: None)
     before = signal.getsignal(signal.SIGINT)
@@ -221,11 +279,16 @@ def test_serve_sets_up_announces_and_stops_without_leaving_a_child(tmp_path: Pat
         busy = subprocess.run(
             command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
         )
+        second = subprocess.run(
+            [*command, "--port", str(free_port())],
+            cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
         started = clock.monotonic()
         serve.terminate()
         serve.wait(20)
         took = clock.monotonic() - started
     assert (busy.returncode, "COACH-SYS-005" in busy.stderr) == (4, True)
+    assert (second.returncode, "COACH-SYS-007" in second.stderr) == (4, True)
     assert serve.returncode == 0
     assert f"coachops is running at http://localhost:{port}" in lines[0]
     assert [process for process in family if process.is_running()] == []

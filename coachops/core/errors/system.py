@@ -46,6 +46,13 @@ ROWS = (
         who="admin",
     ),
     ErrorSpec(
+        "COACH-SYS-007",
+        Kind.UNAVAILABLE,
+        "Another 'coachops serve' runs with the home folder {home}.",
+        "Use that one, stop it, or choose another folder with COACHOPS_HOME.",
+        who="admin",
+    ),
+    ErrorSpec(
         "COACH-DB-001",
         Kind.UNAVAILABLE,
         "The database cannot be reached ({reason}).",
