@@ -29,7 +29,11 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure_logging(level: str, *, plain: bool | None = None) -> None:
-    """Send logs of `level` and above to stderr; plain text where stderr is a terminal."""
+    """Send logs of `level` and above to stderr; plain text where stderr is a terminal.
+
+    Libraries never log below INFO: at DEBUG some write requests with all that is in them, the
+    words of people and tokens.
+    """
     handler = logging.StreamHandler(sys.stderr)
     plain = sys.stderr.isatty() if plain is None else plain
     handler.setFormatter(
@@ -37,6 +41,7 @@ def configure_logging(level: str, *, plain: bool | None = None) -> None:
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level)
+    root.setLevel("INFO" if level == "DEBUG" else level)
+    logging.getLogger("coachops").setLevel(level)
     for noisy in ("httpx", "httpx2", "alembic", "websockets", "uvicorn.access"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
