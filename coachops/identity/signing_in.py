@@ -77,15 +77,22 @@ class SigningIn(Part):
         """
         actor = self.actor_of(session_id)
         with self.database.read() as session:
-            user = session.get_one(User, actor.user_id)
-            email, stored = user.email, user.password_hash
+            email = session.get_one(User, actor.user_id).email
+        new = passwords.check_policy(new, email)
+        # counted as a sign-in is: else an unattended browser would be a way to guess without end
+        stored = self.database.run(lambda session: _count_try(session, email))
         if not passwords.verify(stored, old):
+            self.database.run(lambda session: _record_failure(session, email))
             raise CoachError("COACH-IDN-001")
-        renewed = passwords.hash_password(passwords.check_policy(new, email))
+        renewed = passwords.hash_password(new)
 
         def work(session: Session) -> None:
-            user = session.get_one(User, actor.user_id)
+            user = session.get_one(User, actor.user_id, with_for_update=True)
+            if user.password_hash != stored:  # a reset came between: that one stands
+                raise CoachError("COACH-IDN-001")
             user.password_hash = renewed
+            user.failed_sign_ins = 0
+            user.locked_until = None
             end_sessions(session, user.id, keep=session_id)
             record(session, actor, "password.changed", "user", user.id)
 

@@ -167,6 +167,39 @@ def test_a_changed_password_ends_the_other_sign_ins(identity: Identity, ben: uui
     _fails(identity, EMAIL, PASSWORD)
 
 
+def test_guessing_from_inside_meets_the_same_lock(identity: Identity, ben: uuid.UUID) -> None:
+    here = identity.sign_in(EMAIL, PASSWORD)
+    new = "another long sentence"
+    for _ in range(MAX_FAILURES):
+        with pytest.raises(CoachError):
+            identity.change_password(here, PASSWORD, "weak")  # typed right: counts as no guess
+    for _ in range(MAX_FAILURES):
+        with pytest.raises(CoachError):
+            identity.change_password(here, "wrong", new)
+    with pytest.raises(CoachError, match="wrong"):
+        identity.change_password(here, PASSWORD, new)
+    with clock.frozen(clock.now() + LOCK + dt.timedelta(seconds=1)):
+        identity.change_password(here, PASSWORD, new)
+        assert identity.sign_in(EMAIL, new)
+
+
+def test_a_reset_between_stands_against_a_change_from_inside(
+    identity: Identity, ben: uuid.UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = identity.sign_in(EMAIL, PASSWORD)
+    real = passwords.verify
+
+    def reset_meanwhile(stored: str | None, password: str) -> bool:
+        monkeypatch.setattr(passwords, "verify", real)
+        identity.redeem_link(identity.reset_link(SYSTEM, ben), "what the owner chose")
+        return real(stored, password)
+
+    monkeypatch.setattr(passwords, "verify", reset_meanwhile)
+    with pytest.raises(CoachError):
+        identity.change_password(here, PASSWORD, "what an intruder chose")
+    assert identity.sign_in(EMAIL, "what the owner chose")
+
+
 def test_outdated_hashes_are_renewed_at_sign_in(
     identity: Identity, ben: uuid.UUID, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
