@@ -79,7 +79,10 @@ class Boundary:
         async def decorated(message: Message) -> None:
             if message["type"] == "http.response.start":
                 state["status"] = message["status"]
-                self._decorate(MutableHeaders(raw=message["headers"]), request_id)
+                written = MutableHeaders(raw=message["headers"])
+                self._decorate(written, request_id)
+                if state.get("close"):
+                    written["Connection"] = "close"
             await send(message)
 
         async def reply(error: CoachError) -> None:
@@ -94,6 +97,7 @@ class Boundary:
         try:
             refusal = self._refusal(scope, headers)
             if refusal is not None:
+                state["close"] = True  # what follows on this connection may be the rest of a body
                 await reply(refusal)
                 return
             await self._app(scope, _limited(scope, receive), decorated)
@@ -112,6 +116,9 @@ class Boundary:
     def _refusal(self, scope: Scope, headers: Headers) -> CoachError | None:
         if headers.get("host") != self._host and scope["path"] not in ANY_HOST:
             return CoachError("COACH-API-003", origin=self._origin)
+        if "transfer-encoding" in headers and "content-length" in headers:
+            # RFC 9112, 6.1: two lengths are how requests are smuggled past a proxy
+            return CoachError("COACH-API-006", field="body", reason="it has two lengths")
         if scope["type"] == "http" and scope["method"] in _SAFE:
             return None
         origin = headers.get("origin")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Annotated
 from urllib.parse import quote
 
@@ -40,6 +41,7 @@ def show_sign_in(request: Request, context: InContext, next: str = "") -> Respon
 
 @router.post("/login")
 def sign_in(
+    request: Request,
     context: InContext,
     email: Annotated[str, Form(max_length=200)] = "",
     password: Annotated[str, Form(max_length=1000)] = "",
@@ -50,9 +52,7 @@ def sign_in(
         session_id = context.services.identity.sign_in(email, password)
     except CoachError as error:
         return _form(context, email=email, goes_to=local_path(next), error=error)
-    response = _see(local_path(next) or "/")
-    set_session_cookie(response, context, session_id)
-    return response
+    return _signed_in(request, context, session_id, local_path(next) or "/")
 
 
 @router.post("/logout")
@@ -81,6 +81,7 @@ def show_link(token: str, context: InContext) -> Response:
 @router.post("/link/{token}")
 def use_link(
     token: str,
+    request: Request,
     context: InContext,
     password: Annotated[str, Form(max_length=1000)] = "",
     repeated: Annotated[str, Form(max_length=1000)] = "",
@@ -97,9 +98,7 @@ def use_link(
             return _dead_link(error)
         view = identity.look_at_link(token)
         return _link_form(context, view, error)
-    response = _see("/")
-    set_session_cookie(response, context, session_id)
-    return response
+    return _signed_in(request, context, session_id, "/")
 
 
 @router.get("/account")
@@ -131,6 +130,18 @@ def change_password(
         done=error is None,
         home=_home(visit),
     )
+
+
+def _signed_in(
+    request: Request, context: InContext, session_id: uuid.UUID, goes_to: str
+) -> Response:
+    """Give the browser its new sign-in; the one it had ends, since nobody holds its cookie now."""
+    before = session_id_of(request)
+    if before is not None:
+        context.services.identity.sign_out(before)
+    response = _see(goes_to)
+    set_session_cookie(response, context, session_id)
+    return response
 
 
 def local_path(text: str) -> str:

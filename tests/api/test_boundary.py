@@ -68,6 +68,14 @@ def test_a_body_without_a_length_is_cut_at_the_limit(site: Site) -> None:
     assert (response.status_code, response.json()["code"]) == (413, "COACH-API-005")
 
 
+def test_a_body_of_two_lengths_is_refused_and_the_connection_ends(site: Site) -> None:
+    both = {"Origin": ORIGIN, "Content-Length": "4", "Transfer-Encoding": "chunked"}
+    response = site.client.post("/login", content=b"a=1&", headers=both)
+    assert (response.status_code, response.headers["connection"]) == (422, "close")
+    assert site.client.get("/healthz", headers=both).status_code == 422
+    assert "connection" not in site.client.get("/healthz").headers
+
+
 def test_every_answer_has_an_id_and_security_headers(site: Site) -> None:
     seen = set()
     for path in ("/login", "/nothing", "/v1/me", "/healthz", "/static/site.css"):

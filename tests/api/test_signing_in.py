@@ -99,6 +99,22 @@ def test_signing_out_ends_the_session_not_only_the_cookie(site: Site) -> None:
     assert site.post("/logout").status_code == 303  # type: ignore[attr-defined]
 
 
+def test_signing_in_again_ends_the_sign_in_that_the_browser_had(site: Site) -> None:
+    ada = site.add("ada@example.org", "admin")
+    site.sign_in("ada@example.org")
+    first = site.client.cookies[COOKIE]
+    site.sign_in("ada@example.org")
+    second = site.client.cookies[COOKIE]
+    site.post(f"/link/{site.services.identity.sign_in_link(SYSTEM, ada)}")
+    third = site.client.cookies[COOKIE]
+    site.client.cookies.clear()
+    asked = [
+        site.client.get("/v1/me", headers={"Cookie": f"{COOKIE}={cookie}"}).status_code
+        for cookie in (first, second, third)
+    ]
+    assert asked == [401, 401, 200]
+
+
 def test_an_invitation_leads_to_a_password_and_in(site: Site) -> None:
     ben = site.services.identity.add_user(SYSTEM, "ben@example.org", "Ben <b>", "analyst")
     token = site.services.identity.invite_link(SYSTEM, ben.id)
