@@ -177,7 +177,7 @@ def _write(session: Session, scope: TranscriptScope) -> _Text:
         "draft.txt.j2",
         greeting=_first_name(client.name),
         held_on=day(scope.meeting.held_on),
-        sentences=_sentences(session, analysis),
+        sentences=_sentences(session, analysis, steps),
         client_items=[_step(s) for s in steps if s.owner == "client" and _promised(s)],
         coach_items=[_step(s) for s in steps if s.owner == "coach" and _promised(s)],
         open_items=[_step(s) for s in steps if s.owner == "unassigned" and _promised(s)],
@@ -192,11 +192,16 @@ def _write(session: Session, scope: TranscriptScope) -> _Text:
     )
 
 
-def _sentences(session: Session, analysis: Analysis) -> list[str]:
-    """The suggested sentences, each in the coach's wording where there is one, removed ones left out."""
-    mine_else_written = sa.case((InsightEdit.id.is_(None), Insight.text), else_=InsightEdit.text)
-    texts = session.scalars(
-        sa.select(mine_else_written)
+def _sentences(session: Session, analysis: Analysis, steps: list[ActionItem]) -> list[str]:
+    """The suggested sentences, each in the coach's wording where there is one, removed ones left out.
+
+    A suggestion that says nothing beyond the next steps is left out too: the letter lists those.
+    """
+    edited = InsightEdit.id.is_not(None)
+    rows = session.execute(
+        sa.select(
+            sa.case((edited, InsightEdit.text), else_=Insight.text), edited, Insight.citations
+        )
         .outerjoin(
             InsightEdit,
             sa.and_(
@@ -212,7 +217,12 @@ def _sentences(session: Session, analysis: Analysis) -> list[str]:
         )
         .order_by(Insight.ordinal)
     )
-    return [one_line(text) for text in texts if text]
+    listed = {entry["quote"] for step in steps for entry in step.citations}
+    return [
+        one_line(text)
+        for text, is_mine, citations in rows
+        if text and (is_mine or not citations or {e["quote"] for e in citations} - listed)
+    ]
 
 
 def _steps(session: Session, scope: TranscriptScope) -> list[ActionItem]:

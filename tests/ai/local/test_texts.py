@@ -52,7 +52,7 @@ def test_the_follow_up_has_two_to_five_cited_sentences() -> None:
     result = analysed(*DELEGATION)
     assert 2 <= len(result.follow_up) <= 5
     assert all(each.citations for each in result.follow_up)
-    assert result.follow_up[0].text.startswith("Thank you for our session")
+    assert result.follow_up[0].text.startswith("Among other things we talked about")
 
 
 def test_nothing_said_gives_nothing() -> None:

@@ -16,7 +16,7 @@ from coachops.core.actor import SYSTEM, Actor
 from coachops.core.errors import CoachError
 from coachops.core.settings import load_settings
 from coachops.db import Database
-from coachops.db.models import Client, Message
+from coachops.db.models import Client, Insight, Message
 from tests.coaching.builders import Pair, make_pair, make_transcript
 from tests.coaching.messages.parts import make_analysis
 
@@ -187,3 +187,17 @@ def test_the_greeting_takes_the_first_name(
 def _set_address(database: Database, pair: Pair, address: str | None) -> None:
     with database.write() as session:
         session.execute(sa.update(Client).where(Client.id == pair.client_id).values(email=address))
+
+
+def test_the_letter_names_each_next_step_once(database: Database, pair: Pair) -> None:
+    transcript_id = make_transcript(database, pair)
+    gateway = Gateway(load_settings(database_url=database.url))
+    analyse(database, gateway, pair.actor, transcript_id, "local")
+    with database.read() as session:
+        suggested = session.scalars(
+            sa.select(Insight.text).where(Insight.kind == "follow_up")
+        ).all()
+    assert any("next step in your words" in text for text in suggested)
+    body = messages.draft(database, pair.actor, transcript_id).body
+    assert "next step in your words" not in body
+    assert body.count("What you said you would do:") == 1

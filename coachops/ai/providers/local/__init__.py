@@ -14,7 +14,7 @@ from .behaviours import classify, classify_sentences
 from .text import sentences
 
 # Raised whenever a rule changes, so that an analysis can be told apart from a newer one.
-VERSION = "local-2026.11.2"
+VERSION = "local-2026.11.3"
 
 __all__ = ["VERSION", "analyse", "classify"]
 

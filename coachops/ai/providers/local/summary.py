@@ -101,8 +101,7 @@ def suggest_follow_up(
         labels = [f"\u201c{each.cited.text}\u201d" for each in themes[:3]]
         result.append(
             CitedText(
-                text="Thank you for our session. Some words came up more than once: "
-                f"{_listed(labels)}.",
+                text=f"Among other things we talked about {_listed(labels)}.",
                 citations=[each.cited.citations[0] for each in themes[:3]],
             )
         )
