@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from coachops.bootstrap.secrets import secret_file
+from coachops.core.errors import CoachError
 from coachops.core.settings import Settings, load_settings
 from coachops.db import Database, migrate
 
@@ -74,8 +75,16 @@ def services(settings: Settings | None = None) -> Services:
 
 
 def prepare(settings: Settings) -> tuple[str | None, str]:
-    """Make the home folder and migrate the database; returns its revision before and after."""
-    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    """Make the home folder and migrate the database; returns its revision before and after.
+
+    Raises:
+        CoachError: COACH-SYS-001 for a bad setting, COACH-DB-001 unreachable, COACH-DB-004 newer.
+    """
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        reason = f"the folder cannot be made ({error.strerror})"
+        raise CoachError("COACH-SYS-001", name="COACHOPS_HOME", reason=reason) from error
     database = Database(settings.database_url)
     try:
         return migrate.upgrade(database)

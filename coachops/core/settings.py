@@ -10,6 +10,7 @@ import os
 import zoneinfo
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -25,6 +26,17 @@ def _known_zone(name: str) -> str:
     return name
 
 
+def _web_address(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        known = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:  # a port that is not a number, a host with half a bracket
+        known = False
+    if not known:
+        raise ValueError("it must start with http:// or https:// and name a host")
+    return url
+
+
 class Settings(BaseSettings):
     """The settings of one process. Immutable; made once by `bootstrap` and handed down."""
 
@@ -38,14 +50,15 @@ class Settings(BaseSettings):
         description="SQLAlchemy URL; empty: SQLite in the home folder. PostgreSQL in production.",
     )
     env: Literal["local", "production"] = Field(
-        "local", description="'production' insists on HTTPS cookies and a PostgreSQL database."
+        "local",
+        description="'production' insists on an https:// address and a PostgreSQL database.",
     )
     organisation: str = Field("Coaching organisation", description="Name shown in pages and mails.")
     time_zone: Annotated[str, AfterValidator(_known_zone)] = Field(
         "Europe/London", description="Time zone of the organisation's dates."
     )
     openai_api_key: SecretStr = Field(SecretStr(""), description="Key of the AI service.")
-    openai_base_url: str = Field(
+    openai_base_url: Annotated[str, AfterValidator(_web_address)] = Field(
         "https://api.openai.com/v1", description="Address of any OpenAI-compatible API."
     )
     openai_model: str = Field("gpt-5-mini", description="Model used for the analysis.")
@@ -55,7 +68,6 @@ class Settings(BaseSettings):
         description="smtp://user:password@host:587 (STARTTLS), smtps://…; empty: .eml files.",
     )
     mail_from: str = Field("coaching@localhost", description="Sender address of follow-ups.")
-    storage_url: str = Field("", description="Second place for artefacts: a folder or s3://…")
     guide: Path = Field(Path("build/site"), description="Folder of the built guide.")
     host: str = Field("127.0.0.1", description="Address that 'coachops serve' listens on.")
     port: int = Field(8000, ge=1, le=65535, description="Port of the one origin.")
@@ -76,9 +88,10 @@ class Settings(BaseSettings):
         object.__setattr__(self, "home", home)
         if not self.database_url:
             object.__setattr__(self, "database_url", f"sqlite:///{home / 'coachops.db'}")
-        if self.database_url.startswith("postgresql://"):
-            url = "postgresql+psycopg://" + self.database_url.removeprefix("postgresql://")
-            object.__setattr__(self, "database_url", url)
+        for short in ("postgresql://", "postgres://"):
+            if self.database_url.startswith(short):
+                url = "postgresql+psycopg://" + self.database_url.removeprefix(short)
+                object.__setattr__(self, "database_url", url)
         if not self.public_url:
             object.__setattr__(self, "public_url", f"http://localhost:{self.port}")
         object.__setattr__(self, "public_url", self.public_url.rstrip("/"))
@@ -141,11 +154,28 @@ def load_settings(**overrides: object) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = "COACHOPS_" + str(first["loc"][0] if first["loc"] else "").upper()
-        raise CoachError("COACH-SYS-001", name=name, reason=first["msg"]) from None
-    if settings.env == "production" and settings.database_url.startswith("sqlite"):
         raise CoachError(
-            "COACH-SYS-001",
-            name="COACHOPS_DATABASE_URL",
-            reason="production needs a PostgreSQL database",
-        )
+            "COACH-SYS-001", name=name, reason=first["msg"].removeprefix("Value error, ")
+        ) from None
+    _check_together(settings)
     return settings
+
+
+def _check_together(settings: Settings) -> None:
+    """What holds between settings. Raises COACH-SYS-001."""
+    try:
+        _web_address(settings.public_url)
+    except ValueError as error:
+        raise _refused("public_url", str(error)) from None
+    if settings.env != "production":
+        return
+    if settings.database_url.startswith("sqlite"):
+        raise _refused("database_url", "production needs a PostgreSQL database")
+    if not settings.public_url.startswith("https://"):
+        raise _refused(
+            "public_url", "production needs the https:// address by which browsers reach it"
+        )
+
+
+def _refused(name: str, reason: str) -> CoachError:
+    return CoachError("COACH-SYS-001", name=f"COACHOPS_{name.upper()}", reason=reason)

@@ -16,18 +16,25 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 
+from coachops.core.errors import CoachError
+
 WRITE = "coachops_write"
 """Execution option of connections that will write."""
 
 BUSY_TIMEOUT_MS = 5_000
+_DRIVERS = {"sqlite", "sqlite+pysqlite", "postgresql+psycopg"}
 _PG_OPTIONS = (
     "-c statement_timeout=60s -c idle_in_transaction_session_timeout=60s -c lock_timeout=10s"
 )
 
 
 def make_engine(url: str) -> Engine:
-    """An engine for `url` (sqlite:///… or postgresql+psycopg://…) with the suite's settings."""
-    parsed = sa.make_url(url)
+    """An engine for `url` (sqlite:///… or postgresql+psycopg://…) with the suite's settings.
+
+    Raises:
+        CoachError: COACH-SYS-001 for another kind of database, or a URL that is none.
+    """
+    parsed = _parsed(url)
     if parsed.get_backend_name() == "sqlite":
         return _sqlite(parsed)
     return sa.create_engine(
@@ -47,6 +54,21 @@ def make_engine(url: str) -> Engine:
             "options": _PG_OPTIONS,
         },
     )
+
+
+def _parsed(url: str) -> sa.URL:
+    try:
+        parsed = sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError):  # the message would repeat the password
+        parsed = None
+    if parsed is None or parsed.drivername not in _DRIVERS:
+        raise CoachError(
+            "COACH-SYS-001",
+            name="COACHOPS_DATABASE_URL",
+            reason="it must look like sqlite:///folder/file.db or "
+            "postgresql://user:password@host:5432/name",
+        )
+    return parsed
 
 
 def sqlite_file(engine: Engine) -> Path | None:

@@ -76,7 +76,9 @@ class Report:
             first = error.errors()[0]
             name = ".".join(map(str, first["loc"])) or "parameters"
             raise CoachError(
-                "COACH-REP-002", name=self.name, reason=f"{name}: {first['msg']}"
+                "COACH-REP-002",
+                name=self.name,
+                reason=f"{name}: {first['msg'].removeprefix('Value error, ')}",
             ) from None
 
 
