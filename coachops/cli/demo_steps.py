@@ -31,7 +31,8 @@ from coachops.coaching.seed import seed_organisation
 from coachops.core import clock
 from coachops.core.actor import SYSTEM, Actor
 from coachops.core.errors import CoachError
-from coachops.core.settings import load_settings
+from coachops.core.settings import Settings, load_settings, mask_password
+from coachops.db import Database, migrate
 from coachops.db.models import Coach, CoachingSession, Message, User
 from coachops.export import require_intact, run_export, verify_export
 from coachops.jobs import JobRow, Jobs
@@ -78,14 +79,15 @@ def run_demo(samples: Path, folder: Path | None, bars: Progress) -> DemoResult:
         CoachError: of the step that could not be done; earlier steps stay as they are.
     """
     began = clock.monotonic()
-    settings = load_settings()
-    _refuse_a_real_database(settings.home)
+    # made-up words go to no service and no mail server, whatever the environment says
+    settings = load_settings(openai_api_key="", smtp_url="")
+    _refuse_a_real_database(settings)
     result = DemoResult(home=settings.home)
     run = _Run(result, bars)
     with run.step("database") as done:
         _, revision = prepare(settings)
-        done(f"schema {revision}", settings.home / "coachops.db")
-    (settings.home / MARKER).touch()
+        done(f"schema {revision}", mask_password(settings.database_url))
+    (settings.home / MARKER).write_text(mask_password(settings.database_url))
     opened = services(settings)
     try:
         _organisation(opened, run)
@@ -107,13 +109,26 @@ def run_demo(samples: Path, folder: Path | None, bars: Progress) -> DemoResult:
 
 
 MARKER = ".demo"
-"""A home folder that holds this file was made by the demo."""
+"""The file in the home folder that names the database which the demo made."""
 
 
-def _refuse_a_real_database(home: Path) -> None:
-    """Never mix made-up people into an organisation's own data."""
-    if (home / "coachops.db").exists() and not (home / MARKER).exists():
-        raise CoachError("COACH-SYS-006", home=home)
+def _refuse_a_real_database(settings: Settings) -> None:
+    """Never mix made-up people into an organisation's own data.
+
+    Raises:
+        CoachError: COACH-SYS-008 where the database is in use and not the demo's own.
+    """
+    place = mask_password(settings.database_url)
+    marker = settings.home / MARKER
+    if marker.is_file() and marker.read_text() == place:
+        return
+    database = Database(settings.database_url)
+    try:
+        empty = migrate.current(database) is None
+    finally:
+        database.close()
+    if not empty:
+        raise CoachError("COACH-SYS-008", place=place)
 
 
 class _Run:

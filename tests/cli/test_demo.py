@@ -24,7 +24,16 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, obje
         "00:03.000 --> 00:05.000\n<v Client>I will call Sam tomorrow.</v>\n"
     )
     (own / "broken.docx").write_bytes(b"PK\x03\x04 no document")
-    done = run(home, "demo", str(own), "--json")
+    done = run(
+        home,
+        "demo",
+        str(own),
+        "--json",
+        # a person's own services are set: the demo must leave both alone
+        COACHOPS_OPENAI_API_KEY="key",
+        COACHOPS_OPENAI_BASE_URL="http://127.0.0.1:1/v1",
+        COACHOPS_SMTP_URL="smtp://127.0.0.1:1",
+    )
     assert done.returncode == 0, done.stderr
     return home, json.loads(done.stdout)
 
@@ -86,4 +95,8 @@ def test_made_up_people_never_enter_an_organisations_own_data(home: Path) -> Non
     run(home, "init")
     done = run(home, "demo")
     assert done.returncode == 1
-    assert done.stderr.startswith("COACH-SYS-006")
+    assert done.stderr.startswith("COACH-SYS-008")
+    assert f"{home}/coachops.db" in done.stderr
+    elsewhere = f"sqlite:///{home}/coachops.db"  # a home of its own does not make it the demo's
+    other = run(home.with_name("other"), "demo", COACHOPS_DATABASE_URL=elsewhere)
+    assert other.stderr.startswith("COACH-SYS-008")

@@ -53,6 +53,13 @@ ROWS = (
         who="admin",
     ),
     ErrorSpec(
+        "COACH-SYS-008",
+        Kind.CONFLICT,
+        "The database {place} was not made by the demo, which puts made-up people into it.",
+        "Choose another folder: COACHOPS_HOME=./demo coachops demo.",
+        who="admin",
+    ),
+    ErrorSpec(
         "COACH-DB-001",
         Kind.UNAVAILABLE,
         "The database cannot be reached ({reason}).",
