@@ -189,17 +189,6 @@ def add_action(
     return database.run(work)
 
 
-def remove_action(
-    database: Database, actor: Actor, action_id: uuid.UUID, *, version: str | None = None
-) -> None:
-    """Drop a next step: it stays on record as dropped, and no later analysis brings it back.
-
-    Raises:
-        CoachError: COACH-CCH-001, COACH-CCH-004 changed meanwhile.
-    """
-    set_action_status(database, actor, action_id, "dropped", version=version)
-
-
 def may_show(row: ActionItem) -> bool:
     """Whether its text may be read: nothing was cut or redacted, or the words are the coach's own."""
     return not row.held_back or row.text != row.engine_text

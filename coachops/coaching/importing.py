@@ -225,14 +225,15 @@ def _warnings(session: Session, client_id: uuid.UUID, parsed: ParsedTranscript) 
     if elsewhere:
         warnings.append("The same file was imported for another client: check that it is right.")
     if parsed.unparsed:
-        warnings.append(f"{len(parsed.unparsed)} lines could not be imported; see the report.")
+        lines = "1 line" if len(parsed.unparsed) == 1 else f"{len(parsed.unparsed)} lines"
+        warnings.append(f"{lines} could not be imported; see the report.")
     cleaned = dict(parsed.cleaned)
     damaged = cleaned.pop("damaged", 0)
     if damaged:
-        warnings.append(f"{damaged} characters could not be read and are shown as \ufffd.")
+        warnings.append(f"Characters that could not be read are shown as \ufffd ({damaged}).")
     if removed := sum(cleaned.values()):
         warnings.append(
-            f"{removed} invisible characters that do not belong in a text were taken out; "
+            f"Invisible characters that do not belong in a text were taken out ({removed}); "
             "the file as uploaded is kept."
         )
     return tuple(warnings)

@@ -21,7 +21,6 @@ from coachops.coaching.actions import (
     add_action,
     citations_in,
     edit_action,
-    remove_action,
     set_action_status,
 )
 from coachops.coaching.analysis import WAITING_CODES
@@ -71,7 +70,6 @@ __all__ = [
     "edit_insight",
     "engine_label",
     "load_review",
-    "remove_action",
     "restore_insight",
     "set_action_status",
 ]

@@ -8,7 +8,6 @@ import pytest
 import sqlalchemy as sa
 
 from coachops.ai.gateway import Gateway
-from coachops.coaching.actions import remove_action
 from coachops.coaching.analysis import analyse
 from coachops.coaching.review import (
     Review,
@@ -79,7 +78,7 @@ def test_a_dropped_step_is_not_brought_back(
     database: Database, gateway: Gateway, analysed: tuple[Pair, Review]
 ) -> None:
     pair, review = analysed
-    remove_action(database, pair.actor, review.actions[0].id)
+    set_action_status(database, pair.actor, review.actions[0].id, "dropped")
     analyse(database, gateway, pair.actor, review.transcript_id, force=True)
     after = load_review(database, pair.actor, review.transcript_id).actions
     assert [each.status for each in after] == ["dropped", "open"]
