@@ -1,0 +1,81 @@
+"""The catalogue of error codes and the code that raises them agree, both ways."""
+
+from __future__ import annotations
+
+import ast
+import re
+import string
+from collections import defaultdict
+from pathlib import Path
+
+import coachops
+from coachops.core.errors import CATALOGUE
+
+PACKAGE = Path(coachops.__file__).parent
+CODE = re.compile(r"COACH-[A-Z]{2,3}-\d{3}")
+
+
+def _trees() -> dict[str, ast.Module]:
+    """Every module but the catalogue itself, by its path in the package."""
+    return {
+        path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text("utf-8"))
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if PACKAGE / "core" / "errors" not in path.parents
+    }
+
+
+def _is_docstring(node: ast.AST) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def _used() -> dict[str, set[str]]:
+    """Code -> modules that hold it as a value of its own; docstrings only speak of codes."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for name, tree in _trees().items():
+        spoken = {id(node.value) for node in ast.walk(tree) if _is_docstring(node)}  # type: ignore[attr-defined]  # checked
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and id(node) not in spoken:
+                value = node.value
+                if isinstance(value, str) and CODE.fullmatch(value):
+                    found[value].add(name)
+    return found
+
+
+def test_every_code_of_the_catalogue_is_used() -> None:
+    assert sorted(CATALOGUE.keys() - _used().keys()) == []
+
+
+def test_every_code_used_or_spoken_of_is_in_the_catalogue() -> None:
+    unknown = {
+        f"{name}: {code}"
+        for name, tree in _trees().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        for code in CODE.findall(node.value)
+        if code not in CATALOGUE
+    }
+    assert unknown == set()
+
+
+def test_errors_are_raised_with_the_details_that_their_texts_name() -> None:
+    """A missing detail would show braces to a person; a spare one shows that the text changed."""
+    wrong = []
+    for name, tree in _trees().items():
+        for node in ast.walk(tree):
+            if not (isinstance(node, ast.Call) and ast.unparse(node.func).endswith("CoachError")):
+                continue
+            if not (node.args and isinstance(node.args[0], ast.Constant)):
+                continue
+            if any(keyword.arg is None for keyword in node.keywords):
+                continue  # **details: filled elsewhere
+            spec = CATALOGUE[str(node.args[0].value)]
+            named = {
+                field
+                for text in (spec.happened, spec.next_step)
+                for _, field, _, _ in string.Formatter().parse(text)
+                if field
+            }
+            given = {str(keyword.arg) for keyword in node.keywords}
+            if not named <= given:
+                wrong.append(f"{name}:{node.lineno} {spec.code} lacks {sorted(named - given)}")
+    assert wrong == []
