@@ -30,7 +30,7 @@ def add(
 ) -> None:
     """Add a goal with its five described levels.
 
-    Example:  coachops goal add --client k-01 --title "Delegate more" --level "does all alone"
+    Example:  coachops goal add --client client-0001 --title "Delegate more" --level "does all alone"
     --level "as now" --level "hands over weekly" --level "hands over daily" --level "team decides"
     """
     from coachops.coaching import goals, people  # noqa: PLC0415 imports SQLAlchemy
@@ -86,7 +86,7 @@ def list_(
 ) -> None:
     """List the goals of a client and where they stand together.
 
-    Example:  coachops goal list --client k-01
+    Example:  coachops goal list --client client-0001
     """
     from coachops.coaching import goals, people  # noqa: PLC0415 imports SQLAlchemy
     from coachops.core.actor import SYSTEM  # noqa: PLC0415 as above

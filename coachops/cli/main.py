@@ -9,6 +9,7 @@ from typing import Any
 
 import typer
 from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
 from coachops import __version__
 from coachops.core.errors import CoachError, Kind
@@ -103,7 +104,14 @@ def run(arguments: list[str] | None = None) -> None:
     """Run the command line and leave the process with the agreed exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        app(arguments)
+        code = app(arguments, prog_name="coachops", standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except TyperException as error:
+        _print_wrong_usage(error, as_json="--json" in arguments)
+        sys.exit(error.exit_code)
+    except typer.Abort:
+        typer.echo("Stopped: nothing was done.", err=True)
+        sys.exit(1)
     except CoachError as error:
         _print_error(error, as_json="--json" in arguments)
         sys.exit(exit_code(error))
@@ -119,6 +127,15 @@ def run(arguments: list[str] | None = None) -> None:
         _print_error(unexpected, as_json="--json" in arguments)
         typer.echo("  (COACHOPS_LOG_LEVEL=DEBUG shows the details)", err=True)
         sys.exit(exit_code(unexpected))
+
+
+def _print_wrong_usage(error: TyperException, *, as_json: bool) -> None:
+    if type(error).__name__ == "NoArgsIsHelpError":  # a group alone: its text is the help
+        typer.echo(error.format_message(), err=True)
+        return
+    reason = error.format_message().strip().replace("Value error, ", "")
+    reason += "" if reason.endswith((".", "?", "!")) else "."
+    _print_error(CoachError("COACH-SYS-002", reason=reason), as_json=as_json)
 
 
 def _print_error(error: CoachError, *, as_json: bool) -> None:

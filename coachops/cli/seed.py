@@ -13,10 +13,12 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def seed(
-    coaches: Annotated[int, typer.Option(help="Coaches.")] = 12,
-    clients: Annotated[int, typer.Option(help="Clients, dealt to the coaches in turn.")] = 60,
-    sessions: Annotated[int, typer.Option(help="Sessions in all.")] = 900,
-    utterances_per_session: Annotated[int, typer.Option(help="Mean length.")] = 60,
+    coaches: Annotated[int, typer.Option(help="Coaches.", min=1)] = 12,
+    clients: Annotated[
+        int, typer.Option(help="Clients, dealt to the coaches in turn.", min=1)
+    ] = 60,
+    sessions: Annotated[int, typer.Option(help="Sessions in all.", min=0)] = 900,
+    utterances_per_session: Annotated[int, typer.Option(help="Mean length.", min=1)] = 60,
     seed: Annotated[int, typer.Option(help="Equal seeds make equal organisations.")] = 1,
     until: Annotated[str | None, typer.Option(help="Day after the last session.")] = None,
     months: Annotated[int, typer.Option(help="Length of the history.", min=1)] = 18,

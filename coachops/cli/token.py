@@ -7,7 +7,7 @@ import typer
 from coachops.cli.output import JsonOption, emit, opened, table
 from coachops.core.errors import CoachError
 
-app = typer.Typer(no_args_is_help=True, help="Tokens of other systems.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Tokens of other systems.")
 
 
 @app.command()

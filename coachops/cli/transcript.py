@@ -35,16 +35,17 @@ def import_(
 ) -> None:
     """Import transcripts; valid files are imported even where others are rejected.
 
-    Exit code 1 where a file was rejected.
+    Exit code 1 where a file was rejected. Of a folder, files of other kinds are left out and named.
 
-    Example:  coachops transcript import samples/*.vtt --coach c-01 --client k-01
+    Example:  coachops transcript import samples/01-delegation.vtt --coach AC-101
+    --client CL-201 --date 2026-11-10
     """
     from coachops.coaching.importing import import_transcript  # noqa: PLC0415 imports SQLAlchemy
     from coachops.coaching.transcripts import check_size  # noqa: PLC0415 as above
     from coachops.core.actor import SYSTEM  # noqa: PLC0415 as above
 
     held_on = parse_date(date, "--date")
-    files = _files(paths)
+    files, skipped = _files(paths)
     imported: list[ImportResult] = []
     rejected: list[dict[str, str]] = []
     with opened() as services, progress() as bars:
@@ -92,11 +93,14 @@ def import_(
                 typer.echo(f"  {row.source_name}, line {line.line}: {line.reason}")
             for warning in row.warnings:
                 typer.echo(f"  {row.source_name}: {warning}")
+        if skipped:
+            typer.echo(f"Left out, not a transcript by its ending: {', '.join(skipped)}", err=True)
         for problem in rejected:
             typer.echo(f"{problem['code']}  {problem['message']}", err=True)
             typer.echo(f"  Next: {problem['next_step']}", err=True)
 
-    emit({"imported": imported, "rejected": rejected}, as_json=as_json, text=text)
+    document = {"imported": imported, "rejected": rejected, "skipped": skipped}
+    emit(document, as_json=as_json, text=text)
     if rejected:
         raise typer.Exit(1)
 
@@ -206,16 +210,22 @@ def list_(
     emit({"sessions": rows}, as_json=as_json, text=text)
 
 
-def _files(paths: list[Path]) -> list[Path]:
+def _files(paths: list[Path]) -> tuple[list[Path], list[str]]:
+    """The files to import, and the names of those left out of folders (hidden ones are not told)."""
     files: list[Path] = []
+    skipped: list[str] = []
     for path in paths:
         if path.is_dir():
-            files += sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
+            for inside in sorted(p for p in path.rglob("*") if p.is_file()):
+                if inside.suffix.lower() in SUFFIXES:
+                    files.append(inside)
+                elif not inside.name.startswith("."):
+                    skipped.append(inside.name)
         elif path.is_file():
             files.append(path)
         else:
             raise CoachError("COACH-SYS-004", path=path)
-    return files
+    return files, skipped
 
 
 def _require_people(services: Services, coach: str, client: str) -> None:

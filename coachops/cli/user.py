@@ -11,7 +11,9 @@ from coachops.cli.output import JsonOption, emit, opened, table
 if TYPE_CHECKING:
     from coachops.identity import UserRow
 
-app = typer.Typer(no_args_is_help=True, help="Invite, list and disable users.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Invite, list and disable users."
+)
 
 
 @app.command()

@@ -179,3 +179,59 @@ def test_doctor_tells_the_next_step(home: Path) -> None:
     )
     assert broken.returncode == 1
     assert broken.stdout.count("FAIL") == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["nonsense"], "nonsense"),
+        (["seed", "--coaches", "many"], "--coaches"),
+        (["seed", "--coaches", "0"], "--coaches"),
+        (["goal", "rate"], "goal"),
+        (["transcript", "analyse", "--engine", "best", "x"], "--engine"),
+        (["export", "run", "--format", "csv"], "--out"),
+    ],
+)
+def test_wrong_usage_has_a_code_and_a_next_step_too(
+    home: Path, arguments: list[str], word: str
+) -> None:
+    done = run(home, *arguments, "--json")
+    assert done.returncode == 2
+    assert done.stderr.startswith("COACH-SYS-002")
+    assert word in done.stderr
+    assert "Next: " in done.stderr
+    assert json.loads(done.stdout)["error"]["code"] == "COACH-SYS-002"
+
+
+def test_a_group_alone_shows_its_commands(home: Path) -> None:
+    for arguments in ([], ["export"]):
+        done = run(home, *arguments)
+        assert done.returncode == 2
+        assert "Usage: coachops" in done.stdout + done.stderr
+        assert "COACH-" not in done.stdout + done.stderr
+
+
+def test_what_is_left_out_of_a_folder_is_named(home: Path, tmp_path: Path) -> None:
+    root = Path(__file__).resolve().parents[2]
+    folder = tmp_path / "talks"
+    folder.mkdir()
+    (folder / "talk.txt").write_text("Coach: How are you?\nClient: Fine.\n")
+    (folder / "recording.mp4").write_bytes(b"\0\0\0\x18ftyp")
+    (folder / ".hidden").write_text("x")
+    run(home, "init")
+    run(home, "roster", "import", str(root / "samples" / "roster.csv"))
+    done = run(
+        home, "transcript", "import", str(folder), "--coach", "AC-101", "--client", "CL-201",
+        "--json",
+    )  # fmt: skip
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["skipped"] == ["recording.mp4"]
+    assert json.loads(done.stdout)["rejected"] == []
+
+
+def test_a_home_folder_that_cannot_be_made_is_a_configuration_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = run(tmp_path / "file" / "home", "init")
+    assert done.returncode == 3
+    assert done.stderr.startswith("COACH-SYS-001")
+    assert "COACHOPS_HOME" in done.stderr
