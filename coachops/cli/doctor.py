@@ -115,24 +115,27 @@ def _ai(settings: Settings) -> Check:
         return Check(
             "AI", "ok", "no key: analyses use the local engine, nothing leaves the machine"
         )
-    return _reachable("AI", settings.openai_base_url, "Check COACHOPS_OPENAI_BASE_URL.")
+    parts = urlsplit(settings.openai_base_url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return _reachable("AI", parts.hostname or "", port, "Check COACHOPS_OPENAI_BASE_URL.")
 
 
 def _mail(settings: Settings) -> Check:
     url = settings.smtp_url.get_secret_value()
     if not url:
         return Check("mail", "ok", f"no server: follow-ups are written to {settings.outbox}")
-    return _reachable("mail", url, "Check COACHOPS_SMTP_URL.")
+    from coachops.coaching.messages.mailers import parse_smtp_url  # noqa: PLC0415 imports SQLAlchemy
+
+    server = parse_smtp_url(url)
+    return _reachable("mail", server.host, server.port, "Check COACHOPS_SMTP_URL.")
 
 
-def _reachable(name: str, url: str, next_step: str) -> Check:
-    parts = urlsplit(url)
-    port = parts.port or {"https": 443, "http": 80, "smtps": 465, "smtp": 25}.get(parts.scheme, 0)
+def _reachable(name: str, host: str, port: int, next_step: str) -> Check:
     try:
-        socket.create_connection((parts.hostname or "", port), CONNECT_SECONDS).close()
+        socket.create_connection((host, port), CONNECT_SECONDS).close()
     except OSError as error:
-        return Check(name, "fail", f"{parts.hostname}:{port} does not answer ({error})", next_step)
-    return Check(name, "ok", f"{parts.hostname}:{port} answers")
+        return Check(name, "fail", f"{host}:{port} does not answer ({error})", next_step)
+    return Check(name, "ok", f"{host}:{port} answers")
 
 
 def _guide(settings: Settings) -> Check:

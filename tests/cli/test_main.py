@@ -179,6 +179,10 @@ def test_doctor_tells_the_next_step(home: Path) -> None:
     )
     assert broken.returncode == 1
     assert broken.stdout.count("FAIL") == 2
+    wrong = run(home, "doctor", COACHOPS_SMTP_URL="mail.example.org:587")
+    assert "FAIL  mail: COACH-SYS-001" in wrong.stdout
+    usual_port = run(home, "doctor", COACHOPS_SMTP_URL="smtp://127.0.0.1")
+    assert "127.0.0.1:587" in usual_port.stdout  # the port that letters would go to
 
 
 @pytest.mark.parametrize(
