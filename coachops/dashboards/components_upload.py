@@ -212,7 +212,7 @@ def _plain_name(name: str) -> str:
 def _size_text(size: int) -> str:
     if size >= MEGABYTE:
         return f"{size / MEGABYTE:.1f} MB"
-    return f"{max(1, round(size / 1024))} kB"
+    return f"{max(min(size, 1), round(size / 1024))} kB"
 
 
 def file_upload(

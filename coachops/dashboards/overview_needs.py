@@ -79,7 +79,7 @@ KINDS: Final[dict[str, Kind]] = {
     ),
     "send_failed": Kind(
         "Follow-up not sent",
-        "The mail server did not take it. Nothing has gone out.",
+        "It could not be handed over. Nothing has gone out.",
         "The coach tries again in the workspace once this is mended.",
         "bad",
     ),

@@ -13,8 +13,10 @@ from coachops.coaching import attention, consent
 from coachops.coaching.feedback import feedback_token, record
 from coachops.coaching.goals import list_goals
 from coachops.core import clock
+from coachops.core.errors import CoachError
 from coachops.core.settings import Settings
 from coachops.dashboards.components import Button, Element, Field
+from coachops.dashboards.components_base import Part
 from coachops.dashboards.workspace import Workspace, wording
 from coachops.db import Database
 from coachops.db.models import Consent, Message, Transcript
@@ -94,6 +96,40 @@ def test_a_consent_is_withdrawn_and_given_again_with_a_note(
         newest = session.scalars(sa.select(Consent).order_by(Consent.recorded_at.desc())).first()
         assert newest is not None
         assert newest.note == "by telephone"
+
+
+def test_a_consent_shows_as_recorded_where_the_analyses_cannot_be_queued(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from coachops.core.actor import SYSTEM
+
+    client_id = desk.client_id("CL-201")
+    consent.record(desk.database, SYSTEM, client_id, "processing", granted=False)
+    desk.analysed("01-delegation.vtt", "AC-101", "CL-201")
+    workspace = desk.workspace("AC-101")
+    workspace.client(client_id)
+
+    def away(*_: object) -> None:
+        raise CoachError("COACH-JOB-003", reason="away")
+
+    monkeypatch.setattr(workspace.work, "enqueue_pipeline", away)
+    title = wording.CONSENTS["processing"][0]
+    press(workspace, "Daniel Osei has agreed", title)
+    group = next(
+        e for e in everything(workspace, Element) if e.attributes.get("aria-label") == title
+    )
+    assert "Given" in group.text()
+    assert "Not given" not in group.text()
+    assert "COACH-JOB-003" in page_text(workspace)
+
+
+def test_the_reader_stays_in_the_card_whose_buttons_were_drawn_anew(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    went: list[str] = []
+    monkeypatch.setattr(Part, "focus", lambda part: went.append(part.text()))
+    next(b for b in everything(workspace, Button) if b.label == "Withdraw").click()
+    assert went == ["Consent"]
 
 
 def test_what_waited_for_consent_is_analysed_when_it_is_given(desk: Desk) -> None:

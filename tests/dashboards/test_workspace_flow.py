@@ -18,7 +18,7 @@ from coachops.coaching.review import load_review
 from coachops.core.actor import SYSTEM
 from coachops.core.errors import CoachError
 from coachops.core.settings import Settings
-from coachops.dashboards.components import Button, FileUpload
+from coachops.dashboards.components import Button, Field, FileUpload
 from coachops.dashboards.transcript_view import TranscriptView
 from coachops.dashboards.workspace import Workspace
 from coachops.dashboards.workspace.page import page
@@ -123,7 +123,10 @@ def test_files_without_a_client_are_not_taken(desk: Desk) -> None:
     workspace.upload()
     (zone,) = everything(workspace, FileUpload)
     zone.offer_files({"01-delegation.vtt": (SAMPLES / "01-delegation.vtt").read_bytes()})
-    assert "COACH-CCH-005" in page_text(workspace)
+    # the field says it; one text at one place is enough
+    client = next(f for f in everything(workspace, Field) if f.label == "Client")
+    assert client.error.startswith("Choose whose sessions these are")
+    assert [item["tone"] for item in zone.items] == ["warn"]
     with desk.database.read() as session:
         assert session.scalar(sa.select(sa.func.count()).select_from(Transcript)) == 0
 

@@ -14,6 +14,7 @@ from coachops.core import clock
 from coachops.core.errors import CoachError
 from coachops.core.settings import Settings
 from coachops.dashboards.components import Button, Tabs
+from coachops.dashboards.components_base import Part
 from coachops.dashboards.transcript_view import TranscriptView
 from coachops.dashboards.workspace import Workspace
 from coachops.dashboards.workspace.session_actions import ActionList
@@ -175,6 +176,17 @@ def test_words_are_hidden_wherever_they_stand_in_the_ticked_utterances(
     text = reviewed(workspace, transcript_id).utterances[1].text
     assert word not in text
     assert "[redacted]" in text
+
+
+def test_after_a_correction_and_its_undoing_the_reader_stands_at_the_corrections(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    went: list[str] = []
+    monkeypatch.setattr(Part, "focus", lambda part: went.append(part.text()))
+    tick(workspace, 2)
+    press(workspace, "Leave these out")
+    choose(workspace, "undo")
+    assert went == ["Corrections", "Corrections"]
 
 
 def test_hiding_words_that_are_not_there_says_so(workspace: Workspace) -> None:

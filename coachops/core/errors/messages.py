@@ -20,8 +20,9 @@ ROWS = (
     ErrorSpec(
         "COACH-MSG-003",
         Kind.UNAVAILABLE,
-        "The mail server did not take the message ({reason}).",
-        "Nothing was sent. Try again later; your admin can check COACHOPS_SMTP_URL.",
+        "The mail server or the outbox did not take the message ({reason}).",
+        "Nothing was sent. Try again later; your admin can check COACHOPS_SMTP_URL, or without it "
+        "the outbox folder and its disk.",
         who="admin",
         retryable=True,
     ),

@@ -17,6 +17,7 @@ from coachops.dashboards.components import (
     dispose,
     html,
     paragraph,
+    report,
     row,
     stack,
     status_pill,
@@ -34,9 +35,15 @@ class ConsentCard:
 
     def __init__(self, view: ClientView) -> None:
         self._view = view
+        # where the keyboard and the screen reader go when the buttons were drawn anew
+        self._top = Element(
+            html('<span class="co-hidden" tabindex="-1" data-focus>Consent</span>'),
+            classes="ws-top",
+        )
+        self._kinds = stack([])
         self.element: Element = card(
             "Consent",
-            [stack([])],
+            [self._top, self._kinds],
             subtitle="Asked by you, recorded here; it can be withdrawn at any time",
         )
         self._fill()
@@ -50,8 +57,8 @@ class ConsentCard:
         with workspace.database.read() as session:
             open_client(session, workspace.actor, self._view.client_id)
             now = consent.current(session, self._view.client_id)
-        old = self.element.children
-        self.element.children = [self._kind(kind, granted=now[kind]) for kind in now]
+        old = self._kinds.children
+        self._kinds.children = [self._kind(kind, granted=now[kind]) for kind in now]
         dispose(old)
 
     def _kind(self, kind: str, *, granted: bool) -> Element:
@@ -90,8 +97,9 @@ class ConsentCard:
                 granted=not granted,
                 note=note.data,
             )
+            self._fill()  # first: it is recorded, whatever becomes of the analyses
+            self._top.focus()
             self._analyse_waiting(kind, granted=not granted)
-            self._fill()
 
         change = (
             confirm(
@@ -113,8 +121,11 @@ class ConsentCard:
         """What waited for this consent goes on by itself."""
         if kind != "processing" or not granted:
             return
-        for transcript_id in self._waiting():
-            self._view.workspace.work.enqueue_pipeline(transcript_id)
+        try:
+            for transcript_id in self._waiting():
+                self._view.workspace.work.enqueue_pipeline(transcript_id)
+        except Exception as problem:
+            report(problem)  # on top of the page; the worker finds them by itself later
 
     def _waiting(self) -> list[uuid.UUID]:
         from coachops.coaching.people import list_sessions  # noqa: PLC0415 see TYPE_CHECKING

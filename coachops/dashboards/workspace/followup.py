@@ -53,7 +53,7 @@ _STATES: Final[dict[str, tuple[Tone, str, str]]] = {
     "failed": (
         "bad",
         "It was not sent",
-        "The mail server did not take it. {name} has not received anything.",
+        "It could not be handed over. {name} has not received anything.",
     ),
 }
 

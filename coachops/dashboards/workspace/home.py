@@ -68,7 +68,7 @@ _NEEDS: Final[dict[NeedKind, tuple[str, str, str, Tone]]] = {
     ),
     "send_failed": (
         "The follow-up was not sent",
-        "The mail server did not take it. Nothing has gone out.",
+        "It could not be handed over. Nothing has gone out.",
         "Try again",
         "bad",
     ),

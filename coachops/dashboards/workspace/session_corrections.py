@@ -209,7 +209,7 @@ class CorrectionsPanel(Panel):
         if not spans:
             raise CoachError(
                 "COACH-CCH-005",
-                field="words to hide",
+                field="Words to hide",
                 reason="they do not stand in the ticked utterances",
             )
         self._each(corrections.redact, spans)
@@ -232,6 +232,7 @@ class CorrectionsPanel(Panel):
                 revision = None
 
         view.do(work)
+        self.focus()  # what was clicked has been drawn anew: the reader starts at the top of this
 
     def _correct(self, correct: Callable[..., object]) -> None:
         self._each(correct, [()])
@@ -281,6 +282,7 @@ class CorrectionsPanel(Panel):
                     view.workspace.database, view.workspace.actor, view.transcript_id, edit_id
                 )
             )
+            self.focus()
 
         return run
 
@@ -306,11 +308,18 @@ def _runs(chosen: Sequence[int], all_positions: Sequence[int]) -> list[tuple[int
 def _places(chosen: Sequence[ReviewUtterance]) -> str:
     first = chosen[0]
     if len(chosen) == 1:
-        return f"\u00b6{first.position} {first.name}: \u201c{first.text[:120]}\u201d"
+        return f"\u00b6{first.position} {first.name}: \u201c{_beginning(first.text)}\u201d"
     return (
         f"{len(chosen)} utterances ticked, from \u00b6{first.position} to "
         f"\u00b6{chosen[-1].position}"
     )
+
+
+def _beginning(text: str, longest: int = 120) -> str:
+    """The first words of `text`, with a mark where more follows."""
+    if len(text) <= longest:
+        return text
+    return text[:longest].rpartition(" ")[0].rstrip(" ,;:") + "\u2026"
 
 
 def _said(each: EditRow) -> str:

@@ -90,7 +90,6 @@ class UploadView:
             help="WebVTT, SRT, text, Word or JSON; up to 10 MB each, many at once.",
             on_files=self._take,
         )
-        self._errors = area()
         self.notes_date = date_input("Date of the session", value=today, most=today, required=True)
         self.notes = text_area(
             "Your notes",
@@ -120,7 +119,7 @@ class UploadView:
                 [row([self.client, self.date])],
                 subtitle="For all files that you drop together",
             ),
-            card("2. The files", [self._errors, self.files]),
+            card("2. The files", [self.files]),
         ]
 
     def _notes_panel(self) -> list[Any]:
@@ -163,20 +162,18 @@ class UploadView:
 
     def _require(self, client: ClientRow | None) -> ClientRow:
         if client is None:
-            raise CoachError("COACH-CCH-005", field="client", reason="nobody is chosen")
+            raise CoachError("COACH-CCH-005", field="Client", reason="nobody is chosen")
         return client
 
     def _take(self, files: list[UploadedFile]) -> None:
         """Import the files that arrived, and have each analysed."""
-        try:
-            client = self._require(self.client.data)
-        except CoachError as error:
+        client = self.client.data
+        if client is None:
             self.client.error = "Choose whose sessions these are, then add the files again."
-            self._errors.show_exception(error)
+            self.client.focus()
             for file in files:
                 self.files.set_status(file.key, "Not imported", "warn", "Choose the client first.")
             return
-        self._errors.clear()
         batch = []
         for file in files:
             self.files.set_status(file.key, "Reading\u2026", "info")
@@ -226,9 +223,9 @@ class UploadView:
         client = self._require(self.notes_client.data)
         held_on: dt.date | None = self.notes_date.data
         if held_on is None:
-            raise CoachError("COACH-CCH-005", field="date", reason="it is empty")
+            raise CoachError("COACH-CCH-005", field="Date of the session", reason="it is empty")
         if not self.notes.data.strip():
-            raise CoachError("COACH-CCH-005", field="notes", reason="they are empty")
+            raise CoachError("COACH-CCH-005", field="Your notes", reason="they are empty")
         result = import_notes(
             self.workspace.database,
             self.workspace.actor,
