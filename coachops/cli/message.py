@@ -14,6 +14,7 @@ from coachops.cli.output import JsonOption, emit, opened, table
 from coachops.core.errors import CoachError
 
 if TYPE_CHECKING:
+    from coachops.bootstrap import Services
     from coachops.coaching.messages import MessageRow
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
@@ -183,6 +184,8 @@ def send(
         raise CoachError("COACH-SYS-002", reason="Give ids, or --approved for all that are.")
     ids = [_id(text, "message") for text in messages_ or []]
     with opened() as services, Jobs(services.settings, services) as jobs:
+        if wait:
+            _require_mail(services)
         if approved:
             ids = [message_id for message_id, _ in messages.unsent_approved(services.database)]
         queued = [jobs.enqueue_send(each) for each in ids]
@@ -230,12 +233,26 @@ def retry(message: _MessageArgument, as_json: JsonOption = False) -> None:
     emit(row, as_json=as_json, text=lambda: _table([row]))
 
 
+def _require_mail(services: Services) -> None:
+    """Refuse to start jobs that could only fail: the mail settings must be right.
+
+    Raises:
+        CoachError: COACH-SYS-001 names the setting.
+    """
+    for part in ("letterhead", "mailer"):
+        getattr(services, part)  # built from the settings when first asked for
+
+
 def _report_unsent(rows: list[MessageRow], *, whole: bool) -> None:
     """Say why messages were not sent, and leave with the exit code that fits."""
     from coachops.cli.main import exit_code  # noqa: PLC0415 main imports this module
 
     codes_found = dict.fromkeys(row.error_code for row in rows if row.error_code)
     errors = {code: CoachError(code, reason="its answer is in the log") for code in codes_found}
+    if stuck := next((row for row in rows if not row.error_code), None):
+        name = f"send/{stuck.id}/{stuck.version}"
+        error = CoachError("COACH-JOB-002", name=name, reason=f"the message is {stuck.state}")
+        errors[error.code] = error
     for error in errors.values():
         typer.echo(f"{error.spec.code}  {error.message}\n  Next: {error.next_step}", err=True)
     codes = {exit_code(error) for error in errors.values()}

@@ -239,3 +239,40 @@ def test_a_home_folder_that_cannot_be_made_is_a_configuration_error(tmp_path: Pa
     assert done.returncode == 3
     assert done.stderr.startswith("COACH-SYS-001")
     assert "COACHOPS_HOME" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("environment", "setting"),
+    [
+        ({"COACHOPS_MAIL_FROM": "nobody"}, "COACHOPS_MAIL_FROM"),
+        ({"COACHOPS_SMTP_URL": "mail.example.org"}, "COACHOPS_SMTP_URL"),
+    ],
+)
+def test_nothing_is_sent_with_wrong_mail_settings(
+    home: Path, tmp_path: Path, environment: dict[str, str], setting: str
+) -> None:
+    message_id = _approved(home, tmp_path)
+    done = run(home, "message", "send", message_id, **environment)
+    assert done.returncode == 3
+    assert done.stderr.startswith("COACH-SYS-001")
+    assert setting in done.stderr
+    shown = json.loads(run(home, "message", "show", message_id, "--json").stdout)
+    assert shown["message"]["state"] == "approved"
+    assert run(home, "message", "send", "--approved").returncode == 0
+
+
+def _approved(home: Path, folder: Path) -> str:
+    """An approved follow-up in a new home; its id."""
+    root = Path(__file__).resolve().parents[2]
+    (folder / "talk.txt").write_text("Coach: What will you do?\nClient: I will write to Sam.\n")
+    run(home, "init")
+    run(home, "roster", "import", str(root / "samples" / "roster.csv"))
+    refs = ["--coach", "AC-101", "--client", "CL-201"]
+    run(home, "transcript", "import", str(folder / "talk.txt"), *refs)
+    [analysed] = json.loads(
+        run(home, "transcript", "analyse", "--pending", "--engine", "local", "--json").stdout
+    )["analyses"]
+    drafted = run(home, "message", "draft", analysed["transcript_id"], "--json").stdout
+    [message] = json.loads(drafted)["messages"]
+    assert run(home, "message", "approve", message["id"], "--version", "1").returncode == 0
+    return str(message["id"])
