@@ -212,4 +212,8 @@ def test_characters_that_were_taken_out_are_told(sqlite_database: Database) -> N
         sqlite_database, pair.actor, b"Ada Reyes: hel\x00lo\nMaya Okafor: yes\n", "a.txt",
         coach=str(pair.coach_id), client=str(pair.client_id),
     )  # fmt: skip
-    assert [each for each in result.warnings if each.endswith("taken out (1); the file as uploaded is kept.")]
+    assert [
+        each
+        for each in result.warnings
+        if each.endswith("taken out (1); the file as uploaded is kept.")
+    ]
