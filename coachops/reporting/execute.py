@@ -3,13 +3,17 @@
     python -m coachops.reporting.execute < job.json > result.json
 
 A process of its own, because a notebook may take all memory or hang, and because its environment
-holds what the notebook may know. The job holds paths, parameters and seconds, no secret.
+holds what the notebook may know. The job holds paths, parameters and seconds, no secret. It ends
+with the process that started it, so that a stopped or killed worker leaves no notebook running.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
+import threading
+import time
 import traceback
 from pathlib import Path
 from typing import Any
@@ -18,6 +22,7 @@ from typing import Any
 def main() -> None:
     """Run the job on stdin; print `{"ok": true}` or where and why it stopped."""
     job = json.load(sys.stdin)
+    end_with(job["parent"])
     result = execute(job)
     sys.stdout.write(json.dumps(result))
 
@@ -44,6 +49,17 @@ def execute(job: dict[str, Any]) -> dict[str, Any]:
         traceback.print_exc(file=sys.stderr)
         return failure(error)
     return {"ok": True}
+
+
+def end_with(parent: int) -> None:
+    """End this process within a second after `parent` did; its kernel looks after itself alike."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="end-with-parent", daemon=True).start()
 
 
 def failure(error: Exception) -> dict[str, Any]:

@@ -131,6 +131,7 @@ def _in_child(
         "parameters": parameters,
         "timeout": timeout,
         "folder": str(folder),
+        "parent": os.getpid(),
     }
     with (
         (folder / "log.txt").open("wb") as log,

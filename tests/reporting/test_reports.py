@@ -6,9 +6,12 @@ import datetime as dt
 import json
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from coachops.coaching.seed import seed_organisation
@@ -133,6 +136,25 @@ def test_a_notebook_that_hangs_is_ended(
     with pytest.raises(CoachError) as caught:
         run_report(seeded, "weekly_operations", timeout=1)
     assert caught.value.code == "COACH-REP-004"
+
+
+_STARTER = """
+import subprocess, sys, time
+code = "import os, time; from coachops.reporting.execute import end_with; end_with(os.getppid()); print(os.getpid(), flush=True); time.sleep(100)"
+subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
+time.sleep(100)
+"""
+
+
+def test_a_report_ends_with_the_worker_that_ran_it() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", _STARTER], stdout=subprocess.PIPE, text=True
+    ) as worker:
+        assert worker.stdout is not None
+        child = psutil.Process(int(worker.stdout.readline()))
+        worker.kill()
+    _, alive = psutil.wait_procs([child], timeout=20)
+    assert [each for each in alive if each.status() != psutil.STATUS_ZOMBIE] == []
 
 
 def test_errors_of_the_catalog_keep_their_words_others_only_their_name() -> None:
