@@ -197,11 +197,16 @@ def only_one(settings: Settings) -> Iterator[None]:
     Two gates on one database would take each other's kernels for dead ones.
 
     Raises:
-        CoachError: COACH-SYS-007.
+        CoachError: COACH-SYS-007; COACH-SYS-001 for a home that cannot be written.
     """
     path = settings.home / "locks" / "serve.lock"
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.parent.mkdir(exist_ok=True, mode=0o700)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        reason = f"the folder cannot be written ({error.strerror})"
+        raise CoachError("COACH-SYS-001", name="COACHOPS_HOME", reason=reason) from error
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -241,6 +241,10 @@ def test_a_home_is_served_once_at_a_time(tmp_path: Path) -> None:
         assert caught.value.code == "COACH-SYS-007"
     with only_one(settings):
         pass
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(CoachError) as caught, only_one(load_settings(home=tmp_path / "file")):
+        pass
+    assert caught.value.code == "COACH-SYS-001"
 
 
 def test_ctrl_c_stops_as_sigterm_does() -> None:

@@ -80,7 +80,7 @@ export function render({ model, el, signal }) {
     node.classList.toggle("co-transcript-selectable", model.get("selectable"));
     bar.hidden = rows.length === 0;
     if (!rows.length) scroll.replaceChildren(make("p", { class: "co-empty-line", text: model.get("empty") }));
-    total.textContent = `${rows.length.toLocaleString("en")} utterances`;
+    total.textContent = `${rows.length.toLocaleString("en")} ${rows.length === 1 ? "utterance" : "utterances"}`;
     find(false);
     if (at !== null && at < rows.length) reach(at, "start");
     showSelection();
