@@ -7,6 +7,7 @@ the server's answer to it (RFC 5321, section 4.5.3.2.6 and 6.1): before, the ser
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import re
@@ -219,9 +220,9 @@ class OutboxMailer:
     def deliver(self, letter: EmailMessage, *, sender: str, recipient: str) -> None:
         """See `Mailer`. The file is complete or absent: written aside, then renamed."""
         name = re.sub(r"[^A-Za-z0-9.-]", "_", str(letter["Message-ID"]).strip("<>").split("@")[0])
+        draft = self._folder / f".{name}.{os.getpid()}"
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            draft = self._folder / f".{name}.{os.getpid()}"
             handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(handle, "wb") as file:
                 file.write(_bytes(letter))
@@ -229,6 +230,8 @@ class OutboxMailer:
                 os.fsync(file.fileno())
             draft.replace(self._folder / f"{name}.eml")
         except OSError as error:
+            with contextlib.suppress(OSError):
+                draft.unlink(missing_ok=True)  # half a letter is none
             raise CoachError("COACH-MSG-003", reason=_reason(error)) from error
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import ssl
+import subprocess
+import sys
 import uuid
 from dataclasses import replace
 from email import message_from_bytes
@@ -185,3 +187,28 @@ def make_certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     return certificate, context
+
+
+def test_a_letter_that_does_not_fit_on_the_disk_leaves_nothing_behind(tmp_path: Path) -> None:
+    outbox = tmp_path / "outbox"
+    code = (
+        "import resource, sys\n"
+        "from email.message import EmailMessage\n"
+        "from pathlib import Path\n"
+        "from coachops.coaching.messages import OutboxMailer\n"
+        "from coachops.core.errors import CoachError\n"
+        "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "letter = EmailMessage()\n"
+        "letter['Message-ID'] = '<a.1@x>'; letter['To'] = 'k@example.com'\n"
+        "letter.set_content('word ' * 20_000)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
+        "try:\n"
+        "    OutboxMailer(Path(sys.argv[1])).deliver(letter, sender='c@x', recipient='k@x')\n"
+        "except CoachError as error:\n"
+        "    print(error.code)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(outbox)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "COACH-MSG-003"
+    assert list(outbox.iterdir()) == []
