@@ -6,9 +6,10 @@ BIN := .venv/bin
 RUN := $(BIN)/python
 DEMO_HOME ?= $(CURDIR)/demo
 PYTEST_FLAGS ?= -n 2 --dist loadfile
+FAULT_FLAGS ?= -n 2 --dist load
 export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: help setup tools demo test serve lab check format bench docs screenshots migration clean
+.PHONY: help setup tools demo test faults serve lab check format bench docs screenshots migration clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -44,6 +45,9 @@ check: setup  ## format, lint, types, layers, notebooks, docs: the quick gate
 format: setup  ## bring code and notebooks into shape
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .
 	@git ls-files '*.ipynb' | xargs -r $(BIN)/nbstripout
+
+faults: setup tools docs  ## inject every fault of the matrix and print how many were survived
+	@$(RUN) scripts/faults.py $(FAULT_FLAGS) $(ARGS)
 
 bench: setup  ## the benchmarks, each against a peer in the same run
 	@$(RUN) -m benchmarks $(ARGS)

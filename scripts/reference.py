@@ -27,6 +27,8 @@ AREAS = {
     "REP": "Reports",
     "JOB": "Background work",
     "API": "Requests over HTTP",
+    "QRN": "What could not be accepted",
+    "BKP": "Backup and recovery",
     "SYS": "Installation",
     "DB": "Database",
 }

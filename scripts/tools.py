@@ -52,6 +52,9 @@ TOOLS = (
         ("postgresql",),
         "every database test a second time",
     ),
+    Tool("pgBackRest", ("pgbackrest",), ("pgbackrest",), "backups of PostgreSQL"),
+    Tool("age", ("age",), ("age",), "backups opened by a program that others wrote"),
+    Tool("libfaketime", ("faketime",), ("faketime",), "clocks that jump"),
     Tool("Node.js", ("node",), ("nodejs",), "the AI server written by others"),
     Tool("npm", ("npm",), ("npm",), "installing that server from its lock file"),
 )

@@ -27,6 +27,8 @@ hypothesis_settings.register_profile(
 )
 hypothesis_settings.load_profile("suite")
 
+pytest_plugins = ["tests.support.faults"]
+
 ROOT = Path(__file__).resolve().parents[1]
 ANNOMI = Path(os.environ.get("COACHOPS_ANNOMI_DIR", ROOT.parent / "shared" / "data" / "annomi"))
 

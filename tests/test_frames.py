@@ -90,7 +90,7 @@ def test_filters_columns_and_refusals(organisation: Database) -> None:
 def test_connect_refuses_a_database_that_is_not_set_up(tmp_path: Path) -> None:
     with pytest.raises(CoachError) as caught:
         frames.connect(f"sqlite:///{tmp_path / 'empty.db'}")
-    assert caught.value.code == "COACH-DB-003"
+    assert caught.value.code == "COACH-DB-005"
 
 
 @given(days=st.lists(st.dates(dt.date(2025, 1, 1), dt.date(2026, 12, 31)), max_size=40))

@@ -65,8 +65,8 @@ def services(settings: Settings | None = None) -> Services:
     """The services of this process.
 
     Raises:
-        CoachError: COACH-SYS-001 for a bad setting, COACH-DB-001 unreachable, COACH-DB-003 not
-            set up, COACH-DB-004 newer than the code.
+        CoachError: COACH-SYS-001 for a bad setting, COACH-DB-001 unreachable, COACH-DB-005 not
+            set up, COACH-DB-006 newer than the code.
     """
     settings = settings or load_settings()
     database = Database(settings.database_url, zone=settings.zone)
@@ -78,7 +78,7 @@ def prepare(settings: Settings) -> tuple[str | None, str]:
     """Make the home folder and migrate the database; returns its revision before and after.
 
     Raises:
-        CoachError: COACH-SYS-001 for a bad setting, COACH-DB-001 unreachable, COACH-DB-004 newer.
+        CoachError: COACH-SYS-001 for a bad setting, COACH-DB-001 unreachable, COACH-DB-006 newer.
     """
     try:
         settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)

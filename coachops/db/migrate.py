@@ -58,7 +58,7 @@ def upgrade(database: Database, revision: str = "head") -> tuple[str | None, str
     before = current(database)
     known = {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
     if before is not None and before not in known:
-        raise CoachError("COACH-DB-004", found=before)
+        raise CoachError("COACH-DB-006", found=before)
     _run(database, lambda settings: command.upgrade(settings, revision))
     return before, current(database) or ""
 
@@ -72,15 +72,15 @@ def require_head(database: Database) -> None:
     """Refuse to work on a database of another version.
 
     Raises:
-        CoachError: COACH-DB-003 not migrated, COACH-DB-004 newer than the code.
+        CoachError: COACH-DB-005 not migrated, COACH-DB-006 newer than the code.
     """
     found, expected = current(database), head()
     if found == expected:
         return
     known = {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
     if found is not None and found not in known:
-        raise CoachError("COACH-DB-004", found=found)
-    raise CoachError("COACH-DB-003", found=found or "an empty database", expected=expected)
+        raise CoachError("COACH-DB-006", found=found)
+    raise CoachError("COACH-DB-005", found=found or "an empty database", expected=expected)
 
 
 def _run(database: Database, step: Callable[[Config], None]) -> None:

@@ -141,12 +141,12 @@ def _translated() -> Iterator[None]:
             raise CoachError("COACH-DB-002") from error
         if "no such table" in text:
             raise CoachError(
-                "COACH-DB-003", found="an empty database", expected="the schema"
+                "COACH-DB-005", found="an empty database", expected="the schema"
             ) from error
         raise CoachError("COACH-DB-001", reason=text) from error
     except exc.ProgrammingError as error:
         if getattr(error.orig, "sqlstate", None) == "42P01":  # undefined_table
             raise CoachError(
-                "COACH-DB-003", found="an empty database", expected="the schema"
+                "COACH-DB-005", found="an empty database", expected="the schema"
             ) from error
         raise

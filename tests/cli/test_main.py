@@ -87,7 +87,7 @@ def test_init_twice_then_config_masks_secrets(home: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "environment", "code", "exit_code"),
     [
-        (["transcript", "list"], {}, "COACH-DB-003", 3),
+        (["transcript", "list"], {}, "COACH-DB-005", 3),
         (["transcript", "list"], {"COACHOPS_PORT": "many"}, "COACH-SYS-001", 3),
         (["transcript", "list"], {"COACHOPS_ENV": "production"}, "COACH-SYS-001", 3),
         (

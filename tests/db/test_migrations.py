@@ -52,7 +52,7 @@ def test_an_empty_database_is_refused_with_the_command_to_run(
     database = Database(new_database_url(backend, migrated=False))
     with pytest.raises(CoachError) as caught:
         migrate.require_head(database)
-    assert caught.value.code == "COACH-DB-003"
+    assert caught.value.code == "COACH-DB-005"
     assert "coachops init" in caught.value.next_step
     database.close()
 
@@ -63,13 +63,13 @@ def test_a_database_newer_than_the_code_is_refused(database: Database) -> None:
     for attempt in (migrate.require_head, migrate.upgrade):
         with pytest.raises(CoachError) as caught:
             attempt(database)
-        assert caught.value.code == "COACH-DB-004"
+        assert caught.value.code == "COACH-DB-006"
 
 
 def test_looking_for_a_database_that_is_not_there_makes_no_file(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path}/nowhere/coachops.db")
     with pytest.raises(CoachError) as caught:
         migrate.require_head(database)
-    assert caught.value.code == "COACH-DB-003"
+    assert caught.value.code == "COACH-DB-005"
     assert list(tmp_path.iterdir()) == []
     database.close()

@@ -160,8 +160,8 @@ def test_a_report_ends_with_the_worker_that_ran_it() -> None:
 def test_errors_of_the_catalog_keep_their_words_others_only_their_name() -> None:
     from papermill.exceptions import PapermillExecutionError
 
-    own = PapermillExecutionError(3, 2, "", "CoachError", "COACH-DB-003: not set up", [])
-    assert failure(own)["reason"] == "COACH-DB-003: not set up"
+    own = PapermillExecutionError(3, 2, "", "CoachError", "COACH-DB-005: not set up", [])
+    assert failure(own)["reason"] == "COACH-DB-005: not set up"
     assert failure(own)["cell"] == 3
     other = PapermillExecutionError(3, 2, "", "KeyError", "words of a client", [])
     assert failure(other)["reason"] == "KeyError"

@@ -1,4 +1,4 @@
-"""Installation, database and settings: codes COACH-SYS-… and COACH-DB-…"""
+"""Installation and settings: codes COACH-SYS-…"""
 
 from __future__ import annotations
 
@@ -57,35 +57,6 @@ ROWS = (
         Kind.CONFLICT,
         "The database {place} was not made by the demo, which puts made-up people into it.",
         "Choose another folder: COACHOPS_HOME=./demo coachops demo.",
-        who="admin",
-    ),
-    ErrorSpec(
-        "COACH-DB-001",
-        Kind.UNAVAILABLE,
-        "The database cannot be reached ({reason}).",
-        "Check COACHOPS_DATABASE_URL and that the server runs.",
-        who="admin",
-        retryable=True,
-    ),
-    ErrorSpec(
-        "COACH-DB-002",
-        Kind.UNAVAILABLE,
-        "The database is busy with another write.",
-        "Try again in a moment; nothing was changed.",
-        retryable=True,
-    ),
-    ErrorSpec(
-        "COACH-DB-003",
-        Kind.CONFIGURATION,
-        "The database is not set up for this version ({found} instead of {expected}).",
-        "Run 'coachops init'.",
-        who="admin",
-    ),
-    ErrorSpec(
-        "COACH-DB-004",
-        Kind.CONFIGURATION,
-        "The database was written by a newer version of coachops ({found}).",
-        "Install that version or a newer one; this one would damage it.",
         who="admin",
     ),
 )

@@ -1,0 +1,55 @@
+"""Pytest's side of the fault matrix: which rows ran and how, and how long the fault runs are."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.matrix import MATRIX
+
+LONG = "COACHOPS_FAULT_RUNS"
+"""`long` in the environment of the test run: random kills and failovers as often as the figures ask."""
+REPORT = "COACHOPS_FAULT_REPORT"
+"""Folder for one line of JSON per test and process; `make faults` reads it."""
+
+ROWS = "COACHOPS_FAULT_ROWS"
+"""Numbers of the rows to run, with commas; empty: all tests."""
+
+_LONG_RUN = os.environ.get(LONG) == "long"
+_FOLDER = os.environ.get(REPORT)
+
+
+@pytest.fixture
+def fault_runs() -> Callable[[int, int], int]:
+    """Chooses how often a fault is injected: `fault_runs(3, 100)` is 3 in the suite, 100 in `make faults`."""
+    return lambda short, long: long if _LONG_RUN else short
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Write down the result of a test that claims rows of the matrix."""
+    report: pytest.TestReport = yield  # type: ignore[misc, assignment]  # the protocol of wrappers
+    rows = sorted({row for mark in item.iter_markers("faults") for row in mark.args})
+    if rows and _FOLDER and (report.when == "call" or report.outcome != "passed"):
+        line = {"test": item.nodeid, "rows": rows, "outcome": report.outcome}
+        with (Path(_FOLDER) / f"{os.getpid()}.jsonl").open("a") as file:
+            file.write(json.dumps(line) + "\n")
+    return report  # type: ignore[return-value]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Refuse claims to rows that the matrix does not have; keep the rows that were asked for."""
+    chosen = {int(row) for row in os.environ.get(ROWS, "").split(",") if row}
+    kept, left = [], []
+    for item in items:
+        rows = {row for mark in item.iter_markers("faults") for row in mark.args}
+        if unknown := rows - MATRIX.keys():
+            raise pytest.UsageError(f"{item.nodeid} claims unknown faults {sorted(unknown)}")
+        (kept if not chosen or rows & chosen else left).append(item)
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = kept
