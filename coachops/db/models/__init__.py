@@ -21,6 +21,7 @@ from coachops.db.models.outcomes import Feedback, Goal, GoalRating, Message
 from coachops.db.models.people import Client, Coach, Consent, Engagement
 from coachops.db.models.records import Activity, AuditEvent
 from coachops.db.models.sessions import CoachingSession, Transcript, TranscriptEdit, Utterance
+from coachops.db.models.suppression import MailEvent, Suppression
 from coachops.db.models.work import WorkerHeartbeat
 
 __all__ = [
@@ -42,9 +43,11 @@ __all__ = [
     "InsightEdit",
     "KernelBinding",
     "KernelTicket",
+    "MailEvent",
     "Message",
     "OutboundRecord",
     "SignInLink",
+    "Suppression",
     "Transcript",
     "TranscriptEdit",
     "User",

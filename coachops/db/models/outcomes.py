@@ -23,6 +23,7 @@ from coachops.db.models.base import (
 
 GOAL_STATES = ("open", "reached", "dropped")
 MESSAGE_STATES = ("draft", "approved", "sending", "sent", "uncertain", "failed")
+DELIVERIES = ("delivered", "bounced", "complained")
 
 
 class Goal(Changing, Base):
@@ -64,12 +65,15 @@ class Message(Changing, Base):
     """A follow-up e-mail. `version` counts edits; an approval holds for one version only.
 
     `edited`: the coach changed the engine's words, so no new analysis overwrites them. `stale`: a
-    later analysis would say something else (it stands in `engine_body`).
+    later analysis would say something else (it stands in `engine_body`). `attempts`: how often the
+    mail server put this version off; `retry_at`: not before. `delivery`: what mail servers reported
+    after it was sent.
     """
 
     __tablename__ = "messages"
     __table_args__ = (
         one_of("state", *MESSAGE_STATES),
+        one_of("delivery", *DELIVERIES),
         not_blank("subject"),
         sa.CheckConstraint(
             "state = 'draft' OR approved_at IS NOT NULL", name="approved_before_sending"
@@ -100,6 +104,10 @@ class Message(Changing, Base):
     sent_at: Mapped[dt.datetime | None]
     mail_id: Mapped[str | None] = mapped_column(sa.String(200))
     error_code: Mapped[str | None] = mapped_column(sa.String(20))
+    attempts: Mapped[int] = mapped_column(default=0, server_default=sa.text("0"))
+    retry_at: Mapped[dt.datetime | None]
+    delivery: Mapped[str | None] = mapped_column(sa.String(20))
+    delivery_at: Mapped[dt.datetime | None]
 
 
 class Feedback(Identified, Base):
