@@ -16,6 +16,7 @@ from hypothesis import settings as hypothesis_settings
 from coachops.core.settings import Settings, load_settings
 from coachops.db import Database, migrate
 from tests.support.postgres import PostgresServer, find_postgres
+from tests.support.postgres_pair import PostgresPair
 
 hypothesis_settings.register_profile(
     "suite",
@@ -86,6 +87,33 @@ def postgres_server() -> Iterator[PostgresServer]:
         yield server
     finally:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def _running_pair() -> Iterator[PostgresPair]:
+    binaries = find_postgres()
+    if binaries is None:
+        missing_tool("PostgreSQL server (apt-get install postgresql)")
+    pair = PostgresPair(binaries)
+    try:
+        pair.start()
+        pair.primary.query("CREATE DATABASE template_coachops")
+        template = Database(pair.url("template_coachops", hosts=(pair.primary,)))
+        migrate.upgrade(template)
+        template.close()
+        yield pair
+    finally:
+        pair.stop()
+
+
+@pytest.fixture
+def postgres_pair(_running_pair: PostgresPair) -> PostgresPair:
+    """A primary with a synchronous streaming standby, both up, whatever the test before did.
+
+    `pair.url(pair.create("template_coachops"))` is the URL of a new migrated database on both.
+    """
+    _running_pair.heal()
+    return _running_pair
 
 
 BACKENDS = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
