@@ -59,4 +59,12 @@ ROWS = (
         "Choose another folder: COACHOPS_HOME=./demo coachops demo.",
         who="admin",
     ),
+    ErrorSpec(
+        "COACH-SYS-009",
+        Kind.FAILED,
+        "The audit record is not as it was written: {reason}.",
+        "Keep the database as it is, and run 'coachops audit verify': it names the row.",
+        who="admin",
+        why="Somebody changed the database past the suite, or a disk damaged it.",
+    ),
 )

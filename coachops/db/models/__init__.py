@@ -19,7 +19,7 @@ from coachops.db.models.identity import (
 )
 from coachops.db.models.outcomes import Feedback, Goal, GoalRating, Message
 from coachops.db.models.people import Client, Coach, Consent, Engagement
-from coachops.db.models.records import Activity, AuditEvent
+from coachops.db.models.records import Activity, AuditEvent, AuditHeadRow
 from coachops.db.models.sessions import CoachingSession, Transcript, TranscriptEdit, Utterance
 from coachops.db.models.suppression import MailEvent, Suppression
 from coachops.db.models.work import WorkerHeartbeat
@@ -30,6 +30,7 @@ __all__ = [
     "Analysis",
     "ApiToken",
     "AuditEvent",
+    "AuditHeadRow",
     "Base",
     "Client",
     "Coach",

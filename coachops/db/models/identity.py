@@ -104,7 +104,10 @@ class KernelTicket(Base):
 
 
 class KernelBinding(Base):
-    """A running dashboard kernel belongs to one sign-in, from its claim until it is ended."""
+    """A running dashboard kernel belongs to one sign-in, from its claim until it is ended.
+
+    `gate` is the home that runs it: several gates on one database end their own kernels only.
+    """
 
     __tablename__ = "kernel_bindings"
 
@@ -113,6 +116,7 @@ class KernelBinding(Base):
         sa.ForeignKey("web_sessions.id", ondelete="CASCADE"), index=True
     )
     page: Mapped[str] = mapped_column(sa.String(50))
+    gate: Mapped[str | None] = mapped_column(sa.String(64))
     created_at: Mapped[CreatedAt]
     connected: Mapped[bool] = mapped_column(default=False)
     last_seen_at: Mapped[Instant]

@@ -12,6 +12,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from coachops.db.models.base import Base, Instant, JsonDocument, PrimaryKey
 
+Sha256 = sa.String(64)
+
 
 class Activity(Base):
     """A use of the suite, for adoption and operations figures."""
@@ -29,10 +31,17 @@ class Activity(Base):
 
 
 class AuditEvent(Base):
-    """An act with consequences: who did what to which row."""
+    """An act with consequences: who did what to which row.
+
+    `digest` covers the columns above it and is written with the act; `seq`, `prev` and `hash` put
+    the row into the chain a moment later (`coachops.audit.chain`).
+    """
 
     __tablename__ = "audit_events"
-    __table_args__ = (sa.Index("ix_audit_events_at", "at"),)
+    __table_args__ = (
+        sa.Index("ix_audit_events_at", "at"),
+        sa.Index("ix_audit_events_seq", "seq", unique=True),
+    )
 
     id: Mapped[PrimaryKey]
     at: Mapped[Instant]
@@ -41,3 +50,18 @@ class AuditEvent(Base):
     subject_type: Mapped[str] = mapped_column(sa.String(50))
     subject_id: Mapped[str] = mapped_column(sa.String(50))
     details: Mapped[JsonDocument]
+    digest: Mapped[str] = mapped_column(Sha256)
+    seq: Mapped[int | None] = mapped_column(sa.BigInteger())
+    prev: Mapped[str | None] = mapped_column(Sha256)
+    hash: Mapped[str | None] = mapped_column(Sha256)
+
+
+class AuditHeadRow(Base):
+    """The end of the chain of audit events; the one row that lets one process seal at a time."""
+
+    __tablename__ = "audit_head"
+    __table_args__ = (sa.CheckConstraint("id = 1", name="one_row"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    seq: Mapped[int] = mapped_column(sa.BigInteger())
+    hash: Mapped[str] = mapped_column(Sha256)
