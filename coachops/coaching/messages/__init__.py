@@ -6,6 +6,7 @@ overwritten; scores of people never appear. Every change of state is a row of `s
 The commonest addition is a sentence in `templates/` or a mailer in `mailers.py`.
 """
 
+from coachops.coaching.messages.after_restore import hold_unsent
 from coachops.coaching.messages.drafting import draft, use_engine_draft
 from coachops.coaching.messages.editing import (
     approve,
@@ -38,6 +39,7 @@ __all__ = [
     "edit",
     "get",
     "give_up_lost_sendings",
+    "hold_unsent",
     "letterhead_for",
     "list_messages",
     "mailer_for",

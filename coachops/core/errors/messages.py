@@ -63,4 +63,11 @@ ROWS = (
         "Check COACHOPS_SMTP_URL; nothing was sent.",
         who="admin",
     ),
+    ErrorSpec(
+        "COACH-MSG-012",
+        Kind.CONFLICT,
+        "The data were restored from a backup, and this letter may have been sent since it was made.",
+        "Ask the client or look in the mail server's log whether it arrived before you send it.",
+        why="A backup knows nothing of what happened after it was made.",
+    ),
 )
