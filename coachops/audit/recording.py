@@ -10,7 +10,6 @@ import datetime as dt
 import hashlib
 import json
 import uuid
-from collections.abc import Mapping
 
 from sqlalchemy.orm import Session
 
@@ -57,7 +56,7 @@ def digest_of(
     action: str,
     subject_type: str,
     subject_id: str,
-    details: Mapping[str, object],
+    details: object,
 ) -> str:
     """SHA-256, in hex, over everything an event says, in one way of writing it down.
 
@@ -72,7 +71,7 @@ def digest_of(
         action,
         subject_type,
         subject_id,
-        dict(details),
+        details,
     ]
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode("ascii")).hexdigest()
