@@ -1,5 +1,6 @@
 """The shared schema: one file per area. To add a table: a class here, then `make migration m="…"`."""
 
+from coachops.db.models.ai_state import AiBudget, AiCircuit, AiReply, AiSpend
 from coachops.db.models.analysis import (
     ActionItem,
     Analysis,
@@ -7,6 +8,7 @@ from coachops.db.models.analysis import (
     InsightEdit,
     OutboundRecord,
 )
+from coachops.db.models.backups import Backup, Drill, Heartbeat, KeyEscrow
 from coachops.db.models.base import Base
 from coachops.db.models.identity import (
     ApiToken,
@@ -27,23 +29,31 @@ from coachops.db.models.work import WorkerHeartbeat
 __all__ = [
     "ActionItem",
     "Activity",
+    "AiBudget",
+    "AiCircuit",
+    "AiReply",
+    "AiSpend",
     "Analysis",
     "ApiToken",
     "AuditEvent",
     "AuditHeadRow",
+    "Backup",
     "Base",
     "Client",
     "Coach",
     "CoachingSession",
     "Consent",
+    "Drill",
     "Engagement",
     "Feedback",
     "Goal",
     "GoalRating",
+    "Heartbeat",
     "Insight",
     "InsightEdit",
     "KernelBinding",
     "KernelTicket",
+    "KeyEscrow",
     "MailEvent",
     "Message",
     "OutboundRecord",
