@@ -1,6 +1,7 @@
 """The shared schema: one file per area. To add a table: a class here, then `make migration m="…"`."""
 
 from coachops.db.models.ai_state import AiBudget, AiCircuit, AiReply, AiSpend
+from coachops.db.models.ai_state import AiBudget, AiCircuit, AiReply, AiSpend
 from coachops.db.models.analysis import (
     ActionItem,
     Analysis,
@@ -29,6 +30,10 @@ from coachops.db.models.work import WorkerHeartbeat
 __all__ = [
     "ActionItem",
     "Activity",
+    "AiBudget",
+    "AiCircuit",
+    "AiReply",
+    "AiSpend",
     "AiBudget",
     "AiCircuit",
     "AiReply",

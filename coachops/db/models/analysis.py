@@ -31,6 +31,7 @@ class Analysis(Identified, Base):
     `result` is the checked engine result as JSON, `counts` the counts with their numerators.
     `dropped` says how many findings were dropped for which reason, `input_sha256` is the digest of
     exactly what the engine read: equal input and engine version give the same result.
+    `retry_at` is when a degraded one is worth another try: the service asked to wait, or rests.
     """
 
     __tablename__ = "analyses"
@@ -38,6 +39,7 @@ class Analysis(Identified, Base):
         one_of("status", *ANALYSIS_STATUS),
         sa.CheckConstraint("cost_microusd >= 0", name="cost_positive"),
         sa.Index("ix_analyses_transcript_id_created_at", "transcript_id", "created_at"),
+        sa.Index("ix_analyses_status_retry_at", "status", "retry_at"),
     )
 
     transcript_id: Mapped[uuid.UUID] = mapped_column(
@@ -54,6 +56,7 @@ class Analysis(Identified, Base):
     cost_microusd: Mapped[int] = mapped_column(sa.BigInteger(), default=0)
     duration_ms: Mapped[int] = mapped_column(default=0)
     error_code: Mapped[str | None] = mapped_column(sa.String(20))
+    retry_at: Mapped[dt.datetime | None]
     created_by: Mapped[uuid.UUID | None] = mapped_column(sa.ForeignKey("users.id"))
 
 
