@@ -1,7 +1,6 @@
 """The shared schema: one file per area. To add a table: a class here, then `make migration m="…"`."""
 
 from coachops.db.models.ai_state import AiBudget, AiCircuit, AiReply, AiSpend
-from coachops.db.models.ai_state import AiBudget, AiCircuit, AiReply, AiSpend
 from coachops.db.models.analysis import (
     ActionItem,
     Analysis,
@@ -20,6 +19,7 @@ from coachops.db.models.identity import (
     UserPermission,
     WebSession,
 )
+from coachops.db.models.operations import Operation
 from coachops.db.models.outcomes import Feedback, Goal, GoalRating, Message
 from coachops.db.models.people import Client, Coach, Consent, Engagement
 from coachops.db.models.records import Activity, AuditEvent, AuditHeadRow
@@ -30,10 +30,6 @@ from coachops.db.models.work import WorkerHeartbeat
 __all__ = [
     "ActionItem",
     "Activity",
-    "AiBudget",
-    "AiCircuit",
-    "AiReply",
-    "AiSpend",
     "AiBudget",
     "AiCircuit",
     "AiReply",
@@ -61,6 +57,7 @@ __all__ = [
     "KeyEscrow",
     "MailEvent",
     "Message",
+    "Operation",
     "OutboundRecord",
     "SignInLink",
     "Suppression",
