@@ -63,6 +63,12 @@ class Settings(BaseSettings):
     )
     openai_model: str = Field("gpt-5-mini", description="Model used for the analysis.")
     openai_timeout: float = Field(60.0, gt=0, le=600, description="Seconds for one AI call.")
+    worker_analyses: int = Field(
+        4, ge=1, le=64, description="Analyses at a time in one worker process."
+    )
+    analyses_per_minute: int = Field(
+        0, ge=0, le=10_000, description="Analyses begun per minute by all workers; 0: no limit."
+    )
     smtp_url: SecretStr = Field(
         SecretStr(""),
         description="smtp://user:password@host:587 (STARTTLS), smtps://…; empty: .eml files.",
@@ -80,6 +86,35 @@ class Settings(BaseSettings):
     kernels_per_session: int = Field(6, ge=1, le=50, description="Open pages per sign-in.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Detail of the logs."
+    )
+    storage_url: str = Field(
+        "",
+        description="Second place, for backups: a folder on another disk or machine, or "
+        "s3://bucket/prefix (keys from AWS_…); empty: 'backups' in the home folder.",
+    )
+    backup_engine: Literal["auto", "pgbackrest", "basebackup"] = Field(
+        "auto", description="How PostgreSQL is backed up; auto: pgBackRest where it is installed."
+    )
+    backup_recipients: str = Field(
+        "",
+        description="Public age keys (age1…, by spaces) that backups are sealed for; empty: a key "
+        "pair of the installation's own.",
+    )
+    backup_escrow: Path | None = Field(
+        None,
+        description="File with the copy of the secret backup key that is kept elsewhere; drills "
+        "open backups with it.",
+    )
+    backup_rpo_minutes: float = Field(
+        15, gt=0, le=7 * 24 * 60, description="Minutes of work that may be lost at most."
+    )
+    backup_drill_hours: float = Field(
+        24, gt=0, le=90 * 24, description="Hours between two drills; two more are allowed."
+    )
+    backup_keep: str = Field(
+        "7d 5w 12m",
+        pattern=r"^\d{1,3}d \d{1,3}w \d{1,3}m$",
+        description="Backups kept beside those of the last 24 hours: days, weeks, months.",
     )
 
     @model_validator(mode="after")
