@@ -37,6 +37,10 @@ def _web_address(url: str) -> str:
     return url
 
 
+def _web_address_or_none(url: str) -> str:
+    return _web_address(url) if url else ""
+
+
 class Settings(BaseSettings):
     """The settings of one process. Immutable; made once by `bootstrap` and handed down."""
 
@@ -63,6 +67,27 @@ class Settings(BaseSettings):
     )
     openai_model: str = Field("gpt-5-mini", description="Model used for the analysis.")
     openai_timeout: float = Field(60.0, gt=0, le=600, description="Seconds for one AI call.")
+    openai_fallback_model: str = Field(
+        "", description="Model of the same service that is asked when the first one fails."
+    )
+    second_openai_base_url: Annotated[str, AfterValidator(_web_address_or_none)] = Field(
+        "", description="OpenAI-compatible API of another provider, asked when the first fails."
+    )
+    second_openai_api_key: SecretStr = Field(
+        SecretStr(""), description="Key of the second AI provider; empty where it asks for none."
+    )
+    second_openai_model: str = Field(
+        "", description="Model of the second AI provider; empty: the name of the first one's."
+    )
+    ai_deadline: float = Field(
+        300.0,
+        gt=0,
+        le=3600,
+        description="Seconds for the AI part of one analysis in all: every part, try and service.",
+    )
+    ai_daily_limit_usd: float = Field(
+        0.0, ge=0, le=1_000_000, description="US dollars for AI services a day; 0: no limit."
+    )
     worker_analyses: int = Field(
         4, ge=1, le=64, description="Analyses at a time in one worker process."
     )
@@ -100,8 +125,8 @@ class Settings(BaseSettings):
         description="Public age keys (age1…, by spaces) that backups are sealed for; empty: a key "
         "pair of the installation's own.",
     )
-    backup_escrow: Path | None = Field(
-        None,
+    backup_escrow: str = Field(
+        "",
         description="File with the copy of the secret backup key that is kept elsewhere; drills "
         "open backups with it.",
     )
