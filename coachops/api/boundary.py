@@ -1,6 +1,6 @@
 """The outermost layer: what every request must satisfy before a route runs, and what every answer has.
 
-In this order: a request id; the Host we answer to (DNS rebinding); the Origin of everything that
+In this order: a request id (the caller's own where it is well formed); the Host we answer to (DNS rebinding); the Origin of everything that
 changes something, websockets included (cross-site requests); the size of the body, before and while
 it is read. Then security headers, counting, and a last catch for what nobody foresaw.
 """
@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from coachops.api.metrics import RequestFigures
 from coachops.api.problems import answer, unexpected
-from coachops.core import clock, ids
+from coachops.core import clock, request
 from coachops.core.errors import CoachError
 
 SMALL_BODY = 64 * 1024
@@ -60,7 +60,8 @@ class Boundary:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check, pass on, decorate."""
         if scope["type"] == "http":
-            await self._http(scope, receive, send)
+            with request.using(Headers(scope=scope).get(request.HEADER)) as request_id:
+                await self._http(scope, receive, send, request_id)
         elif scope["type"] == "websocket":
             if self._refusal(scope, Headers(scope=scope)) is not None:
                 await send({"type": "websocket.close", "code": 4403})  # before accept: HTTP 403
@@ -69,9 +70,9 @@ class Boundary:
         else:
             await self._app(scope, receive, send)
 
-    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request_id = ids.new_id().hex
+    async def _http(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
         scope["request_id"] = request_id
+        scope["origin"] = self._origin
         headers = Headers(scope=scope)
         started = clock.monotonic()
         state: MutableMapping[str, Any] = {"status": 0}
@@ -86,13 +87,7 @@ class Boundary:
             await send(message)
 
         async def reply(error: CoachError) -> None:
-            response = answer(
-                error,
-                path=scope["path"],
-                accept=headers.get("accept", ""),
-                request_id=request_id,
-            )
-            await response(scope, receive, decorated)
+            await answer(error, scope)(scope, receive, decorated)
 
         try:
             refusal = self._refusal(scope, headers)
@@ -131,7 +126,7 @@ class Boundary:
         return None
 
     def _decorate(self, headers: MutableHeaders, request_id: str) -> None:
-        headers["X-Request-ID"] = request_id
+        headers[request.HEADER] = request_id
         for name, value in HEADERS:
             headers.setdefault(name, value)
         headers.setdefault("Content-Security-Policy", CSP)

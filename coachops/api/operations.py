@@ -16,12 +16,14 @@ router = APIRouter(tags=["operations"])
 
 
 @router.get("/healthz")
+@router.head("/healthz", include_in_schema=False)
 def healthz() -> dict[str, str]:
     """The process answers; nothing else is asked."""
     return {"status": "ok"}
 
 
 @router.get("/readyz")
+@router.head("/readyz", include_in_schema=False)
 async def readyz(request: Request, context: InContext) -> JSONResponse:
     """Whether requests can be served: database reachable and of this version.
 
@@ -41,6 +43,7 @@ async def readyz(request: Request, context: InContext) -> JSONResponse:
 
 
 @router.get("/metrics", response_class=PlainTextResponse)
+@router.head("/metrics", include_in_schema=False)
 def metrics(context: InContext) -> PlainTextResponse:
     """Requests of this process, sign-ins and dashboard kernels, for Prometheus."""
     identity = context.services.identity

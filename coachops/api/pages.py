@@ -34,7 +34,10 @@ def message_page(
     happened: str,
     next_step: str,
     *,
+    why: str = "",
     code: str = "",
+    request_id: str = "",
+    more: str = "",
     status: int = 200,
     reload_after: int | None = None,
     action: tuple[str, str] | None = ("/", "Go to the start page"),
@@ -42,6 +45,8 @@ def message_page(
     """A page that says what happened and what to do.
 
     Parameters:
+        why: the likely cause.
+        more: path of the guide's page about the code.
         reload_after: seconds after which the browser asks again by itself.
         action: address and words of the one link.
     """
@@ -51,7 +56,10 @@ def message_page(
         title=title,
         happened=happened,
         next_step=next_step,
+        why=why,
         code=code,
+        request_id=request_id,
+        more=more,
         reload_after=reload_after,
         action=action,
     )

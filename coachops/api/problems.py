@@ -1,7 +1,8 @@
 """Errors as answers: kind of an error -> status; problem+json for programs, a page for people.
 
-RFC 9457 members plus `code`, `next_step`, `retryable` and `request_id`. Whatever fails, the answer
-carries a code of the catalogue and never a stack trace.
+RFC 9457 members plus `code`, `why`, `next_step`, `who`, `retryable` and `request_id`; `type` is the
+address of the guide's page about the code. Whatever fails, the answer carries a code of the catalogue
+and never a stack trace.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ import traceback
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
 from coachops.api.pages import message_page
 from coachops.core.errors import CoachError, Kind
@@ -33,8 +36,11 @@ STATUS: dict[Kind, int] = {
 }
 """Kind of an error -> HTTP status."""
 
-_EXACT: dict[str, int] = {"COACH-API-002": 405, "COACH-API-003": 421}
+_EXACT: dict[str, int] = {"COACH-API-002": 405, "COACH-API-003": 421, "COACH-IDN-014": 429}
 """Codes for which HTTP has a status of its own."""
+
+RETRY_AFTER = 5
+"""Seconds after which a retryable error may be tried again, where the error does not say."""
 
 TITLES: dict[Kind, str] = {
     Kind.INVALID: "Something needs correcting",
@@ -55,16 +61,22 @@ def status_of(error: CoachError) -> int:
     return _EXACT.get(error.code, STATUS[error.kind])
 
 
-def problem(error: CoachError, request_id: str) -> JSONResponse:
-    """The error as `application/problem+json`."""
+def problem(error: CoachError, *, request_id: str, origin: str) -> JSONResponse:
+    """The error as `application/problem+json`.
+
+    Parameters:
+        origin: of this site, for the address of the guide's page.
+    """
     status = status_of(error)
+    members = error.as_dict()
+    page = members.pop("page")
     response = JSONResponse(
         {
-            "type": "about:blank",
+            "type": f"{origin}{page}",
             "title": TITLES[error.kind],
             "status": status,
             "detail": error.message,
-            **error.as_dict(),
+            **members,
             "request_id": request_id,
         },
         status_code=status,
@@ -73,25 +85,48 @@ def problem(error: CoachError, request_id: str) -> JSONResponse:
     )
     if status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
-    if error.spec.retryable:
-        response.headers["Retry-After"] = "5"
     return response
 
 
-def answer(error: CoachError, *, path: str, accept: str, request_id: str) -> Response:
-    """The error as a page where a person's browser asked for one, else as problem+json."""
-    if path.startswith("/v1/") or "text/html" not in accept:
-        return problem(error, request_id)
-    response = message_page(
-        TITLES[error.kind],
+def answer(error: CoachError, scope: Scope) -> Response:
+    """The error as a page where a person's browser asked for one, else as problem+json.
+
+    Parameters:
+        scope: of the request; the boundary has left its `request_id` and the site's `origin` in it.
+    """
+    request_id = str(scope.get("request_id", ""))
+    accept = Headers(scope=scope).get("accept", "")
+    response: Response
+    if scope["path"].startswith("/v1/") or "text/html" not in accept:
+        response = problem(error, request_id=request_id, origin=str(scope.get("origin", "")))
+    else:
+        response = error_page(error, TITLES[error.kind], request_id=request_id)
+    seconds = error.retry_after
+    if seconds is not None or error.spec.retryable:
+        response.headers["Retry-After"] = str(RETRY_AFTER if seconds is None else seconds)
+    return response
+
+
+def error_page(
+    error: CoachError,
+    title: str,
+    *,
+    request_id: str = "",
+    status: int | None = None,
+    action: tuple[str, str] | None = ("/", "Go to the start page"),
+) -> HTMLResponse:
+    """The page that tells a person of an error, with its code, its id and the way to the guide."""
+    return message_page(
+        title,
         error.message,
         error.next_step,
+        why=error.spec.why,
         code=error.code,
-        status=status_of(error),
+        request_id=request_id or error.request_id,
+        more=error.spec.page,
+        status=status or status_of(error),
+        action=action,
     )
-    if error.spec.retryable:
-        response.headers["Retry-After"] = "5"
-    return response
 
 
 def unexpected(error: BaseException, request_id: str) -> CoachError:
@@ -108,12 +143,7 @@ def install(app: FastAPI) -> None:
     """Make every error that leaves a route an answer with a code."""
 
     def reply(request: Request, error: CoachError) -> Response:
-        return answer(
-            error,
-            path=request.url.path,
-            accept=request.headers.get("accept", ""),
-            request_id=str(request.scope.get("request_id", "")),
-        )
+        return answer(error, request.scope)
 
     @app.exception_handler(CoachError)
     async def _known(request: Request, error: CoachError) -> Response:

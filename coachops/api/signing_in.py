@@ -10,8 +10,8 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from coachops.api.access import InContext, SignedIn, session_id_of, set_session_cookie, visit_of
-from coachops.api.pages import message_page, page
-from coachops.api.problems import status_of
+from coachops.api.pages import page
+from coachops.api.problems import error_page, status_of
 from coachops.core.errors import CoachError
 from coachops.identity import LinkView
 from coachops.identity.pages import home_of
@@ -181,11 +181,9 @@ def _link_form(context: InContext, view: LinkView, error: CoachError | None = No
 
 
 def _dead_link(error: CoachError) -> Response:
-    return message_page(
+    return error_page(
+        error,
         "This link no longer works",
-        error.message,
-        error.next_step,
-        code=error.code,
         status=410 if error.code == "COACH-IDN-004" else status_of(error),
         action=("/login", "Go to the sign-in"),
     )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from coachops import audit
 from coachops.coaching import messages
 from coachops.core import clock
 from coachops.core.errors import CoachError
@@ -111,6 +112,7 @@ class Sweeper:
             ("heartbeat", heartbeat.INTERVAL, self._beat),
             ("messages", ROUND, lambda: sweep_messages(self._services.database, self._queue)),
             ("transcripts", ROUND, lambda: sweep_transcripts(self._services.database, self._queue)),
+            ("audit", ROUND, lambda: audit.seal(self._services.database)),
             ("recovery", 5.0, self._recover),
             ("schedules", 20.0, self._queue_due_reports),
             ("history", 3600.0, self._prune),

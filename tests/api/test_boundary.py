@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterator
 
@@ -14,6 +15,7 @@ from coachops.api.problems import STATUS, TITLES, answer
 from coachops.core import ids
 from coachops.core.errors import CoachError, Kind
 from coachops.db import Database
+from coachops.telemetry.logs import JsonFormatter, PlainFormatter
 from tests.api.conftest import ORIGIN, Site
 
 
@@ -172,6 +174,75 @@ def test_origins_are_written_as_browsers_do(url: str, origin: str) -> None:
 @given(st.text(max_size=60))
 def test_errors_never_break_the_answer(text: str) -> None:
     error = CoachError("COACH-CCH-001", what="client", ref=text)
-    for path, accept in (("/v1/x", ""), ("/x", "text/html")):
-        response = answer(error, path=path, accept=accept, request_id="r")
+    for path, accept in (("/v1/x", b""), ("/x", b"text/html")):
+        scope = {"type": "http", "path": path, "headers": [(b"accept", accept)], "request_id": "r"}
+        response = answer(error, scope)
         assert response.status_code == 404
+
+
+def test_a_problem_names_its_page_of_the_guide_its_cause_and_who_can_mend_it(site: Site) -> None:
+    body = site.client.get("/v1/me").json()
+    assert body["type"] == f"{ORIGIN}/guide/reference/errors/coach-idn-002/"
+    assert body["who"] == "you"
+    assert {"why", "next_step", "retryable", "request_id", "code", "kind"} <= body.keys()
+    assert "page" not in body
+
+
+def test_an_id_of_the_caller_is_taken_over_when_it_is_well_formed(site: Site) -> None:
+    for sent in ("checkout-2026.11_23", "0" * 64, "a" * 8):
+        response = site.client.get("/v1/me", headers={"X-Request-ID": sent})
+        assert response.headers["x-request-id"] == response.json()["request_id"] == sent
+    for odd in (
+        "short",
+        "a" * 65,
+        "with space",
+        "<script>alert(1)</script>",
+        "-leading",
+        "a;b;c;d;e",
+    ):
+        response = site.client.get("/v1/me", headers={"X-Request-ID": odd})
+        assert response.headers["x-request-id"] == response.json()["request_id"] != odd
+        assert len(response.json()["request_id"]) == 32
+
+
+def test_the_page_and_the_log_carry_the_same_id(
+    site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @site.client.app.get("/noisy")  # type: ignore[attr-defined]
+    def noisy() -> None:
+        record = logging.LogRecord("coachops.api", logging.ERROR, "", 0, "told", (), None)
+        print(JsonFormatter().format(record))  # noqa: T201 read below
+        print(PlainFormatter().format(record))  # noqa: T201 as above
+        raise CoachError("COACH-AI-003", reason="no answer", retry_after=599.2)
+
+    headers = {"Accept": "text/html", "X-Request-ID": "from-the-proxy-1"}
+    response = site.client.get("/noisy", headers=headers)
+    assert response.status_code == 503
+    assert response.headers["retry-after"] == "600"
+    assert "from-the-proxy-1" in response.text
+    assert 'href="/guide/reference/errors/coach-ai-003/"' in response.text
+    as_json, plain = capsys.readouterr().out.splitlines()
+    assert json.loads(as_json)["request_id"] == "from-the-proxy-1"
+    assert plain.endswith("told [from-the-proxy-1]")
+
+
+def test_nothing_carries_an_id_outside_of_a_request(site: Site) -> None:
+    site.client.get("/healthz")
+    assert CoachError("COACH-API-001").request_id == ""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "header"),
+    [(0, "0"), (1.2, "2"), ("soon", "5"), (-3, "5"), (1e12, "5"), (None, "5")],
+)
+def test_only_sensible_waits_are_handed_on(seconds: object, header: str) -> None:
+    error = CoachError("COACH-AI-003", reason="no answer", retry_after=seconds)
+    scope = {"type": "http", "path": "/v1/x", "headers": []}
+    assert answer(error, scope).headers["retry-after"] == header
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+def test_probes_may_ask_for_the_head_only(site: Site, path: str) -> None:
+    response = site.client.head(path)
+    assert response.status_code == 200
+    assert response.content == b""
