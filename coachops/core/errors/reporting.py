@@ -10,12 +10,14 @@ ROWS = (
         Kind.NOT_FOUND,
         "There is no report '{name}'.",
         "Run 'coachops report list' for the list.",
+        why="The name was mistyped, or it belongs to another version.",
     ),
     ErrorSpec(
         "COACH-REP-002",
         Kind.USAGE,
         "The report '{name}' does not accept this parameter: {reason}.",
         "Run 'coachops report list' for its parameters.",
+        why="The parameter was mistyped or is out of bounds.",
     ),
     ErrorSpec(
         "COACH-REP-003",
@@ -23,6 +25,7 @@ ROWS = (
         "The report '{name}' stopped in cell {cell}: {reason}.",
         "The notebook as far as it came is kept at {path}.",
         who="admin",
+        why="The notebook met data or a setting that it does not expect.",
     ),
     ErrorSpec(
         "COACH-REP-004",
@@ -31,6 +34,7 @@ ROWS = (
         "Run it for a shorter span, or ask your admin to look at the database's load.",
         who="admin",
         retryable=True,
+        why="The span is very long, or the database is very busy.",
     ),
     ErrorSpec(
         "COACH-REP-005",
@@ -39,6 +43,7 @@ ROWS = (
         "Check free space and permissions of that folder, then run it again.",
         who="admin",
         retryable=True,
+        why="The disk is full, or the folder belongs to another user.",
     ),
     ErrorSpec(
         "COACH-REP-006",
@@ -46,5 +51,6 @@ ROWS = (
         "The schedule {path} cannot be used: {reason}.",
         "Correct the file; reports/schedule.toml in the source tree shows its form.",
         who="admin",
+        why="The file has a slip, or names a report that does not exist.",
     ),
 )
