@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from coachops.backup.model import Manifest, Snapshot, StoredFile, TableState
+from coachops.backup.model import Manifest, Snapshot, StoredFile
 
 if TYPE_CHECKING:
     from coachops.backup.place import Place
@@ -43,7 +43,6 @@ class Artefacts:
 
     Attributes:
         snapshot: the database at the very moment of the copy.
-        jobs: tables of the queue's store, where it is a database of its own.
         parts: files to seal and place.
         placed: files that the engine has placed itself.
         needs: ids of backups without which this one cannot be restored.
@@ -54,7 +53,6 @@ class Artefacts:
     snapshot: Snapshot
     parts: tuple[Part, ...] = ()
     placed: tuple[StoredFile, ...] = ()
-    jobs: dict[str, TableState] = field(default_factory=dict)
     kind: Literal["full", "incremental"] = "full"
     needs: tuple[str, ...] = ()
     engine_data: dict[str, str] = field(default_factory=dict)

@@ -52,7 +52,8 @@ class Snapshot(_Document):
 
     Attributes:
         revision: of the schema.
-        tables: name (of PostgreSQL outside `public`: `schema.name`) to its state.
+        tables: name to its state; those of the queue's own store as `jobs.<name>` (embedded) or
+            `dbos.<name>`.
         heartbeat: the newest heartbeat row in it; measures how much a restore would lose.
         audit: the end of the audit chain; None where no row is in it.
     """
@@ -112,7 +113,6 @@ class Manifest(_Document):
     made_at: dt.datetime
     finished_at: dt.datetime
     snapshot: Snapshot
-    jobs: dict[str, TableState] = Field(default_factory=dict)
     files: tuple[StoredFile, ...]
     recipients: tuple[str, ...]
     left_out: tuple[LeftOut, ...] = ()

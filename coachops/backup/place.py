@@ -10,7 +10,12 @@ import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+from coachops.core.errors import CoachError
+
+if TYPE_CHECKING:
+    from coachops.core.settings import Settings
 
 SMALL = 4_000_000
 """Bytes that `read` takes at most: manifests, keys."""
@@ -54,3 +59,30 @@ class Place(Protocol):
 
     def delete(self, name: str) -> None:
         """Remove a file; one that is not there is no error."""
+
+
+def open_place(settings: Settings) -> Place:
+    """The place that the settings name; nothing is read or made yet.
+
+    Raises:
+        CoachError: COACH-SYS-001 for an address that is none.
+    """
+    url = settings.storage_url.strip()
+    if url.startswith("s3://"):
+        if not url.removeprefix("s3://").split("/", 1)[0] or "@" in url or "?" in url:
+            raise _refused("write it as s3://bucket/prefix; keys belong into AWS_ACCESS_KEY_ID")
+        from coachops.backup.bucket import BucketPlace  # noqa: PLC0415 one of the two is used
+
+        return BucketPlace(url)
+    from coachops.backup.folder import FolderPlace  # noqa: PLC0415 as above
+
+    if not url:
+        return FolderPlace(settings.home / "backups", make=True)
+    path = Path(url.removeprefix("file://")).expanduser()
+    if "://" in str(url.removeprefix("file://")) or not path.is_absolute():
+        raise _refused("it must be a whole path such as /mnt/backups, or s3://bucket/prefix")
+    return FolderPlace(path)
+
+
+def _refused(reason: str) -> CoachError:
+    return CoachError("COACH-SYS-001", name="COACHOPS_STORAGE_URL", reason=reason)

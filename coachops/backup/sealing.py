@@ -68,7 +68,8 @@ class Keys:
             try:
                 pyrage.encrypt_io(packed, writer, recipients)
             except pyrage.EncryptError as error:
-                raise OSError(f"sealing failed: {error}") from error
+                # the library tells only the words of what a stream raised
+                raise reader.failure or writer.failure or OSError(str(error)) from error
             file.flush()
             os.fsync(file.fileno())
         return Sealed(writer.count, writer.sha256, reader.count, reader.sha256)
@@ -88,14 +89,16 @@ class Keys:
             raise CoachError("COACH-BKP-008", reason="there is no secret key to open it with")
         with source.open("rb") as sealed, _private(target) as file:
             reader, writer = _Counting(sealed), _Counting(file)
-            unpacked = zstandard.ZstdDecompressor().stream_writer(writer, closefd=False)
+            unpacked = zstandard.ZstdDecompressor().stream_writer(
+                writer,  # type: ignore[arg-type]  # it is asked for `write` only
+                closefd=False,
+            )
             try:
                 pyrage.decrypt_io(reader, unpacked, identities)
-                unpacked.flush()
-            except pyrage.DecryptError as error:
-                raise CoachError("COACH-BKP-009", reason=_reason(error)) from error
-            except zstandard.ZstdError as error:
-                raise CoachError("COACH-BKP-009", reason="what is inside is damaged") from error
+            except (pyrage.DecryptError, zstandard.ZstdError, OSError) as error:
+                if writer.failure or reader.failure:
+                    raise
+                raise CoachError("COACH-BKP-009", reason=_reason(error), recipients="?") from error
             file.flush()
             os.fsync(file.fileno())
         return Sealed(reader.count, reader.sha256, writer.count, writer.sha256)
@@ -119,21 +122,31 @@ class _Counting:
         self._stream = stream
         self._hash = hashlib.sha256()
         self.count = 0
+        self.failure: OSError | None = None
 
     @property
     def sha256(self) -> str:
         return self._hash.hexdigest()
 
     def read(self, size: int = -1) -> bytes:
-        data = self._stream.read(size)
+        try:
+            data = self._stream.read(size)
+        except OSError as error:
+            self.failure = error
+            raise
         self.count += len(data)
         self._hash.update(data)
         return data
 
     def write(self, data: Any) -> int:
+        try:
+            written = self._stream.write(data)
+        except OSError as error:
+            self.failure = error
+            raise
         self.count += len(data)
         self._hash.update(data)
-        return self._stream.write(data)
+        return written
 
     def flush(self) -> None:
         self._stream.flush()

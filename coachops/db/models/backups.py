@@ -20,7 +20,7 @@ from coachops.db.models.base import (
     one_of,
 )
 
-BACKUP_STATES = ("running", "good", "failed", "expired")
+BACKUP_STATES = ("good", "failed", "expired")
 
 
 class Heartbeat(Base):

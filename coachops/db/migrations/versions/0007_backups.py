@@ -49,7 +49,7 @@ def upgrade() -> None:
             name=op.f("ck_backups_good_has_manifest"),
         ),
         sa.CheckConstraint(
-            "state IN ('running', 'good', 'failed', 'expired')",
+            "state IN ('good', 'failed', 'expired')",
             name=op.f("ck_backups_state_known"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_backups")),
