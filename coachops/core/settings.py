@@ -51,7 +51,23 @@ class Settings(BaseSettings):
     )
     database_url: str = Field(
         "",
-        description="SQLAlchemy URL; empty: SQLite in the home folder. PostgreSQL in production.",
+        description="SQLAlchemy URL; empty: SQLite in the home folder. PostgreSQL in production; "
+        "name a standby too: postgresql://user@/name?host=a:5432&host=b:5432.",
+    )
+    database_pool: int = Field(
+        5, ge=1, le=200, description="Connections to PostgreSQL that a process keeps open."
+    )
+    database_overflow: int = Field(
+        5, ge=0, le=200, description="Further connections in moments of load."
+    )
+    database_pool_wait: float = Field(
+        5, gt=0, le=5, description="Seconds to wait for a free connection of the pool."
+    )
+    database_wait: float = Field(
+        10,
+        ge=1,
+        le=120,
+        description="Seconds that a write waits for a lock, a failover or a standby.",
     )
     env: Literal["local", "production"] = Field(
         "local",
@@ -99,10 +115,18 @@ class Settings(BaseSettings):
         description="smtp://user:password@host:587 (STARTTLS), smtps://…; empty: .eml files.",
     )
     mail_from: str = Field("coaching@localhost", description="Sender address of follow-ups.")
+    bounce_address: str = Field(
+        "",
+        description="Mailbox for returned letters; each goes out under this address with +token.",
+    )
     guide: Path = Field(Path("build/site"), description="Folder of the built guide.")
     host: str = Field("127.0.0.1", description="Address that 'coachops serve' listens on.")
     port: int = Field(8000, ge=1, le=65535, description="Port of the one origin.")
     public_url: str = Field("", description="Origin in links and cookies; empty: from the port.")
+    trusted_proxy: str = Field(
+        "",
+        description="Address of the reverse proxy whose X-Forwarded-For is believed; empty: none.",
+    )
     session_hours: float = Field(12, gt=0, le=24 * 30, description="Life of a sign-in.")
     kernel_pool: int = Field(2, ge=0, le=20, description="Warm dashboard kernels per page.")
     kernel_grace: float = Field(
