@@ -46,12 +46,15 @@ class Process:
         command: arguments, the program first.
         environment: all of it; nothing is inherited.
         ready_url: answers 200 once the process works; None: it works while it runs.
+        vital: the suite ends where it cannot be kept alive; others are started again for ever,
+            because the rest is of use without them.
     """
 
     name: str
     command: tuple[str, ...]
     environment: dict[str, str] = field(repr=False)
     ready_url: str | None = None
+    vital: bool = True
 
 
 def make_runtime(
@@ -111,7 +114,12 @@ def table(settings: Settings, runtime: Runtime, *, worker: bool = True) -> tuple
     ]
     if worker:
         rows.append(
-            Process("worker", (sys.executable, "-m", "coachops.cli.main", "worker"), inherited)
+            Process(
+                "worker",
+                (sys.executable, "-m", "coachops.cli.main", "worker"),
+                inherited,
+                vital=False,
+            )
         )
     return tuple(rows)
 

@@ -26,7 +26,8 @@ STABLE_SECONDS = 20.0
 """A process that lived so long starts its back-off anew."""
 
 MAX_FAILURES = 6
-"""Deaths in a row after which the suite gives up instead of hiding a broken installation."""
+"""Deaths in a row of a vital process after which the suite gives up instead of hiding that it is
+broken. A worker's deaths are told by /readyz, by 'coachops job status' and on the overview."""
 
 BACK_OFF = 0.5
 """Seconds before the first restart; doubled each time, up to 30."""
@@ -102,9 +103,9 @@ class Supervisor:
             return
         lived = now - child.started
         child.failures = 1 if lived > STABLE_SECONDS else child.failures + 1
-        if child.failures >= MAX_FAILURES:
+        if child.process.vital and child.failures >= MAX_FAILURES:
             raise CoachError("COACH-SYS-006", name=child.process.name, exit_code=code)
-        wait = min(30.0, BACK_OFF * 2 ** (child.failures - 1))
+        wait = min(30.0, BACK_OFF * 2 ** min(child.failures - 1, 10))
         self._write(f"serve: {child.process.name} ended with {code}; again in {wait:g} s")
         _kill_group(child.popen)
         self._tell_guard(f"-{child.popen.pid}")

@@ -122,12 +122,13 @@ def analyse(
     from coachops.coaching.analysis import analyse as run  # noqa: PLC0415 imports SQLAlchemy
     from coachops.coaching.importing import pending_transcripts  # noqa: PLC0415 as above
     from coachops.core.actor import SYSTEM  # noqa: PLC0415 as above
+    from coachops.jobs.inline import analysing_here  # noqa: PLC0415 as above
 
     if bool(ids) == pending:
         raise CoachError("COACH-SYS-002", reason="Give ids, or --pending for all that wait.")
     rows: list[dict[str, object]] = []
     errors: list[CoachError] = []
-    with opened() as services, progress() as bars:
+    with opened() as services, analysing_here(services.settings), progress() as bars:
         chosen = pending_transcripts(services.database) if pending else _ids(ids or [])
         for transcript_id in bars.track(chosen, description="Analysing"):
             try:

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from coachops.core.errors import CoachError
+from coachops.core.settings import Settings
 from coachops.jobs import runtime
-from coachops.jobs.places import Place, take_lowest, try_take
+from coachops.jobs.places import Place, Watch, take_lowest, try_take
 from coachops.jobs.store import (
     APPLICATION,
     SCHEMA,
@@ -27,12 +30,49 @@ if TYPE_CHECKING:
 POLLING = 0.2
 """Seconds between two looks at a queue."""
 
-QUEUES = {"analysis": 4, "mail": 4, "reports": 1}
-"""Queue -> jobs at a time in one process. Analysis waits for a service most of the time, or is
-short; a report starts a kernel and is heavy."""
-
-QUEUE_OF = {"pipeline": "analysis", "send": "mail", "report": "reports"}
+QUEUE_OF = {
+    "pipeline": "analysis",
+    "send": "mail",
+    "report": "reports",
+    "export": "exports",
+    "backup": "backups",
+    "drill": "checks",
+    "integrity": "checks",
+}
 """Kind of job -> its queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a queue takes on.
+
+    Attributes:
+        here: jobs at a time in one process.
+        everywhere: jobs at a time in all processes; None: no limit beyond `here`.
+        per_minute: starts in all processes; None: no limit.
+    """
+
+    here: int
+    everywhere: int | None = None
+    per_minute: int | None = None
+
+
+def queues(settings: Settings) -> dict[str, Limits]:
+    """The queues. Analyses wait for a service most of the time; reports and exports are heavy.
+
+    A backup has a queue of its own, so that a long drill never makes it late.
+    """
+    return {
+        "analysis": Limits(
+            settings.worker_analyses, per_minute=settings.analyses_per_minute or None
+        ),
+        "mail": Limits(4),
+        "reports": Limits(1),
+        "exports": Limits(1),
+        "backups": Limits(1, everywhere=1),
+        "checks": Limits(1, everywhere=1),
+    }
+
 
 STOP_SECONDS = 2
 """How long stopping waits for steps in progress; what is cut off is recovered at the next start."""
@@ -46,14 +86,26 @@ class Executor:
     Parameters:
         services: what the workflows work with.
         brief: it will stop soon; its threads look more often whether they shall end.
+        listen: the queues to take work from; None: all.
+        on_lost_place: called when others may take our work over; the process must end then.
     """
 
     _running: ClassVar[threading.Lock] = threading.Lock()
     """The engine allows one executor in a process."""
 
-    def __init__(self, services: Services, *, brief: bool = False) -> None:
+    def __init__(
+        self,
+        services: Services,
+        *,
+        brief: bool = False,
+        listen: frozenset[str] | None = None,
+        on_lost_place: Callable[[], object] = lambda: None,
+    ) -> None:
         self._services = services
         self._brief = brief
+        self._listen = listen
+        self._on_lost_place = on_lost_place
+        self._watch: Watch | None = None
         self.place: Place | None = None
 
     def start(self) -> Place:
@@ -66,6 +118,8 @@ class Executor:
             raise RuntimeError("another executor runs in this process")
         try:
             self.place = take_lowest(self._services.settings)
+            self._watch = Watch(self.place, self._on_lost_place)
+            self._watch.start()
             self._launch(self.place)
         except BaseException:
             self._let_go()
@@ -112,7 +166,7 @@ class Executor:
 
         quiet_engine_logs()
         settings = self._services.settings
-        ensure_store(settings)
+        ensure_store(settings, thorough=True)
         self._services.secret("feedback")  # made here once, before threads ask for it together
         runtime.bind(self._services)
         DBOS(
@@ -128,17 +182,30 @@ class Executor:
                 "notification_listener_polling_interval_sec": 0.1 if self._brief else 0.5,
             }
         )
-        DBOS.listen_queues(list(QUEUES))
+        limits = queues(settings)
+        DBOS.listen_queues(
+            [name for name in limits if self._listen is None or name in self._listen]
+        )
         try:
             DBOS.launch()
         except Exception as error:
             DBOS.destroy()
             raise CoachError("COACH-JOB-003", reason=type(error).__name__) from error
-        for queue, at_a_time in QUEUES.items():
-            DBOS.register_queue(queue, worker_concurrency=at_a_time, polling_interval_sec=POLLING)
+        for queue, limit in limits.items():
+            DBOS.register_queue(
+                queue,
+                worker_concurrency=limit.here,
+                global_concurrency=limit.everywhere,
+                limiter={"limit": limit.per_minute, "period": 60} if limit.per_minute else None,
+                polling_interval_sec=POLLING,
+                on_conflict="always_update",  # the newest start's settings hold
+            )
 
     def _let_go(self) -> None:
         runtime.bind(None)
+        if self._watch is not None:
+            self._watch.stop()
+            self._watch = None
         if self.place is not None:
             self.place.release()
             self.place = None

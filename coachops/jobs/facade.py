@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import logging
 import os
@@ -12,12 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from coachops.coaching import messages
-from coachops.core import ids
+from coachops.core import clock, ids
 from coachops.core.actor import SYSTEM, Actor
 from coachops.core.errors import CoachError
 from coachops.core.settings import Settings
-from coachops.jobs.engine import Executor
-from coachops.jobs.ids import JobId, parse_job_id, report_id
+from coachops.jobs.engine import QUEUE_OF, Executor
+from coachops.jobs.exports import ExportRequest, folder_of
+from coachops.jobs.ids import JobId, keyed_id, parse_job_id, report_id
 from coachops.jobs.queue import JobQueue
 from coachops.jobs.rows import JobRow
 from coachops.jobs.sweeper import Sweeper
@@ -66,17 +68,22 @@ class Jobs:
         """
         if not worker or self._executor is not None:
             return
-        executor = Executor(self.services)
+        executor = Executor(self.services, on_lost_place=_end_process)
         executor.start()
         self._executor = executor
-        self._sweeper = Sweeper(
-            self.services,
-            self.queue,
-            executor,
-            on_lost_place=_end_process,
-            schedule_file=self._schedule_file,
-        )
-        self._sweeper.start()
+        try:
+            self._sweeper = Sweeper(
+                self.services,
+                self.queue,
+                executor,
+                on_lost_store=_end_process,
+                schedule_file=self._schedule_file,
+            )
+            self._sweeper.start()
+        except BaseException:
+            self._sweeper = None
+            self.stop()
+            raise
 
     def stop(self) -> bool:
         """End; returns whether every step in progress came to its end (else it is recovered)."""
@@ -89,12 +96,6 @@ class Jobs:
             self._executor = None
         self.queue.close()
         return ended
-
-    def sweep_now(self) -> None:
-        """Do one whole round of the sweeper at once; in a worker only."""
-        if self._sweeper is None:
-            raise RuntimeError("no worker runs in this process")
-        self._sweeper.round(everything=True)
 
     # queueing
 
@@ -135,6 +136,53 @@ class Jobs:
         parameters_json = json.dumps(checked, sort_keys=True)
         return self.queue.enqueue_as(report_id(name, ids.new_id().hex), name, parameters_json)
 
+    def enqueue_export(
+        self,
+        actor: Actor,
+        *,
+        formats: Sequence[str] = ("csv",),
+        datasets: Sequence[str] = (),
+        since: dt.date | None = None,
+        until: dt.date | None = None,
+        coaches: Sequence[str] = (),
+        clients: Sequence[str] = (),
+        csv_profile: str = "lossless",
+    ) -> str:
+        """Queue an export into `exports/<key>` of the home folder; returns the id of the job.
+
+        Parameters:
+            coaches, clients: REFs; the job keeps ids.
+            others: as `export.run_export`.
+
+        Raises:
+            CoachError: COACH-IDN-003, COACH-EXP-001, -002, -007, -008, COACH-CCH-001, COACH-JOB-003.
+        """
+        request = ExportRequest.checked(
+            self.services.database,
+            actor,
+            self._settings,
+            formats=formats,
+            datasets=datasets,
+            since=since,
+            until=until,
+            coaches=coaches,
+            clients=clients,
+            csv_profile=csv_profile,
+        )
+        key = f"{clock.now():%Y-%m-%dT%H%M%SZ}-{ids.new_id().hex[-8:]}"
+        return self.queue.enqueue_as(keyed_id("export", key), key, request.to_json())
+
+    def export_folder(self, ref: str) -> Path:
+        """Where the export of that job lies, once it is done.
+
+        Raises:
+            CoachError: COACH-JOB-001 where it is no export.
+        """
+        job = parse_job_id(ref)
+        if job.kind != "export":
+            raise CoachError("COACH-JOB-001", ref=ref)
+        return folder_of(self._settings, job.subject)
+
     # looking and steering
 
     def list_jobs(
@@ -166,7 +214,7 @@ class Jobs:
         if job.kind == "pipeline":
             return self.queue.enqueue_pipeline(job.subject_id)
         again = parse_job_id(latest.id).next()
-        return self.queue.enqueue_as(again, job.subject, self._report_parameters(latest.id))
+        return self.queue.enqueue_as(again, *self.queue.arguments(latest.id))
 
     def cancel(self, actor: Actor, ref: str) -> JobRow:
         """Cancel a job that waits or runs. For a message this takes its approval back.
@@ -201,7 +249,8 @@ class Jobs:
         if not job_ids:
             return []
         own = self._executor is None
-        executor = Executor(self.services, brief=True) if own else self._executor
+        listen = frozenset(QUEUE_OF[parse_job_id(ref).kind] for ref in job_ids)
+        executor = Executor(self.services, brief=True, listen=listen) if own else self._executor
         if own and executor is not None:
             executor.start()
         try:
@@ -235,9 +284,6 @@ class Jobs:
         if row.state == "failed":
             row = messages.retry(database, actor, row.id)
         return self.enqueue_send(row.id)
-
-    def _report_parameters(self, ref: str) -> str:
-        return str(self.queue.arguments(ref)[1])
 
 
 def _end_process() -> None:

@@ -4,23 +4,39 @@ The engine recovers only what an executor of the same name left behind. So a pro
 free place, and thereby the unfinished work of whoever held it before; and a living worker can tell
 that a place is dead, because its lock is free. The lock ends with the process, also by kill -9: a
 file lock beside an embedded database, an advisory lock of the server on PostgreSQL.
+
+The reverse also holds: who loses the lock while alive (the server ended the session, failed, or does
+not answer) must end, because others take its work over. `Watch` tells within moments.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import select
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as TooLate
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
+import psycopg
 import sqlalchemy as sa
 
 from coachops.core.errors import CoachError
 from coachops.core.settings import Settings
+from coachops.jobs.store import writable_url
 
 PLACES = 64
-_LOCK_CLASS = 0x636F_6163  # "coac": our advisory locks on the server
+LOCK_CLASS = 0x636F_6163
+"""Our advisory locks on the server ("coac"): the places by their numbers, and `inline` behind them."""
+
+LOOK_EVERY = 1.0
+"""Seconds between two looks at the lock; a session that is ended is noticed at once."""
+ANSWER_WITHIN = 10.0
+"""Seconds after which a server that does not answer counts as lost."""
 
 
 class Lock(Protocol):
@@ -28,6 +44,9 @@ class Lock(Protocol):
 
     def alive(self) -> bool:
         """Whether the lock still holds."""
+
+    def wait_for_news(self, seconds: float) -> None:
+        """Wait at most so long for a sign that the lock may be lost."""
 
     def release(self) -> None:
         """Give the place free."""
@@ -45,6 +64,11 @@ class Place:
         """Whether the place still is ours; False when the server ended our session."""
         return self._lock is not None and self._lock.alive()
 
+    def wait_for_news(self, seconds: float) -> None:
+        """Wait at most so long for a sign that the place may be lost."""
+        if self._lock is not None:
+            self._lock.wait_for_news(seconds)
+
     def release(self) -> None:
         """Give it free; a second time nothing happens."""
         lock, self._lock = self._lock, None
@@ -61,6 +85,44 @@ class Place:
         trace: TracebackType | None,
     ) -> None:
         self.release()
+
+
+class Watch:
+    """A thread that calls `on_lost` once when the place is no longer ours.
+
+    Parameters:
+        place: held by this process.
+        on_lost: called in the thread; the process must end before others take its work over.
+    """
+
+    def __init__(self, place: Place, on_lost: Callable[[], object]) -> None:
+        self._place, self._on_lost = place, on_lost
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="coachops-place", daemon=True)
+        # in a thread of its own, because the look at a frozen server never returns
+        self._looks = ThreadPoolExecutor(1, thread_name_prefix="coachops-place-look")
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; the place stays ours."""
+        self._stopping.set()
+        self._thread.join()
+        self._looks.shutdown(wait=False)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                held = self._looks.submit(self._place.alive).result(timeout=ANSWER_WITHIN)
+            except TooLate:
+                held = False
+            if not held:
+                if not self._stopping.is_set():
+                    self._on_lost()
+                return
+            self._place.wait_for_news(LOOK_EVERY)
 
 
 def place_name(number: int) -> str:
@@ -95,8 +157,10 @@ def try_take(settings: Settings, number: int) -> Place | None:
 
 
 class _FileLock:
-    def __init__(self, handle: int) -> None:
+    def __init__(self, handle: int, path: Path) -> None:
         self._handle = handle
+        self._path = path
+        self._closed = threading.Event()
 
     @classmethod
     def take(cls, path: Path) -> _FileLock | None:
@@ -107,12 +171,20 @@ class _FileLock:
         except BlockingIOError:
             os.close(handle)
             return None
-        return cls(handle)
+        return cls(handle, path)
 
     def alive(self) -> bool:
-        return True
+        """Whether others would meet our lock: False when the file was deleted or replaced."""
+        try:
+            return os.path.samestat(os.fstat(self._handle), self._path.stat())
+        except OSError:
+            return False
+
+    def wait_for_news(self, seconds: float) -> None:
+        self._closed.wait(seconds)
 
     def release(self) -> None:
+        self._closed.set()
         os.close(self._handle)
 
 
@@ -120,12 +192,15 @@ class _ServerLock:
     def __init__(self, engine: sa.Engine, connection: sa.Connection) -> None:
         self._engine = engine
         self._connection = connection
+        # the driver's own: SQLAlchemy would open another session, which does not hold the lock
+        self._session: psycopg.Connection[tuple[bool]] = connection.connection.driver_connection  # type: ignore[assignment]
+        self._one_use = threading.Lock()
 
     @classmethod
     def take(cls, url: str, number: int) -> _ServerLock | None:
         # keepalives: after a power loss the server notices within ~11 s and gives the lock free
         engine = sa.create_engine(
-            url,
+            writable_url(url),
             poolclass=sa.NullPool,
             isolation_level="AUTOCOMMIT",
             connect_args={
@@ -137,7 +212,7 @@ class _ServerLock:
             connection = engine.connect()
             taken = connection.scalar(
                 sa.text("SELECT pg_try_advisory_lock(:class, :number)"),
-                {"class": _LOCK_CLASS, "number": number},
+                {"class": LOCK_CLASS, "number": number},
             )
         except sa.exc.SQLAlchemyError as error:
             engine.dispose()
@@ -149,11 +224,20 @@ class _ServerLock:
         return cls(engine, connection)
 
     def alive(self) -> bool:
+        """Whether the session answers, and the server still takes writes (it may have been demoted)."""
+        with self._one_use:
+            try:
+                row = self._session.execute("SELECT pg_is_in_recovery()").fetchone()
+            except psycopg.Error:
+                return False
+        return row is not None and not row[0]
+
+    def wait_for_news(self, seconds: float) -> None:
+        """The session's socket becomes readable when the server ends it."""
         try:
-            self._connection.execute(sa.text("SELECT 1"))
-        except sa.exc.SQLAlchemyError:
-            return False
-        return True
+            select.select([self._session.fileno()], [], [], seconds)
+        except (OSError, ValueError, psycopg.Error):
+            return  # closed: the next look tells
 
     def release(self) -> None:
         try:

@@ -11,7 +11,7 @@ from coachops.core.errors import CoachError
 from coachops.core.settings import Settings
 from coachops.jobs.engine import QUEUE_OF
 from coachops.jobs.ids import JobId, parse_job_id, pipeline_id, send_id
-from coachops.jobs.rows import STATES, JobRow, row_of
+from coachops.jobs.rows import ACTIVE, STATES, JobRow, row_of
 from coachops.jobs.store import APPLICATION, StoreClient
 
 if TYPE_CHECKING:
@@ -40,31 +40,43 @@ class JobQueue:
             CoachError: COACH-JOB-003 where the queue is away.
         """
         latest = self.latest_pipelines([transcript_id]).get(transcript_id)
-        if latest is not None and latest.active:
+        if latest is not None and latest.due_at is not None:
+            self.cancel(latest.id)  # it waits for the AI service; this one asks at once
+        elif latest is not None and latest.active:
             return latest.id
         job = parse_job_id(latest.id).next() if latest else pipeline_id(transcript_id, 1)
         return self.enqueue_as(job, str(transcript_id), engine)
 
-    def enqueue_send(self, message_id: uuid.UUID, version: int) -> str:
-        """Queue the sending of an approved version; there is one job for each version, ever."""
-        return self.enqueue_as(send_id(message_id, version), str(message_id), version)
+    def enqueue_send(self, message_id: uuid.UUID, version: int, attempt: int = 0) -> str:
+        """Queue the sending of an approved version; there is one job for each version, ever.
 
-    def enqueue_as(self, job: JobId, *arguments: str | int) -> str:
-        """Queue a job under its id; returns the id. Where it exists already, nothing happens."""
+        Parameters:
+            attempt: how often the mail server has put this version off; each has its job.
+        """
+        return self.enqueue_as(send_id(message_id, version, attempt), str(message_id), version)
+
+    def enqueue_as(
+        self, job: JobId, *arguments: str | int, delay_seconds: float | None = None
+    ) -> str:
+        """Queue a job under its id; returns the id. Where it exists already, nothing happens.
+
+        Parameters:
+            delay_seconds: it waits so long before it may begin.
+        """
 
         def work(client: DBOSClient) -> None:
-            from dbos import WorkflowSerializationFormat  # noqa: PLC0415 a second or more
+            from dbos import EnqueueOptions, WorkflowSerializationFormat  # noqa: PLC0415 a second
 
-            client.enqueue(
-                {
-                    "workflow_name": job.kind,
-                    "queue_name": QUEUE_OF[job.kind],
-                    "workflow_id": str(job),
-                    "serialization_type": WorkflowSerializationFormat.PORTABLE,
-                    "application_name": APPLICATION,
-                },
-                *arguments,
-            )
+            options: EnqueueOptions = {
+                "workflow_name": job.kind,
+                "queue_name": QUEUE_OF[job.kind],
+                "workflow_id": str(job),
+                "serialization_type": WorkflowSerializationFormat.PORTABLE,
+                "application_name": APPLICATION,
+            }
+            if delay_seconds is not None:
+                options["delay_seconds"] = delay_seconds
+            client.enqueue(options, *arguments)
 
         self._store.call(work)
         return str(job)
@@ -88,6 +100,15 @@ class JobQueue:
         return self._list(
             status=engine_states, name=kind or list(QUEUE_OF), limit=limit, sort_desc=True
         )
+
+    def list_active(self, kind: str) -> list[JobRow]:
+        """Jobs of a kind that wait or run.
+
+        Raises:
+            CoachError: COACH-JOB-003.
+        """
+        states = [name for name, ours in STATES.items() if ours in ACTIVE]
+        return self._list(status=states, name=kind, limit=1000)
 
     def get(self, ref: str) -> JobRow:
         """One job.
@@ -165,7 +186,7 @@ class JobQueue:
             for row in self._list(workflow_id_prefix=part):
                 job = parse_job_id(row.id)
                 known = newest.get(job.prefix)
-                if known is None or known[0].number < job.number:
+                if known is None or known[0].order < job.order:
                     newest[job.prefix] = (job, row)
         return list(newest.values())
 

@@ -33,6 +33,7 @@ class JobRow:
         result: what the workflow answered; ids and codes.
         attempts: how often it was begun (more than once after a crash).
         worker: who ran it last.
+        due_at: of a waiting job: it was put off and does not begin before.
     """
 
     id: str
@@ -45,6 +46,7 @@ class JobRow:
     result: dict[str, Any] | None
     attempts: int
     worker: str | None
+    due_at: dt.datetime | None = None
 
     @property
     def active(self) -> bool:
@@ -75,6 +77,7 @@ def row_of(status: Any) -> JobRow:
         result=status.output if isinstance(status.output, dict) else None,
         attempts=status.recovery_attempts or 0,
         worker=status.executor_id,
+        due_at=_instant(status.delay_until_epoch_ms) if status.status == "DELAYED" else None,
     )
 
 

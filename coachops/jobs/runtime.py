@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ParamSpec
 
+from coachops.core import request
 from coachops.core.errors import CoachError
 
 if TYPE_CHECKING:
@@ -19,7 +20,11 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 Outcome = dict[str, Any]
-"""What a step answers: ids, codes and counts; `error` holds a code where it failed."""
+"""What a step answers: ids, codes and counts. Where it failed, `error` holds a code, and
+`retry_after` the seconds after which it may succeed by itself, where somebody said so."""
+
+POISON_LIMIT = 20
+"""Beginnings of one job after which it counts as what kills its workers, and is left to a person."""
 
 _log = logging.getLogger(__name__)
 
@@ -64,13 +69,26 @@ def guarded(step: Callable[P, Outcome]) -> Callable[P, Outcome]:
         with _runtime.idle:
             _runtime.busy += 1
         try:
+            with request.using():
+                return answered(*args, **kwargs)
+        finally:
+            with _runtime.idle:
+                _runtime.busy -= 1
+                _runtime.idle.notify_all()
+
+    def answered(*args: P.args, **kwargs: P.kwargs) -> Outcome:
+        try:
             return step(*args, **kwargs)
         except CoachError as error:
             _log.warning(
                 "a step failed",
                 extra={"step": step.__name__, "code": error.code, "arguments": str(args)},
             )
-            return {"error": error.code}
+            outcome: Outcome = {"error": error.code}
+            wait = error.details.get("retry_after")
+            if isinstance(wait, int | float) and error.spec.retryable:
+                outcome["retry_after"] = float(wait)
+            return outcome
         except Exception as error:
             _log.error(
                 "a step failed unexpectedly",
@@ -79,9 +97,5 @@ def guarded(step: Callable[P, Outcome]) -> Callable[P, Outcome]:
                 },
             )  # fmt: skip
             return {"error": "COACH-SYS-003"}
-        finally:
-            with _runtime.idle:
-                _runtime.busy -= 1
-                _runtime.idle.notify_all()
 
     return run

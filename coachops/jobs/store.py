@@ -1,22 +1,28 @@
-"""The queue's own store: where it lies, that it exists, and calls to it from any process.
+"""The queue's own store: where it lies, that it exists and is sound, and calls to it.
 
 Embedded: the file `jobs.db` in the home folder, in WAL mode (a rollback journal halves the rate).
-PostgreSQL: the schema `dbos` in the suite's database, so one backup holds both.
+PostgreSQL: the schema `dbos` in the suite's database, so one backup holds both. The store may be
+lost at any time: what waits stands in the data, and the sweeper queues it anew. So a damaged file is
+set aside and a new one begun, instead of stopping the work until somebody comes.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import logging
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 
+from coachops.core import clock
 from coachops.core.errors import CoachError
 from coachops.core.settings import Settings
 
@@ -31,11 +37,40 @@ VERSION = "1"
 """Constant: work queued by an older release is found by a newer one. Workflows change by `patch`."""
 
 
+_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+
+_log = logging.getLogger(__name__)
+
+
 def store_url(settings: Settings) -> str:
-    """The SQLAlchemy URL of the store."""
-    if settings.database_url.startswith("sqlite"):
-        return f"sqlite:///{settings.home / 'jobs.db'}"
-    return settings.database_url
+    """The SQLAlchemy URL of the store; of several servers, the one that takes writes."""
+    path = store_file(settings)
+    return f"sqlite:///{path}" if path else writable_url(settings.database_url)
+
+
+def store_file(settings: Settings) -> Path | None:
+    """The file of an embedded store; None on PostgreSQL."""
+    embedded = settings.database_url.startswith("sqlite")
+    return settings.home / "jobs.db" if embedded else None
+
+
+def writable_url(url: str) -> str:
+    """The URL of a PostgreSQL database with the server chosen that takes writes."""
+    parsed = sa.make_url(url)
+    wanted = parsed.update_query_dict({"target_session_attrs": "read-write"})
+    return wanted.render_as_string(hide_password=False)
+
+
+def file_identity(settings: Settings) -> tuple[int, int] | None:
+    """What tells an embedded store's file from another one at its place; None where there is none."""
+    path = store_file(settings)
+    if path is None:
+        return None
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 class _KnownFailures(logging.Filter):
@@ -57,29 +92,87 @@ def quiet_engine_logs() -> None:
     logger.setLevel(logging.WARNING)
 
 
-def ensure_store(settings: Settings) -> None:
-    """Make the store where it does not exist yet.
+def ensure_store(settings: Settings, *, thorough: bool = False) -> None:
+    """Make the store where it does not exist yet; a damaged embedded one is set aside first.
+
+    Parameters:
+        thorough: read all of an embedded store, not only whether it is one.
 
     Raises:
         CoachError: COACH-JOB-003 where it cannot be reached.
     """
-    with _translated():
-        if not _exists(settings):
+    path = store_file(settings)
+    with _translated(settings):
+        if path is None:
+            ready = _exists_on_server(store_url(settings))
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with _one_at_a_time(path.parent / "locks" / "store.lock"):
+                ready = _exists_in_file(path, thorough=thorough)
+        if not ready:
             from dbos import DBOS  # noqa: PLC0415 a second or more
 
             quiet_engine_logs()
             DBOS.migrate(store_url(settings), schema=SCHEMA)
 
 
-def _exists(settings: Settings) -> bool:
-    url = store_url(settings)
-    if url.startswith("sqlite"):
-        path = settings.home / "jobs.db"
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with contextlib.closing(sqlite3.connect(path, timeout=30)) as connection:
-            connection.execute("PRAGMA journal_mode = WAL")  # stays with the file
-            query = "SELECT 1 FROM sqlite_master WHERE name = 'workflow_status'"
-            return connection.execute(query).fetchone() is not None
+def _exists_in_file(path: Path, *, thorough: bool) -> bool:
+    try:
+        return _looks_sound(path, thorough=thorough)
+    except sqlite3.DatabaseError as error:
+        if not _is_damage(error):
+            raise
+    aside = _set_aside(path)
+    _log.error(
+        "the queue's file was damaged and is set aside: what waits is queued from the data",
+        extra={"aside": str(aside)},
+    )
+    return _looks_sound(path, thorough=False)
+
+
+def _looks_sound(path: Path, *, thorough: bool) -> bool:
+    """Whether the file holds a store; a damaged one raises an error that `_is_damage` knows."""
+    with contextlib.closing(sqlite3.connect(path, timeout=30)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")  # stays with the file
+        if thorough:
+            (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+            if found != "ok":
+                damaged = sqlite3.DatabaseError(found)
+                damaged.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+                raise damaged
+        query = "SELECT 1 FROM sqlite_master WHERE name = 'workflow_status'"
+        return connection.execute(query).fetchone() is not None
+
+
+def _is_damage(error: BaseException) -> bool:
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in _DAMAGED  # the rest tells where it was found
+
+
+def _set_aside(path: Path) -> Path:
+    """Move the file and what belongs to it; a process that has it open goes on in the moved one.
+
+    SQLite sees at closing that its file was moved, and leaves the new one's journal alone.
+    """
+    aside = path.with_name(f"{path.name}.corrupt-{clock.now():%Y%m%dT%H%M%S%fZ}")
+    for ending in ("-wal", "-shm", ""):  # the file last: until then nobody begins a new one
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(path.name + ending).rename(aside.with_name(aside.name + ending))
+    return aside
+
+
+@contextlib.contextmanager
+def _one_at_a_time(path: Path) -> Iterator[None]:
+    path.parent.mkdir(exist_ok=True, mode=0o700)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _exists_on_server(url: str) -> bool:
     engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args={"connect_timeout": 3})
     try:
         with engine.connect() as connection:
@@ -97,6 +190,8 @@ class StoreClient:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._client: DBOSClient | None = None
+        self._file: tuple[int, int] | None = None
+        self._suspect = False
         self._lock = threading.Lock()
         self._thread: ThreadPoolExecutor | None = None
 
@@ -104,7 +199,8 @@ class StoreClient:
         """The answer of `work` to the client.
 
         Raises:
-            CoachError: COACH-JOB-003 where the store cannot be reached.
+            CoachError: COACH-JOB-003 where the store cannot be reached, COACH-JOB-006 where its file
+                is damaged; the next call begins a new one.
         """
         try:
             asyncio.get_running_loop()
@@ -127,13 +223,24 @@ class StoreClient:
                 self._thread = None
 
     def _call(self, work: Callable[[Any], T]) -> T:
-        with _translated():
-            return work(self._connected())
+        try:
+            with _translated(self._settings):
+                return work(self._connected())
+        except CoachError as error:
+            if error.code == "COACH-JOB-006":
+                self._suspect = True
+            raise
 
     def _connected(self) -> DBOSClient:
         with self._lock:
+            if self._client is not None and (
+                self._suspect or file_identity(self._settings) != self._file
+            ):
+                self._client.destroy()  # the file was lost, set aside, or will be now
+                self._client = None
             if self._client is None:
-                ensure_store(self._settings)
+                ensure_store(self._settings, thorough=self._suspect)
+                self._suspect = False
                 from dbos import DBOSClient, DBOSPortableJSONSerializer  # noqa: PLC0415 a second
 
                 self._client = DBOSClient(
@@ -144,12 +251,16 @@ class StoreClient:
                     system_database_pool_size=3,
                     retry_connection_errors=False,
                 )
+                self._file = file_identity(self._settings)
             return self._client
 
 
 @contextlib.contextmanager
-def _translated() -> Iterator[None]:
+def _translated(settings: Settings) -> Iterator[None]:
     try:
         yield
     except (sa.exc.SQLAlchemyError, sqlite3.Error, OSError) as error:
+        original = getattr(error, "orig", None) or error
+        if _is_damage(original):
+            raise CoachError("COACH-JOB-006", path=store_file(settings)) from error
         raise CoachError("COACH-JOB-003", reason=type(error).__name__) from error

@@ -9,10 +9,11 @@ To add a report: `reports/<name>.ipynb` and a row in `catalog.py`.
 
 from coachops.reporting.catalog import REPORTS, Report, find_report, list_reports
 from coachops.reporting.runner import ReportRun, list_runs, run_report
-from coachops.reporting.schedule import Due, due_reports, read_schedule
+from coachops.reporting.schedule import SCHEDULE, Due, due_reports, read_schedule
 
 __all__ = [
     "REPORTS",
+    "SCHEDULE",
     "Due",
     "Report",
     "ReportRun",

@@ -2,7 +2,7 @@
 
 A run's folder is `<home>/reports/<name>/<time>-<id>/` with the notebook, the HTML and `run.json`. It is
 made under a hidden name and renamed when it is whole; a failed run's folder ends in `-failed` and
-holds the notebook as far as it came.
+holds the notebook as far as it came. So does, at the next run, that of a run that was killed.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ class ReportRun:
         html_path: the one file to hand on.
         started_at: when it began.
         seconds: how long it took.
+        ticket: what it was run for, such as the id of a job; empty: by hand.
     """
 
     name: str
@@ -51,6 +52,7 @@ class ReportRun:
     html_path: Path
     started_at: dt.datetime
     seconds: float
+    ticket: str = ""
 
 
 def run_report(
@@ -59,12 +61,14 @@ def run_report(
     parameters: Mapping[str, object] | None = None,
     *,
     timeout: float = TIMEOUT_SECONDS,
+    ticket: str = "",
 ) -> ReportRun:
     """Run a report and publish it as HTML.
 
     Parameters:
         parameters: by name; texts are converted to the types of the catalog.
         timeout: seconds after which the run is ended.
+        ticket: a run that was delivered under it before is the answer, and nothing runs.
 
     Raises:
         CoachError: COACH-REP-001 unknown report, -002 a parameter refused (before anything runs),
@@ -75,11 +79,16 @@ def run_report(
     checked = report.check(parameters or {}).model_dump()
     if not report.notebook.is_file():
         raise CoachError("COACH-SYS-004", path=report.notebook)
+    if ticket:
+        for delivered in list_runs(settings, name):
+            if delivered.ticket == ticket:
+                return delivered
     started_at, began = clock.now(), clock.monotonic()
     home = settings.home / "reports" / name
     final = home / f"{started_at:%Y%m%dT%H%M%SZ}-{ids.new_id().hex[-8:]}"
     draft = final.with_name(f".{final.name}.partial")
     try:
+        _keep_abandoned(home, timeout)
         draft.mkdir(parents=True, mode=0o700)
     except OSError as error:
         raise CoachError("COACH-REP-005", path=home, reason=error.strerror) from error
@@ -99,6 +108,7 @@ def run_report(
         html_path=final / f"{name}.html",
         started_at=started_at,
         seconds=round(clock.monotonic() - began, 3),
+        ticket=ticket,
     )
     record = asdict(run) | {"started_at": started_at.isoformat()}
     (draft / "run.json").write_text(json.dumps(record, default=str, indent=2) + "\n")
@@ -172,6 +182,16 @@ def _environment(settings: Settings) -> dict[str, str]:
         "COACHOPS_ORGANISATION": settings.organisation,
         "COACHOPS_ENV": settings.env,
     }
+
+
+def _keep_abandoned(home: Path, timeout: float) -> None:
+    """Show runs as failed whose process was killed: nothing writes into their folders any more."""
+    before = clock.now().timestamp() - timeout - _START_SECONDS
+    for draft in home.glob(".*.partial"):
+        with contextlib.suppress(OSError):
+            if draft.stat().st_mtime < before:
+                name = draft.name.removeprefix(".").removesuffix(".partial")
+                _keep_failed(draft, home / name)
 
 
 def _keep_failed(draft: Path, final: Path) -> Path:

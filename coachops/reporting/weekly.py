@@ -163,7 +163,7 @@ def load(week_start: str = "", weeks: int = 12) -> WeeklyOperations:
             "COACH-REP-002", name="weekly_operations", reason=f"the week of {start} has not begun"
         )
     end = start + _WEEK
-    database = Database(settings.database_url)
+    database = Database.of(settings)
     migrate.require_head(database)
     try:
         week = overview(database, SYSTEM, start, end, zone=settings.zone)

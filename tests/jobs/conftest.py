@@ -13,6 +13,7 @@ from coachops.bootstrap import services as open_services
 from coachops.core.settings import Settings, load_settings
 from coachops.jobs import Jobs
 from tests.coaching.builders import Pair, make_pair
+from tests.jobs.parts import NOTHING
 
 
 @pytest.fixture
@@ -30,8 +31,16 @@ def services(settings: Settings) -> Iterator[Services]:
 
 
 @pytest.fixture
-def jobs(settings: Settings, services: Services, tmp_path: Path) -> Iterator[Jobs]:
-    with Jobs(settings, services, schedule_file=tmp_path / "schedule.toml") as jobs:
+def schedule(tmp_path: Path) -> Path:
+    """A schedule by which nothing runs; a test may write another one."""
+    path = tmp_path / "schedule.toml"
+    path.write_text(NOTHING)
+    return path
+
+
+@pytest.fixture
+def jobs(settings: Settings, services: Services, schedule: Path) -> Iterator[Jobs]:
+    with Jobs(settings, services, schedule_file=schedule) as jobs:
         yield jobs
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -12,12 +15,20 @@ from coachops.coaching import messages
 from coachops.coaching.messages import MessageRow
 from coachops.core.settings import Settings
 from coachops.db.models import Transcript
+from coachops.jobs import Jobs, places
+from coachops.jobs.engine import Executor
 from coachops.jobs.store import SCHEMA, store_url
+from coachops.jobs.sweeper import Sweeper
 from tests.coaching.builders import Pair, make_transcript
 from tests.coaching.messages.parts import make_analysis
 
 SQLITE = pytest.mark.parametrize("backend", ["sqlite"])
 """For tests in which the kind of database makes no difference."""
+
+NOTHING = "\n".join(
+    f'[[work]]\nkind = "{kind}"\ncron = "never"' for kind in ("backup", "drill", "integrity")
+)
+"""A schedule in which even the built-in work does not run."""
 
 
 def approved_message(services: Services, pair: Pair) -> MessageRow:
@@ -50,3 +61,16 @@ def everything_stored(settings: Settings) -> str:
             )
     finally:
         engine.dispose()
+
+
+@contextlib.contextmanager
+def idle_sweeper(services: Services, jobs: Jobs, schedule: Path) -> Iterator[Sweeper]:
+    """A worker's sweeper whose rounds the test does; nothing runs what it queues."""
+    executor = Executor(services)
+    executor.place = places.take_lowest(services.settings)
+    sweeper = Sweeper(
+        services, jobs.queue, executor, on_lost_store=lambda: None, schedule_file=schedule
+    )
+    with executor.place:
+        sweeper.begin()
+        yield sweeper

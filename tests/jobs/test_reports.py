@@ -16,7 +16,9 @@ from coachops.db.models import WorkerHeartbeat
 from coachops.jobs import Jobs
 from coachops.jobs.schedules import load_schedules
 from coachops.reporting import list_runs
-from tests.jobs.parts import SQLITE
+from tests.jobs.parts import NOTHING, SQLITE, idle_sweeper
+
+YEARLY = '[[schedule]]\nreport = "weekly_operations"\ncron = "0 0 1 1 *"\n'
 
 
 @SQLITE
@@ -25,11 +27,10 @@ def test_a_due_report_is_run_once_by_the_worker(
     services: Services,
     settings: Settings,
     jobs: Jobs,
-    tmp_path: Path,
+    schedule: Path,
     until: Callable[..., None],
 ) -> None:
-    schedule = tmp_path / "schedule.toml"
-    schedule.write_text('[[schedule]]\nreport = "weekly_operations"\ncron = "0 0 1 1 *"\n')
+    schedule.write_text(YEARLY + NOTHING)
     with services.database.write() as session:
         at = clock.now() - dt.timedelta(days=800)
         session.add(
@@ -50,12 +51,12 @@ def test_a_due_report_is_run_once_by_the_worker(
 
 
 @SQLITE
-def test_nothing_is_due_from_before_the_first_worker(jobs: Jobs, tmp_path: Path) -> None:
-    (tmp_path / "schedule.toml").write_text(
-        '[[schedule]]\nreport = "weekly_operations"\ncron = "0 0 1 1 *"\n'
-    )
-    jobs.start(worker=True)
-    jobs.sweep_now()
+def test_nothing_is_due_from_before_the_first_worker(
+    services: Services, jobs: Jobs, schedule: Path
+) -> None:
+    schedule.write_text(YEARLY + NOTHING)
+    with idle_sweeper(services, jobs, schedule) as sweeper:
+        sweeper.round()
     assert jobs.list_jobs() == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import zoneinfo
 from pathlib import Path
 
@@ -11,10 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coachops.core import clock
-from coachops.core.errors import CoachError
 from coachops.core.settings import load_settings
+from coachops.jobs.exports import ExportRequest
 from coachops.jobs.ids import parse_job_id
 from coachops.jobs.schedules import Schedule, load_schedules
+
+GOOD_WORK = """
+[[work]]
+kind = "export"
+cron = "0 5 * * *"
+parameters = { formats = ["csv"], datasets = ["sessions"] }
+"""
 
 LONDON = zoneinfo.ZoneInfo("Europe/London")
 
@@ -59,15 +67,64 @@ def test_the_projects_own_schedule_is_valid() -> None:
         assert schedule.last_due(clock.now()) <= clock.now()
 
 
-def test_without_a_file_nothing_is_due(tmp_path: Path) -> None:
-    assert load_schedules(load_settings(), tmp_path / "schedule.toml") == []
+def test_without_a_file_backups_drills_and_checks_run(tmp_path: Path) -> None:
+    found = load_schedules(load_settings(), tmp_path / "schedule.toml")
+    assert {row.kind for row in found} == {"backup", "drill", "integrity"}
 
 
-def test_a_mistake_in_the_file_is_refused(tmp_path: Path) -> None:
+def test_backups_of_sqlite_are_never_fifteen_minutes_apart(tmp_path: Path) -> None:
+    rows = load_schedules(load_settings(home=tmp_path), tmp_path / "schedule.toml")
+    (row,) = (row for row in rows if row.kind == "backup")
+    now = dt.datetime(2026, 3, 29, 0, 0, tzinfo=clock.UTC)  # a day of a clock change
+    slots = {row.last_due(now + dt.timedelta(minutes=minute)) for minute in range(1440)}
+    between = [later - earlier for earlier, later in itertools.pairwise(sorted(slots))]
+    assert max(between) <= dt.timedelta(minutes=10)
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ('[[schedule]]\nreport = "nowhere"\ncron = "0 6 * * 1"', "COACH-REP-001"),
+        ('[[work]]\nkind = "send"\ncron = "0 6 * * 1"', "COACH-REP-006"),
+        ('[[work]]\nkind = "backup"\ncron = "often"', "COACH-REP-006"),
+        ('[[work]]\nkind = "drill"\ncron = "0 6 * * 1"\nparameters = {a = 1}', "COACH-REP-006"),
+        ('[[work]]\nkind = "export"\ncron = "0 6 * * 1"\nparameters = {a = 1}', "COACH-REP-006"),
+        (
+            '[[work]]\nkind = "export"\ncron = "0 6 * * 1"\nparameters = {formats = ["odt"]}',
+            "COACH-EXP-002",
+        ),
+        ("[[work", "COACH-REP-006"),
+    ],
+)
+def test_a_mistake_in_the_file_is_told_and_stops_nothing_else(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, text: str, code: str
+) -> None:
     path = tmp_path / "schedule.toml"
-    path.write_text('[[schedule]]\nreport = "nowhere"\ncron = "0 6 * * 1"\n')
-    with pytest.raises(CoachError, match="COACH-REP-001"):
-        load_schedules(load_settings(), path)
+    path.write_text(text + "\n" + GOOD_WORK)
+    found = load_schedules(load_settings(home=tmp_path), path)
+    assert [record.__dict__["code"] for record in caplog.records] == [code]
+    readable = not text.endswith("[[work")
+    assert {row.kind for row in found} == {
+        "backup", "drill", "integrity", *(["export"] if readable else []),
+    }  # fmt: skip
+
+
+def test_a_row_of_the_file_replaces_the_built_in_one(tmp_path: Path) -> None:
+    path = tmp_path / "schedule.toml"
+    path.write_text(
+        '[[work]]\nkind = "backup"\ncron = "*/5 * * * *"\n'
+        '[[work]]\nkind = "drill"\ncron = "never"\n' + GOOD_WORK
+    )
+    found = {row.kind: row for row in load_schedules(load_settings(home=tmp_path), path)}
+    assert found.keys() == {"backup", "integrity", "export"}
+    assert found["backup"].cron == "*/5 * * * *"
+    job = found["export"].job(dt.datetime(2026, 1, 5, 6, tzinfo=clock.UTC))
+    key, request = found["export"].arguments(job)
+    assert str(job) == f"export/{key}/1"
+    assert ExportRequest.from_json(request) == ExportRequest(
+        formats=("csv",), datasets=("sessions",)
+    )
+    assert found["backup"].arguments(job) == ()
 
 
 def test_a_slot_names_its_job_and_other_parameters_another_one() -> None:

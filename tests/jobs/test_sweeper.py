@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -14,12 +15,13 @@ from coachops.core import clock
 from coachops.core.actor import SYSTEM
 from coachops.core.settings import Settings
 from coachops.db.models import Message, Transcript
-from coachops.jobs import Jobs, worker_status
+from coachops.jobs import Jobs, findings, worker_status
+from coachops.jobs.findings import GRACE, STUCK, sweep_messages, sweep_transcripts
 from coachops.jobs.heartbeat import ALIVE_FOR, beat
+from coachops.jobs.inline import analysing_here, anybody_analyses
 from coachops.jobs.queue import JobQueue
-from coachops.jobs.sweeper import GRACE, STUCK, sweep_messages, sweep_transcripts
 from tests.coaching.builders import Pair, make_transcript
-from tests.jobs.parts import SQLITE, approved_message
+from tests.jobs.parts import SQLITE, approved_message, idle_sweeper, transcript
 
 
 @pytest.fixture
@@ -32,11 +34,13 @@ def test_what_a_surface_committed_and_did_not_queue_is_found_once(
 ) -> None:
     transcript_id = make_transcript(services.database, pair)
     message = approved_message(services, pair)
-    assert sweep_transcripts(services.database, queue) == 0  # the surface still has time
+    assert (
+        sweep_transcripts(services.database, queue, services.settings) == 0
+    )  # the surface still has time
     with clock.frozen(clock.now() + GRACE):
-        assert sweep_transcripts(services.database, queue) == 1
+        assert sweep_transcripts(services.database, queue, services.settings) == 1
         assert sweep_messages(services.database, queue) == 1
-        assert sweep_transcripts(services.database, queue) == 0
+        assert sweep_transcripts(services.database, queue, services.settings) == 0
     assert jobs.enqueue_pipeline(transcript_id) == f"pipeline/{transcript_id}/1"
     assert {row.id for row in jobs.list_jobs()} == {
         f"pipeline/{transcript_id}/1",
@@ -51,20 +55,64 @@ def test_what_a_person_cancelled_is_left_alone(
     transcript_id = make_transcript(services.database, pair)
     jobs.cancel(SYSTEM, jobs.enqueue_pipeline(transcript_id))
     with clock.frozen(clock.now() + GRACE):
-        assert sweep_transcripts(services.database, queue) == 0
+        assert sweep_transcripts(services.database, queue, services.settings) == 0
+
+
+def _mark_analysing(services: Services) -> None:
+    with services.database.write() as session:
+        session.execute(sa.update(Transcript).values(state="analysing", updated_at=clock.now()))
+
+
+def test_an_analysis_outside_of_the_queue_whose_process_died_is_begun_again_soon(
+    services: Services, settings: Settings, queue: JobQueue, pair: Pair
+) -> None:
+    make_transcript(services.database, pair)
+    _mark_analysing(services)
+    assert not anybody_analyses(settings)
+    with clock.frozen(clock.now() + GRACE):
+        assert sweep_transcripts(services.database, queue, settings) == 1
+
+
+def test_an_analysis_outside_of_the_queue_is_left_alone_while_its_process_lives(
+    services: Services, settings: Settings, queue: JobQueue, pair: Pair
+) -> None:
+    make_transcript(services.database, pair)
+    _mark_analysing(services)
+    with analysing_here(settings), analysing_here(settings):
+        assert anybody_analyses(settings)
+        with clock.frozen(clock.now() + GRACE):
+            assert sweep_transcripts(services.database, queue, settings) == 0
+        with clock.frozen(clock.now() + STUCK):
+            assert sweep_transcripts(services.database, queue, settings) == 1
 
 
 @SQLITE
-def test_an_analysis_whose_process_died_is_begun_again(
-    services: Services, queue: JobQueue, pair: Pair
+def test_a_transcript_that_killed_its_workers_is_shown_as_failed(
+    services: Services, jobs: Jobs, queue: JobQueue, pair: Pair
+) -> None:
+    transcript_id = make_transcript(services.database, pair)
+    (row,) = jobs.run_inline([jobs.enqueue_pipeline(transcript_id, "openai")])
+    assert row.state == "failed"
+    _mark_analysing(services)  # as when the worker died of it once more
+    with clock.frozen(clock.now() + GRACE):
+        assert sweep_transcripts(services.database, queue, services.settings) == 0
+    found = transcript(services, transcript_id)
+    assert (found.state, found.error_code) == ("failed", row.error_code)
+
+
+@SQLITE
+def test_one_part_that_fails_stops_no_other_one(
+    services: Services, jobs: Jobs, pair: Pair, schedule: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_transcript(services.database, pair)
-    with services.database.write() as session:
-        session.execute(sa.update(Transcript).values(state="analysing", updated_at=clock.now()))
-    with clock.frozen(clock.now() + GRACE):
-        assert sweep_transcripts(services.database, queue) == 0
-    with clock.frozen(clock.now() + STUCK):
-        assert sweep_transcripts(services.database, queue) == 1
+
+    def broken(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(findings, "sweep_messages", broken)
+    with idle_sweeper(services, jobs, schedule) as sweeper, clock.frozen(clock.now() + GRACE):
+        sweeper.round()
+    assert len(jobs.list_jobs(kind="pipeline")) == 1
 
 
 @SQLITE

@@ -1,7 +1,8 @@
 """From a transcript to a draft: analyse, then write the follow-up.
 
 A transcript that waits for the coach (roles) or the client (consent) ends the job without a failure:
-when the reason is gone, the next run begins.
+when the reason is gone, the next run begins. Where the AI service asks to come back later, this run
+ends too, and the next one waits in the queue until then: nobody's place is held meanwhile.
 """
 
 from __future__ import annotations
@@ -15,13 +16,29 @@ from sqlalchemy.orm import Session
 from coachops.core.actor import SYSTEM
 from coachops.core.errors import CoachError
 from coachops.db.models import Transcript
-from coachops.jobs.runtime import Outcome, current, guarded
+from coachops.jobs.ids import parse_job_id
+from coachops.jobs.queue import JobQueue
+from coachops.jobs.runtime import POISON_LIMIT, Outcome, current, guarded
+
+_LONGEST_WAIT = 24 * 3600.0
+"""Seconds; a service that asks for more is asked again after a day."""
 
 
-@DBOS.workflow(name="pipeline", serialization_type=WorkflowSerializationFormat.PORTABLE)
+@DBOS.workflow(
+    name="pipeline",
+    serialization_type=WorkflowSerializationFormat.PORTABLE,
+    max_recovery_attempts=POISON_LIMIT,
+)
 def pipeline(transcript_id: str, engine: str) -> Outcome:
     """Analyse a transcript with `engine` and draft its follow-up."""
     outcome = analyse_step(transcript_id, engine)
+    if "retry_after" in outcome:
+        # recorded by releases that know it, so older runs in progress never come here
+        later = reschedule_step(
+            transcript_id, engine, DBOS.workflow_id or "", outcome["retry_after"]
+        )
+        if "error" not in later:
+            return outcome | later
     if "error" not in outcome and outcome["waiting"] is None:
         outcome = outcome | draft_step(transcript_id)
     if "error" in outcome:
@@ -50,6 +67,30 @@ def analyse_step(transcript_id: str, engine: str) -> Outcome:
         "status": done.status,
         "waiting": done.waiting,
     }
+
+
+@DBOS.step(name="reschedule")
+@guarded
+def reschedule_step(transcript_id: str, engine: str, job: str, seconds: float) -> Outcome:
+    """Queue the next run for when the service takes requests again; the transcript waits till then."""
+    queue = JobQueue(current().settings)
+    try:
+        later = parse_job_id(job).next()
+        wait = min(max(1.0, seconds), _LONGEST_WAIT)
+        queue.enqueue_as(later, transcript_id, engine, delay_seconds=wait)
+    finally:
+        queue.close()
+
+    def work(session: Session) -> None:
+        session.execute(
+            sa.update(Transcript)
+            .where(Transcript.id == uuid.UUID(transcript_id), Transcript.state == "failed")
+            .values(state="imported")
+            .execution_options(synchronize_session=False)
+        )
+
+    current().database.run(work)
+    return {"rescheduled": str(later)}
 
 
 @DBOS.step(name="draft")

@@ -13,10 +13,14 @@ from dbos import DBOS, WorkflowSerializationFormat
 
 from coachops.core.actor import SYSTEM
 from coachops.core.errors import CoachError
-from coachops.jobs.runtime import Outcome, current, guarded
+from coachops.jobs.runtime import POISON_LIMIT, Outcome, current, guarded
 
 
-@DBOS.workflow(name="send", serialization_type=WorkflowSerializationFormat.PORTABLE)
+@DBOS.workflow(
+    name="send",
+    serialization_type=WorkflowSerializationFormat.PORTABLE,
+    max_recovery_attempts=POISON_LIMIT,
+)
 def send(message_id: str, version: int) -> Outcome:
     """Send the message if this version is the approved one."""
     outcome = send_step(message_id, version)
