@@ -1,14 +1,17 @@
-"""One call in front of the engines: which engine, what leaves, what it cost, how it ended.
+"""One call in front of the engines: which one, what leaves, what it cost, how it ended.
 
-`auto` means `openai` where a key is set and `local` otherwise; where `auto` chose `openai` and the
-service fails, the local engine answers and the reply is labelled degraded. Who asks for `openai` by
-name gets the error instead.
+`auto` means the services where a key is set and `local` otherwise. The services are asked in their
+order (primary model, second model, second provider) until one has done the whole analysis; where
+`auto` asked them and all fail, the local engine answers and the reply is labelled degraded, with the
+time from which another try is worth while. Who asks for `openai` by name gets the error instead.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -17,13 +20,23 @@ from coachops.ai import prompts
 from coachops.ai.prices import cost_microusd
 from coachops.ai.providers.openai import OpenAIEngine, Outbound
 from coachops.ai.redaction import PrivateName, Redactor
+from coachops.ai.replies import KeptReplies
+from coachops.ai.shared import MENDED_BY_PEOPLE, SharedState
+from coachops.ai.targets import Target, chain
 from coachops.ai.types import ActionItem, AnalysisRequest, Citation, CitedText, EngineResult
 from coachops.core import clock
 from coachops.core.errors import CoachError
 from coachops.core.settings import Settings
+from coachops.db import Database
+from coachops.resilience import Deadline
 
 Engine = Literal["openai", "local"]
 EngineChoice = Literal["auto", "openai", "local"]
+
+_TRY_AGAIN = {"COACH-AI-002": 900.0, "COACH-AI-006": 900.0, "COACH-AI-009": 86_400.0}
+"""Seconds until another try where a person must act first; all else: `_SOON`."""
+
+_SOON = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +51,7 @@ class GatewayReply:
         duration_ms: of the whole call.
         outbound: every request that left the machine, failed ones included.
         error_code: of the failure behind a degraded reply.
+        retry_at: from when a degraded one is worth another try.
     """
 
     result: EngineResult
@@ -48,19 +62,30 @@ class GatewayReply:
     duration_ms: int
     outbound: tuple[Outbound, ...] = ()
     error_code: str | None = None
+    retry_at: dt.datetime | None = None
 
 
 class Gateway:
-    """The engines of one process, wired from its settings."""
+    """The engines of one process, wired from its settings.
 
-    def __init__(self, settings: Settings) -> None:
+    Parameters:
+        database: where all processes keep what they know of the services.
+    """
+
+    def __init__(self, settings: Settings, database: Database) -> None:
         self._settings = settings
-        self._openai = OpenAIEngine(
-            base_url=settings.openai_base_url,
-            api_key=settings.openai_api_key,
-            model=settings.openai_model,
-            timeout=settings.openai_timeout,
-        )
+        self._database = database
+        self._targets = chain(settings)
+        self._state = SharedState(database, settings.ai_daily_limit_usd)
+        self._engines = {
+            each.name: OpenAIEngine(
+                base_url=each.base_url,
+                api_key=each.api_key,
+                model=each.model,
+                timeout=settings.openai_timeout,
+            )
+            for each in self._targets
+        }
 
     def resolve(self, engine: EngineChoice) -> Engine:
         """The engine that will be asked first.
@@ -70,7 +95,7 @@ class Gateway:
         """
         if engine == "local":
             return "local"
-        if self._settings.has_ai_key:
+        if self._targets:
             return "openai"
         if engine == "openai":
             raise CoachError("COACH-AI-001")
@@ -80,8 +105,12 @@ class Gateway:
         """Whether the words of a session would leave this machine."""
         return self.resolve(engine) == "openai"
 
+    def hosts(self) -> tuple[str, ...]:
+        """Every host that words may leave for, in the order in which they are asked."""
+        return tuple(dict.fromkeys(each.host for each in self._targets))
+
     def model(self, engine: Engine) -> str:
-        """Name of the model, or the version of the local rules."""
+        """Name of the model that is asked first, or the version of the local rules."""
         if engine == "openai":
             return self._settings.openai_model
         from coachops.ai.providers import local  # noqa: PLC0415 its word lists load at first use
@@ -91,7 +120,11 @@ class Gateway:
     def input_sha256(
         self, request: AnalysisRequest, engine: Engine, private: Sequence[PrivateName] = ()
     ) -> str:
-        """Digest of exactly what the engine reads and in which version it reads it."""
+        """Digest of exactly what the engine reads and in which version it reads it.
+
+        For a service it names the first model, whichever answers: equal input is not paid again
+        because the second model had to do the work.
+        """
         document = {
             "request": request.model_dump(mode="json"),
             "engine": engine,
@@ -109,6 +142,7 @@ class Gateway:
         *,
         private: Sequence[PrivateName] = (),
         on_outbound: Callable[[Outbound], None] | None = None,
+        transcript_id: uuid.UUID | None = None,
     ) -> GatewayReply:
         """The analysis of a session.
 
@@ -117,9 +151,10 @@ class Gateway:
             engine: who is asked.
             private: people whose names are replaced before anything leaves.
             on_outbound: told of every request that leaves, also where the call fails in the end.
+            transcript_id: what replies are kept for until its analysis is stored; None: not kept.
 
         Raises:
-            CoachError: COACH-AI-001 no key; 002 to 006 where `openai` was asked for by name.
+            CoachError: COACH-AI-001 no key; 002 to 009 where `openai` was asked for by name.
         """
         started = clock.monotonic()
         outbound: list[Outbound] = []
@@ -129,54 +164,80 @@ class Gateway:
             if on_outbound is not None:
                 on_outbound(sent)
 
-        chosen = self.resolve(engine)
-        failure: CoachError | None = None
+        chosen: Engine = self.resolve(engine)
+        model = self.model(chosen)
+        failures: list[tuple[Target, CoachError]] = []
+        result: EngineResult | None = None
         if chosen == "openai":
-            try:
-                result = self._ask_openai(request, private, note)
-            except CoachError as error:
-                if engine != "auto":
-                    raise
-                failure, chosen = error, "local"
-                result = _ask_local(request)
-        else:
-            result = _ask_local(request)
+            found = self._ask_services(request, private, note, transcript_id, failures)
+            if found is not None:
+                result, model = found
+            elif engine != "auto":
+                raise failures[0][1]
+            else:
+                chosen, model = "local", self.model("local")
+        degraded = chosen == "local" and bool(failures)
         return GatewayReply(
-            result=result,
+            result=result if result is not None else _ask_local(request),
             engine=chosen,
-            model=self.model(chosen),
-            status="degraded" if failure else "complete",
+            model=model,
+            status="degraded" if degraded else "complete",
             cost_microusd=cost_of(outbound),
             duration_ms=round((clock.monotonic() - started) * 1000),
             outbound=tuple(outbound),
-            error_code=failure.code if failure else None,
+            error_code=failures[0][1].code if degraded else None,
+            retry_at=self._retry_at(failures) if degraded else None,
         )
 
-    def _ask_openai(
+    def _ask_services(
         self,
         request: AnalysisRequest,
         private: Sequence[PrivateName],
         note: Callable[[Outbound], None],
-    ) -> EngineResult:
-        texts = [each.text for each in request.utterances]
-        texts += [each.text for each in request.open_commitments]
-        redactor = Redactor(private, texts)
-        references = {
-            f"c{number}": each.id for number, each in enumerate(request.open_commitments, 1)
-        }
-        hidden = request.model_copy(
-            update={
-                "utterances": tuple(
-                    each.model_copy(update={"text": redactor.hide(each.text)})
-                    for each in request.utterances
-                ),
-                "open_commitments": tuple(
-                    each.model_copy(update={"id": reference, "text": redactor.hide(each.text)})
-                    for reference, each in zip(references, request.open_commitments, strict=True)
-                ),
-            }
-        )
-        return _restored(self._openai.analyse(hidden, note), redactor, references)
+        transcript_id: uuid.UUID | None,
+        failures: list[tuple[Target, CoachError]],
+    ) -> tuple[EngineResult, str] | None:
+        """The result and its model from the first service that does the whole analysis.
+
+        None where all failed; `failures` says why, in their order, and is never empty then.
+        """
+        hidden, redactor, references = _hidden(request, private)
+        deadline = Deadline.after(self._settings.ai_deadline)
+        kept = KeptReplies(self._state, transcript_id) if transcript_id is not None else None
+        for target in self._targets:
+            if any(
+                error.code in MENDED_BY_PEOPLE and target.same_account(before)
+                for before, error in failures
+            ):
+                continue
+            if failures and deadline.passed:
+                break
+            try:
+                result = self._engines[target.name].analyse(
+                    hidden, note, deadline=deadline, guard=self._state.guard(target), kept=kept
+                )
+            except CoachError as error:
+                failures.append((target, error))
+                if error.code == "COACH-AI-008":
+                    break  # the limit is one for all
+            else:
+                return _restored(result, redactor, references), target.model
+        return None
+
+    def _retry_at(self, failures: Sequence[tuple[Target, CoachError]]) -> dt.datetime:
+        """The earliest time at which one of the services may do better."""
+        now = clock.now()
+        if any(error.code == "COACH-AI-008" for _, error in failures):
+            zone = self._database.zone
+            tomorrow = now.astimezone(zone).date() + dt.timedelta(days=1)
+            return dt.datetime.combine(tomorrow, dt.time(), zone).astimezone(clock.UTC)
+        waits: list[float] = []
+        for target, error in failures:
+            asked = error.details.get("retry_after")
+            wait = float(asked) if isinstance(asked, int | float) else 0.0
+            wait = wait or _TRY_AGAIN.get(error.code, _SOON)
+            waits.append(max(wait, self._state.next_try(target.name)))
+        return now + dt.timedelta(seconds=min(waits))
 
 
 def cost_of(outbound: Sequence[Outbound]) -> int | None:
@@ -194,6 +255,29 @@ def _ask_local(request: AnalysisRequest) -> EngineResult:
     from coachops.ai.providers import local  # noqa: PLC0415 its word lists load at first use
 
     return local.analyse(request)
+
+
+def _hidden(
+    request: AnalysisRequest, private: Sequence[PrivateName]
+) -> tuple[AnalysisRequest, Redactor, dict[str, str]]:
+    """The request as it leaves, who puts the names back, and our ids behind short references."""
+    texts = [each.text for each in request.utterances]
+    texts += [each.text for each in request.open_commitments]
+    redactor = Redactor(private, texts)
+    references = {f"c{number}": each.id for number, each in enumerate(request.open_commitments, 1)}
+    hidden = request.model_copy(
+        update={
+            "utterances": tuple(
+                each.model_copy(update={"text": redactor.hide(each.text)})
+                for each in request.utterances
+            ),
+            "open_commitments": tuple(
+                each.model_copy(update={"id": reference, "text": redactor.hide(each.text)})
+                for reference, each in zip(references, request.open_commitments, strict=True)
+            ),
+        }
+    )
+    return hidden, redactor, references
 
 
 def _restored(result: EngineResult, redactor: Redactor, references: dict[str, str]) -> EngineResult:

@@ -29,7 +29,7 @@ class Services:
         """The one way to an analysis engine."""
         from coachops.ai.gateway import Gateway  # noqa: PLC0415 622 ms of the openai SDK
 
-        return Gateway(self.settings)
+        return Gateway(self.settings, self.database)
 
     @cached_property
     def mailer(self) -> Mailer:

@@ -21,6 +21,7 @@ from coachops.ai.redaction import PrivateName
 from coachops.ai.types import AnalysisRequest, OpenCommitment, Owner, Speaker, Utterance
 from coachops.core.errors import CoachError
 from coachops.core.settings import load_settings
+from coachops.db import Database
 
 REQUEST = AnalysisRequest(
     utterances=(
@@ -32,8 +33,12 @@ REQUEST = AnalysisRequest(
 )
 
 
+MEMORY = Database("sqlite://")
+"""Nothing is in it: what these tests ask of a gateway needs no shared state."""
+
+
 def gateway(home: Path, key: str = "") -> Gateway:
-    return Gateway(load_settings(home=home, openai_api_key=key))
+    return Gateway(load_settings(home=home, openai_api_key=key), MEMORY)
 
 
 def test_auto_means_local_without_a_key_and_openai_with_one(home: Path) -> None:
@@ -62,7 +67,9 @@ def test_the_digest_changes_with_all_that_changes_the_result(home: Path) -> None
         asked.input_sha256(REQUEST, "openai", names),
         asked.input_sha256(REQUEST.model_copy(update={"open_commitments": ()}), "local"),
         asked.input_sha256(REQUEST.model_copy(update={"coach_account": True}), "local"),
-        Gateway(load_settings(home=home, openai_model="gpt-4.1")).input_sha256(REQUEST, "openai"),
+        Gateway(load_settings(home=home, openai_model="gpt-4.1"), MEMORY).input_sha256(
+            REQUEST, "openai"
+        ),
     }
     assert len(digests) == 6
     assert asked.input_sha256(REQUEST, "local") == gateway(home).input_sha256(REQUEST, "local")
@@ -153,7 +160,8 @@ def test_the_gateway_imports_no_sdk_before_the_first_call() -> None:
     program = (
         "import sys; from coachops.ai.gateway import Gateway; "
         "from coachops.core.settings import load_settings; "
-        "Gateway(load_settings()).resolve('auto'); print('openai' in sys.modules)"
+        "from coachops.db import Database; "
+        "Gateway(load_settings(), Database('sqlite://')).resolve('auto'); print('openai' in sys.modules)"
     )
     found = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True

@@ -12,7 +12,7 @@ from coachops.ai.providers.openai import OpenAIEngine, Outbound
 from coachops.ai.types import AnalysisRequest, EngineResult, Speaker, Utterance
 from coachops.core.errors import CoachError
 from coachops.resilience import RetryPolicy
-from tests.support.ai_server import AiServer, ai_server
+from tests.support.ai_server import AiServer, ai_server, transcript_lines
 
 ai = pytest.fixture(ai_server)
 
@@ -105,7 +105,7 @@ def test_a_used_up_quota_is_not_tried_again(ai: AiServer) -> None:
 
 def test_a_long_retry_after_is_handed_on_instead_of_waited_for(ai: AiServer) -> None:
     error = failure(ai, "busy_long", timeout=5)
-    assert error.code == "COACH-AI-003"
+    assert error.code == "COACH-AI-007"
     assert error.details["retry_after"] == 600
     assert len(ai.requests) == 1
 
@@ -125,12 +125,15 @@ def test_a_malformed_answer_is_asked_for_once_more(ai: AiServer, fault: str) -> 
     assert len(ai.requests[1]["messages"]) == len(ai.requests[0]["messages"]) + 1
 
 
-@pytest.mark.parametrize(
-    "fault", ["malformed", "cut", "wrong_form", "filtered", "refused", "unended"]
-)
+@pytest.mark.parametrize("fault", ["malformed", "cut", "wrong_form", "filtered", "refused"])
 def test_an_answer_without_the_agreed_form_is_never_taken(ai: AiServer, fault: str) -> None:
     assert failure(ai, *[fault] * 9).code == "COACH-AI-005"
     assert len(ai.requests) <= 2
+
+
+def test_an_answer_without_its_end_is_never_taken_and_tried_again(ai: AiServer) -> None:
+    assert failure(ai, *["unended"] * 9).code == "COACH-AI-005"
+    assert len(ai.requests) == 2  # each is paid for
 
 
 @pytest.mark.parametrize("fault", ["length", "context"])
@@ -142,7 +145,9 @@ def test_an_answer_that_grew_too_long_is_asked_for_in_halves(ai: AiServer, fault
 
 
 def test_an_answer_that_stays_too_long_fails(ai: AiServer) -> None:
-    assert failure(ai, *["length"] * 9).code == "COACH-AI-005"
+    error = failure(ai, *["length"] * 9)
+    assert error.code == "COACH-AI-009"
+    assert [len(transcript_lines(body)) for body in ai.requests] == [4, 2, 1]
 
 
 def test_a_model_that_refuses_the_temperature_is_asked_without(ai: AiServer) -> None:

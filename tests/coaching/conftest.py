@@ -9,19 +9,20 @@ import pytest
 
 from coachops.ai.gateway import Gateway
 from coachops.core.settings import load_settings
+from coachops.db import Database
 from tests.support.ai_server import AiServer, ai_server
 
 ai = pytest.fixture(ai_server)
 
 
 @pytest.fixture
-def gateway(home: Path) -> Gateway:
+def gateway(home: Path, database: Database) -> Gateway:
     """Without a key: the local engine."""
-    return Gateway(load_settings(home=home))
+    return Gateway(load_settings(home=home), database)
 
 
 @pytest.fixture
-def openai_gateway(home: Path, ai: AiServer) -> Callable[..., Gateway]:
+def openai_gateway(home: Path, ai: AiServer, database: Database) -> Callable[..., Gateway]:
     """With a key, asking `ai`."""
 
     def make(**changes: object) -> Gateway:
@@ -31,6 +32,6 @@ def openai_gateway(home: Path, ai: AiServer) -> Callable[..., Gateway]:
             "openai_model": "gpt-4.1-mini",
             "openai_timeout": 5,
         }
-        return Gateway(load_settings(home=home, **(options | changes)))
+        return Gateway(load_settings(home=home, **(options | changes)), database)
 
     return make

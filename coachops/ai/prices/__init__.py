@@ -72,3 +72,19 @@ def cost_microusd(
         + price.output * output_tokens
     ) / table().per_tokens
     return int((dollars * 1_000_000).to_integral_value(ROUND_HALF_UP))
+
+
+def ceiling_microusd(
+    model: str, input_tokens: int, output_tokens: int, cached_tokens: int = 0
+) -> int:
+    """As `cost_microusd`; a model that has no known price counts as the dearest one.
+
+    For limits of spending, which are kept on the safe side.
+    """
+    known = cost_microusd(model, input_tokens, output_tokens, cached_tokens)
+    if known is not None:
+        return known
+    models = table().models
+    return max(
+        cost_microusd(each, input_tokens, output_tokens, cached_tokens) or 0 for each in models
+    )

@@ -62,7 +62,7 @@ def test_a_draft_of_a_real_analysis_has_no_figures_about_people(
     database: Database, pair: Pair
 ) -> None:
     transcript_id = make_transcript(database, pair)
-    gateway = Gateway(load_settings())
+    gateway = Gateway(load_settings(), database)
     assert analyse(database, gateway, pair.actor, transcript_id, "local").status == "complete"
     body = messages.draft(database, pair.actor, transcript_id).body
     assert "list of three tasks" in body
@@ -191,7 +191,7 @@ def _set_address(database: Database, pair: Pair, address: str | None) -> None:
 
 def test_the_letter_names_each_next_step_once(database: Database, pair: Pair) -> None:
     transcript_id = make_transcript(database, pair)
-    gateway = Gateway(load_settings(database_url=database.url))
+    gateway = Gateway(load_settings(database_url=database.url), database)
     analyse(database, gateway, pair.actor, transcript_id, "local")
     with database.read() as session:
         suggested = session.scalars(

@@ -6,6 +6,7 @@ the SDK before the first call; every request that leaves is recorded, also when 
 To handle a new failure of the service: `faults.py`.
 """
 
-from coachops.ai.providers.openai.engine import OpenAIEngine, Outbound
+from coachops.ai.providers.openai.engine import OpenAIEngine
+from coachops.ai.replies import Outbound
 
 __all__ = ["OpenAIEngine", "Outbound"]

@@ -10,16 +10,21 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from coachops.core.errors import CoachError
 
 if TYPE_CHECKING:
     import httpx2
     import openai
 
 T = TypeVar("T")
+
+LARGEST_ANSWER = 10_000_000
+"""Bytes of an answer; one that goes on for longer is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +102,38 @@ class Transport:
             base_url=self._base_url,
             max_retries=0,  # one retry layer only: ours
             timeout=600,  # per piece; the deadline of `run` is what ends a call
+            default_headers={"Accept-Encoding": "identity"},  # a packed answer has no known size
             http_client=openai.DefaultAsyncHttpxClient(
-                event_hooks={"request": [note]}, follow_redirects=False
+                event_hooks={"request": [note], "response": [_bounded]}, follow_redirects=False
             ),
         )
 
     async def _close(self) -> None:
         await self.client.close()
         await self._loop.shutdown_asyncgens()
+
+
+async def _bounded(response: httpx2.Response) -> None:
+    """Refuse an answer without end before it fills the memory."""
+    import httpx2  # noqa: PLC0415 comes with the SDK
+
+    if response.headers.get("content-encoding", "identity") != "identity":
+        raise CoachError("COACH-AI-004", reason="a packed answer that nobody asked for")
+    stream = response.stream
+    if not isinstance(stream, httpx2.AsyncByteStream):
+        return
+    whole: httpx2.AsyncByteStream = stream
+
+    class Limited(httpx2.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            size = 0
+            async for chunk in whole:
+                size += len(chunk)
+                if size > LARGEST_ANSWER:
+                    raise CoachError("COACH-AI-004", reason="an answer without end")
+                yield chunk
+
+        async def aclose(self) -> None:
+            await whole.aclose()
+
+    response.stream = Limited()
