@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from coachops.cli.output import JsonOption, emit, opened, parse_date, progress, table
+from coachops.core.errors import CoachError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
@@ -19,8 +20,14 @@ def group() -> None:
 
 @app.command()
 def run(
-    out: Annotated[Path, typer.Option(help="New or empty folder for the export.")],
+    out: Annotated[Path | None, typer.Option(help="New or empty folder for the export.")] = None,
     *,
+    background: Annotated[
+        bool,
+        typer.Option(
+            "--background", help="Let the worker make it, below the home; prints the job."
+        ),
+    ] = False,
     formats: Annotated[
         list[str] | None, typer.Option("--format", help="csv, json, jsonl; may be repeated.")
     ] = None,
@@ -49,6 +56,18 @@ def run(
     from coachops.core.actor import SYSTEM  # noqa: PLC0415 imports SQLAlchemy
     from coachops.export import DATASETS, run_export  # noqa: PLC0415 as above
 
+    if background == (out is not None):
+        raise CoachError("COACH-SYS-002", reason="Give either --out FOLDER or --background.")
+    wanted: dict[str, Any] = {
+        "since": parse_date(since, "--since"),
+        "until": parse_date(until, "--until"),
+        "coaches": coaches or (),
+        "clients": clients or (),
+        "csv_profile": csv_profile,
+    }
+    if out is None:
+        _queue(_split(formats) or ["csv"], _split(datasets), wanted, as_json=as_json)
+        return
     with opened() as services, progress() as bars:
         names = datasets or list(DATASETS)
         task = bars.add_task("Exporting datasets", total=len(dict.fromkeys(names)))
@@ -65,11 +84,7 @@ def run(
             out,
             _split(formats) or ["csv"],
             _split(datasets) or None,
-            since=parse_date(since, "--since"),
-            until=parse_date(until, "--until"),
-            coaches=coaches or (),
-            clients=clients or (),
-            csv_profile=csv_profile,
+            **wanted,
             zone=services.settings.zone,
             progress=show,
         )
@@ -156,6 +171,22 @@ def datasets_(as_json: JsonOption = False) -> None:
         )
 
     emit({"datasets": rows}, as_json=as_json, text=text)
+
+
+def _queue(
+    formats: list[str], datasets: list[str], wanted: dict[str, Any], *, as_json: bool
+) -> None:
+    from coachops.core.actor import SYSTEM  # noqa: PLC0415 imports SQLAlchemy
+    from coachops.jobs import Jobs  # noqa: PLC0415 as above
+
+    with opened() as services, Jobs(services.settings, services) as jobs:
+        row = jobs.get(jobs.enqueue_export(SYSTEM, formats=formats, datasets=datasets, **wanted))
+        folder = jobs.export_folder(row.id)
+
+    def text() -> None:
+        typer.echo(f"{row.id} is {row.state}. When it is done: coachops export verify {folder}")
+
+    emit({"job": row, "folder": folder}, as_json=as_json, text=text)
 
 
 def _split(values: list[str] | None) -> list[str]:

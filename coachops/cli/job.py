@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -26,7 +27,9 @@ def list_(
     state: Annotated[
         str | None, typer.Option(help="waiting, running, done, failed or cancelled.")
     ] = None,
-    kind: Annotated[str | None, typer.Option(help="pipeline, send or report.")] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="pipeline, send, report, export, backup, drill, integrity.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
     as_json: JsonOption = False,
 ) -> None:
@@ -43,12 +46,54 @@ def list_(
     def text() -> None:
         table(
             ["job", "state", "since", "error", "worker"],
-            [[r.id, r.state, r.updated_at, r.error_code, r.worker] for r in rows],
+            [
+                [
+                    r.id,
+                    f"waiting until {r.due_at:%H:%M} UTC" if r.due_at else r.state,
+                    r.updated_at,
+                    r.error_code,
+                    r.worker,
+                ]
+                for r in rows
+            ],
         )
         alive = ", ".join(workers.alive) if workers.running else "none: start 'coachops worker'"
         typer.echo(f"Workers alive: {alive}")
 
     emit({"jobs": rows, "workers": workers}, as_json=as_json, text=text)
+
+
+@app.command()
+def status(as_json: JsonOption = False) -> None:
+    """Tell whether background work moves; read from the tables, not through the queue.
+
+    Exit code 1 where jobs wait and nobody does them, or where a queue is stuck.
+
+    Example:  coachops job status
+    """
+    from coachops.jobs import queue_health  # noqa: PLC0415 imports SQLAlchemy
+
+    with opened() as services:
+        health = queue_health(services.settings, services.database)
+
+    def text() -> None:
+        oldest = (
+            "" if health.oldest_seconds is None else f", the oldest {health.oldest_seconds:.0f} s"
+        )
+        typer.echo(f"Waiting: {health.waiting}{oldest}")
+        typer.echo(f"Running: {health.running}")
+        typer.echo(f"Failed within a day: {health.failed}")
+        typer.echo(f"Workers alive: {', '.join(health.workers.alive) or 'none'}")
+        if health.silent:
+            typer.echo(f"Workers that fell silent: {', '.join(health.silent)}")
+        for problem in health.problems:
+            typer.echo(f"Problem: {problem}.", err=True)
+        if health.problems:
+            typer.echo("  Next: start 'coachops worker', or look into its log.", err=True)
+
+    emit({"ok": health.ok, **asdict(health)}, as_json=as_json, text=text)
+    if not health.ok:
+        raise typer.Exit(1)
 
 
 @app.command()

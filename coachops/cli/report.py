@@ -64,6 +64,9 @@ def run(
         list[str] | None, typer.Option("-p", "--parameter", help="key=value; may be repeated.")
     ] = None,
     timeout: Annotated[float, typer.Option(min=1, help="Seconds it may take.")] = 600,
+    background: Annotated[
+        bool, typer.Option("--background", help="Let the worker run it; prints the job.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run a report: an executed notebook and one HTML file that needs nothing else.
@@ -73,6 +76,9 @@ def run(
     from coachops.reporting import run_report  # noqa: PLC0415 imports pydantic
 
     given = _pairs(parameters or [])
+    if background:
+        _queue(name, given, as_json=as_json)
+        return
     with opened() as services, progress() as bars:
         bars.add_task(f"Running {name}", total=None)
         done = run_report(services.settings, name, given, timeout=timeout)
@@ -132,6 +138,14 @@ def due(
         typer.echo(f"{problem.code}  {problem.message}\n  Next: {problem.next_step}", err=True)
     if errors:
         raise typer.Exit(1)
+
+
+def _queue(name: str, given: dict[str, str], *, as_json: bool) -> None:
+    from coachops.jobs import Jobs  # noqa: PLC0415 imports SQLAlchemy
+
+    with opened() as services, Jobs(services.settings, services) as jobs:
+        row = jobs.get(jobs.enqueue_report(name, given))
+    emit(row, as_json=as_json, text=lambda: typer.echo(f"{row.id} is {row.state}."))
 
 
 def _pairs(parameters: list[str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Background work that survives crashes: analysis with its draft, sending, reports, schedules.
+"""Background work that survives crashes: analyses with drafts, sendings, reports, exports, backups.
 
 Owns what runs when, the only importer of dbos. Invariants: arguments are ids and JSON, never words
 of people; a job's id names its subject, so the same work is never queued twice; what a crash leaves
@@ -7,7 +7,8 @@ To add a kind of job: a workflow in `workflows/`, its id in `ids.py`, a method o
 """
 
 from coachops.jobs.facade import Jobs
+from coachops.jobs.health import QueueHealth, queue_health
 from coachops.jobs.heartbeat import WorkerStatus, worker_status
 from coachops.jobs.rows import JobRow
 
-__all__ = ["JobRow", "Jobs", "WorkerStatus", "worker_status"]
+__all__ = ["JobRow", "Jobs", "QueueHealth", "WorkerStatus", "queue_health", "worker_status"]

@@ -21,6 +21,8 @@ from coachops.jobs.store import (
     VERSION,
     ensure_store,
     quiet_engine_logs,
+    server_arguments,
+    store_file,
     store_url,
 )
 
@@ -36,7 +38,7 @@ QUEUE_OF = {
     "report": "reports",
     "export": "exports",
     "backup": "backups",
-    "drill": "checks",
+    "drill": "backups",
     "integrity": "checks",
 }
 """Kind of job -> its queue."""
@@ -60,7 +62,7 @@ class Limits:
 def queues(settings: Settings) -> dict[str, Limits]:
     """The queues. Analyses wait for a service most of the time; reports and exports are heavy.
 
-    A backup has a queue of its own, so that a long drill never makes it late.
+    Backups and drills take turns, and are made by one worker at a time.
     """
     return {
         "analysis": Limits(
@@ -169,12 +171,16 @@ class Executor:
         ensure_store(settings, thorough=True)
         self._services.secret("feedback")  # made here once, before threads ask for it together
         runtime.bind(self._services)
+        on_server = store_file(settings) is None
         DBOS(
             config={
                 "name": APPLICATION,
                 "system_database_url": store_url(settings),
                 "dbos_system_schema": SCHEMA,
                 "sys_db_pool_size": 8,
+                "db_engine_kwargs": (
+                    {"connect_args": server_arguments(place.name)} if on_server else {}
+                ),
                 "application_version": VERSION,
                 "executor_id": place.name,
                 "log_level": "WARNING",

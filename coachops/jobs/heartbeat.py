@@ -28,10 +28,12 @@ class WorkerStatus:
     Attributes:
         alive: names of workers that gave a sign of life lately.
         last_seen_at: of any worker; None where none ever ran.
+        silent: names of workers that fell silent without saying that they stop.
     """
 
     alive: tuple[str, ...]
     last_seen_at: dt.datetime | None
+    silent: tuple[str, ...] = ()
 
     @property
     def running(self) -> bool:
@@ -47,6 +49,7 @@ def worker_status(database: Database) -> WorkerStatus:
     return WorkerStatus(
         alive=tuple(row.name for row in rows if not row.stopped and row.seen_at >= since),
         last_seen_at=max((row.seen_at for row in rows), default=None),
+        silent=tuple(row.name for row in rows if not row.stopped and row.seen_at < since),
     )
 
 

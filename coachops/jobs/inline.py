@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from coachops.core.errors import CoachError
 from coachops.core.settings import Settings
 from coachops.jobs.places import LOCK_CLASS, PLACES
-from coachops.jobs.store import writable_url
+from coachops.jobs.store import server_arguments, writable_url
 
 _NUMBER = PLACES
 """Behind the locks of the places."""
@@ -81,7 +81,7 @@ def _server(settings: Settings) -> Iterator[sa.Connection]:
         writable_url(settings.database_url),
         poolclass=sa.NullPool,
         isolation_level="AUTOCOMMIT",
-        connect_args={"connect_timeout": 3, "keepalives_idle": 5, "application_name": "coachops"},
+        connect_args=server_arguments("coachops"),
     )
     try:
         try:

@@ -27,7 +27,7 @@ import sqlalchemy as sa
 
 from coachops.core.errors import CoachError
 from coachops.core.settings import Settings
-from coachops.jobs.store import writable_url
+from coachops.jobs.store import server_arguments, writable_url
 
 PLACES = 64
 LOCK_CLASS = 0x636F_6163
@@ -203,11 +203,8 @@ class _ServerLock:
             writable_url(url),
             poolclass=sa.NullPool,
             isolation_level="AUTOCOMMIT",
-            connect_args={
-                "connect_timeout": 3, "keepalives_idle": 5, "keepalives_interval": 2,
-                "keepalives_count": 3, "application_name": f"coachops {place_name(number)}",
-            },
-        )  # fmt: skip
+            connect_args=server_arguments(f"coachops {place_name(number)}"),
+        )
         try:
             connection = engine.connect()
             taken = connection.scalar(

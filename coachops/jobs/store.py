@@ -61,6 +61,14 @@ def writable_url(url: str) -> str:
     return wanted.render_as_string(hide_password=False)
 
 
+def server_arguments(name: str) -> dict[str, Any]:
+    """Connection arguments by which a server that is gone is noticed within about 11 s."""
+    return {
+        "connect_timeout": 3, "keepalives_idle": 5, "keepalives_interval": 2,
+        "keepalives_count": 3, "application_name": name,
+    }  # fmt: skip
+
+
 def file_identity(settings: Settings) -> tuple[int, int] | None:
     """What tells an embedded store's file from another one at its place; None where there is none."""
     path = store_file(settings)
@@ -102,7 +110,7 @@ def ensure_store(settings: Settings, *, thorough: bool = False) -> None:
         CoachError: COACH-JOB-003 where it cannot be reached.
     """
     path = store_file(settings)
-    with _translated(settings):
+    with translated(settings):
         if path is None:
             ready = _exists_on_server(store_url(settings))
         else:
@@ -173,7 +181,9 @@ def _one_at_a_time(path: Path) -> Iterator[None]:
 
 
 def _exists_on_server(url: str) -> bool:
-    engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args={"connect_timeout": 3})
+    engine = sa.create_engine(
+        url, poolclass=sa.NullPool, connect_args=server_arguments(APPLICATION)
+    )
     try:
         with engine.connect() as connection:
             found = connection.scalar(
@@ -190,6 +200,7 @@ class StoreClient:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._client: DBOSClient | None = None
+        self._engine: sa.Engine | None = None
         self._file: tuple[int, int] | None = None
         self._suspect = False
         self._lock = threading.Lock()
@@ -215,16 +226,14 @@ class StoreClient:
     def close(self) -> None:
         """Close its connections."""
         with self._lock:
-            if self._client is not None:
-                self._client.destroy()
-                self._client = None
+            self._disconnect()
             if self._thread is not None:
                 self._thread.shutdown()
                 self._thread = None
 
     def _call(self, work: Callable[[Any], T]) -> T:
         try:
-            with _translated(self._settings):
+            with translated(self._settings):
                 return work(self._connected())
         except CoachError as error:
             if error.code == "COACH-JOB-006":
@@ -233,18 +242,25 @@ class StoreClient:
 
     def _connected(self) -> DBOSClient:
         with self._lock:
-            if self._client is not None and (
-                self._suspect or file_identity(self._settings) != self._file
-            ):
-                self._client.destroy()  # the file was lost, set aside, or will be now
-                self._client = None
+            if self._suspect or file_identity(self._settings) != self._file:
+                self._disconnect()  # the file was lost, set aside, or will be now
             if self._client is None:
                 ensure_store(self._settings, thorough=self._suspect)
                 self._suspect = False
                 from dbos import DBOSClient, DBOSPortableJSONSerializer  # noqa: PLC0415 a second
 
+                if store_file(self._settings) is None:
+                    self._engine = sa.create_engine(
+                        store_url(self._settings),
+                        pool_size=3,
+                        max_overflow=0,
+                        pool_timeout=10,
+                        pool_pre_ping=True,
+                        connect_args=server_arguments(APPLICATION),
+                    )
                 self._client = DBOSClient(
                     system_database_url=store_url(self._settings),
+                    system_database_engine=self._engine,
                     dbos_system_schema=SCHEMA,
                     application_name=APPLICATION,
                     serializer=DBOSPortableJSONSerializer(),
@@ -254,9 +270,18 @@ class StoreClient:
                 self._file = file_identity(self._settings)
             return self._client
 
+    def _disconnect(self) -> None:
+        if self._client is not None:
+            self._client.destroy()
+            self._client = None
+        if self._engine is not None:  # the client leaves an engine of others alone
+            self._engine.dispose()
+            self._engine = None
+
 
 @contextlib.contextmanager
-def _translated(settings: Settings) -> Iterator[None]:
+def translated(settings: Settings) -> Iterator[None]:
+    """A store that cannot be used becomes COACH-JOB-003, a damaged one COACH-JOB-006."""
     try:
         yield
     except (sa.exc.SQLAlchemyError, sqlite3.Error, OSError) as error:

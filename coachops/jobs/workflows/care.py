@@ -9,6 +9,9 @@ from dbos import DBOS, WorkflowSerializationFormat
 
 from coachops.core.errors import CoachError
 from coachops.jobs.runtime import POISON_LIMIT, Outcome, current, guarded
+from coachops.jobs.workflows.later import put_off
+
+_TAKEN = "COACH-BKP-005"
 
 
 @DBOS.workflow(
@@ -45,9 +48,18 @@ def integrity() -> Outcome:
 
 
 def _ended(name: str, outcome: Outcome) -> Outcome:
+    if outcome.get("error") == _TAKEN:  # a person runs one by hand
+        outcome = later_step(DBOS.workflow_id or "")
     if "error" in outcome:
         raise CoachError("COACH-JOB-002", name=name, reason=outcome["error"])
     return outcome
+
+
+@DBOS.step(name="put_off")
+@guarded
+def later_step(job: str) -> Outcome:
+    """Queue the next run for a minute later."""
+    return {"rescheduled": put_off(job, 60.0)}
 
 
 @DBOS.step(name="take_backup")

@@ -16,12 +16,8 @@ from sqlalchemy.orm import Session
 from coachops.core.actor import SYSTEM
 from coachops.core.errors import CoachError
 from coachops.db.models import Transcript
-from coachops.jobs.ids import parse_job_id
-from coachops.jobs.queue import JobQueue
 from coachops.jobs.runtime import POISON_LIMIT, Outcome, current, guarded
-
-_LONGEST_WAIT = 24 * 3600.0
-"""Seconds; a service that asks for more is asked again after a day."""
+from coachops.jobs.workflows.later import put_off
 
 
 @DBOS.workflow(
@@ -73,13 +69,7 @@ def analyse_step(transcript_id: str, engine: str) -> Outcome:
 @guarded
 def reschedule_step(transcript_id: str, engine: str, job: str, seconds: float) -> Outcome:
     """Queue the next run for when the service takes requests again; the transcript waits till then."""
-    queue = JobQueue(current().settings)
-    try:
-        later = parse_job_id(job).next()
-        wait = min(max(1.0, seconds), _LONGEST_WAIT)
-        queue.enqueue_as(later, transcript_id, engine, delay_seconds=wait)
-    finally:
-        queue.close()
+    later = put_off(job, seconds, transcript_id, engine)
 
     def work(session: Session) -> None:
         session.execute(
@@ -90,7 +80,7 @@ def reschedule_step(transcript_id: str, engine: str, job: str, seconds: float) -
         )
 
     current().database.run(work)
-    return {"rescheduled": str(later)}
+    return {"rescheduled": later}
 
 
 @DBOS.step(name="draft")
