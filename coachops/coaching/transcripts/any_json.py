@@ -108,7 +108,7 @@ def any_turn(line: int, element: Json) -> Turn:
     start, end = first_of(element, _START_KEYS), first_of(element, _END_KEYS)
     if end is None and isinstance(start, int | float):
         length = first_of(element, ("duration", "duration_ms"))
-        end = start + length if isinstance(length, int | float) else None
+        end = _float(start) + _float(length) if isinstance(length, int | float) else None
     return Turn(line, first_of(element, _SPEAKER_KEYS), start, end, words)
 
 
@@ -123,18 +123,26 @@ def unit_of(elements: list[Json], turns: list[Turn]) -> int:
     ):
         return 1000
     times = [time for turn in turns for time in (turn.start, turn.end)]
-    numbers = _finite([float(time) for time in times if isinstance(time, int | float)])
+    numbers = _finite([_float(time) for time in times if isinstance(time, int | float)])
     if not numbers or any(not number.is_integer() for number in numbers):
         return 1
     lengths = [
-        turn.end - turn.start
+        _float(turn.end) - _float(turn.start)
         for turn in turns
         if isinstance(turn.start, int | float) and isinstance(turn.end, int | float)
     ]
-    starts = [turn.start for turn in turns if isinstance(turn.start, int | float)]
+    starts = [_float(turn.start) for turn in turns if isinstance(turn.start, int | float)]
     lengths = lengths or [b - a for a, b in itertools.pairwise(starts)]
     typical = statistics.median(_finite(lengths) or [0])
     return 1000 if typical >= 200 or max(numbers) > LIMITS.duration_ms / 1000 else 1
+
+
+def _float(number: float) -> float:
+    """The number; one too large for a float is infinite, and so no time."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf
 
 
 def _finite(numbers: list[float]) -> list[float]:

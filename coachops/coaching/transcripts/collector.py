@@ -8,6 +8,7 @@ from coachops.coaching.transcripts.cleaning import clean
 from coachops.coaching.transcripts.model import (
     EXCERPT_CHARACTERS,
     LIMITS,
+    RAW_CHARACTERS,
     Cue,
     Reason,
     Remark,
@@ -79,7 +80,8 @@ class Collector:
     def report(self, line: int, reason: Reason, raw: str) -> None:
         """Report a candidate that is not imported."""
         self.room()
-        self.unparsed.append(Unparsed(line, reason, excerpt(clean(raw, Counter()))))
+        raw = clean(raw[: RAW_CHARACTERS * 2], Counter())
+        self.unparsed.append(Unparsed(line, reason, excerpt(raw), raw.strip()[:RAW_CHARACTERS]))
 
     def remark(self, line: int, text: str) -> None:
         """Keep a line that is not part of the conversation."""

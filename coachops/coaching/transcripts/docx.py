@@ -32,6 +32,7 @@ DOCUMENT = "word/document.xml"
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
 _ENCRYPTED = 0x1
+_PIECE = 1 << 20
 _TABLE_HEAD = labels.word_set(
     "speaker name time timestamp start end text words transcript sprecher zeit"
 )
@@ -94,6 +95,9 @@ def _paragraphs(data: bytes, into: Collector) -> Iterator[_Paragraph]:
     from defusedxml import DefusedXmlException  # noqa: PLC0415
 
     name = into.name
+    # counted before the directory is read: each entry of it becomes an object
+    if (members := data.count(b"PK\x01\x02")) > LIMITS.zip_members:
+        raise CoachError("COACH-TRN-008", name=name, reason=f"{members} files in it")
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             member = _document(archive, name)
@@ -111,8 +115,14 @@ def _paragraphs(data: bytes, into: Collector) -> Iterator[_Paragraph]:
 
 def _walk(events: Iterable[tuple[str, Element]], into: Collector) -> Iterator[_Paragraph]:
     """Gather paragraphs outside tables and rows of tables; each is forgotten once it was read."""
-    number = depth = 0
+    number = depth = level = elements = characters = 0
     for event, element in events:
+        level += 1 if event == "start" else -1
+        elements += event == "start"
+        if level > LIMITS.xml_depth or elements > LIMITS.xml_elements:
+            raise CoachError(
+                "COACH-TRN-008", name=into.name, reason="far too many elements, or far too deep"
+            )
         if element.tag == f"{_W}tbl":
             depth += 1 if event == "start" else -1
         if event == "start":
@@ -126,6 +136,10 @@ def _walk(events: Iterable[tuple[str, Element]], into: Collector) -> Iterator[_P
             raise CoachError("COACH-TRN-005", name=into.name, limit=LIMITS.cues)
         lines = _row(_cells(element)) if depth else _text(element).split("\n")
         element.clear()
+        characters += sum(map(len, lines))
+        if characters > LIMITS.size_bytes:
+            reason = f"more than {LIMITS.size_bytes} characters"
+            raise CoachError("COACH-TRN-008", name=into.name, reason=reason)
         lines = [clean(line, into.cleaned) for line in lines if line.strip()]
         if depth and _is_table_head(lines):
             into.remark(number, " ".join(lines))
@@ -136,8 +150,6 @@ def _walk(events: Iterable[tuple[str, Element]], into: Collector) -> Iterator[_P
 def _document(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
     """The text part, after the checks that need no unpacking."""
     members = archive.infolist()
-    if len(members) > LIMITS.zip_members:
-        raise CoachError("COACH-TRN-008", name=name, reason=f"{len(members)} files in it")
     found = [member for member in members if member.filename == DOCUMENT]
     if not found:
         raise CoachError("COACH-TRN-001", name=name, reason="a zip without a Word document")
@@ -169,8 +181,12 @@ class _Limited:
         self._read = 0
 
     def read(self, size: int = -1) -> bytes:
-        """At most `size` bytes, never more than 64 kB at once."""
-        piece = self._stream.read(65_536 if size < 0 else min(size, 65_536))
+        """The next piece, of 1 MB whatever is asked for.
+
+        The XML parser looks at an unfinished token again with each piece: small ones would take
+        minutes for a token of some megabytes.
+        """
+        piece = self._stream.read(_PIECE)
         self._read += len(piece)
         _check_size(self._read, self._packed, self._name)
         return piece

@@ -117,6 +117,8 @@ def title_of(line: str) -> str | None:
             if key in {"title", "titel", "topic", "thema", "subject", "meeting", "session"}
             else None
         )
+    if len(bare) > 4 * _TITLE_CHARACTERS:
+        return None
     bare = _RECORDED.sub("", bare)
     if not 0 < len(bare) <= _TITLE_CHARACTERS or bare[-1] in ".?!,;:" or is_notice(bare):
         return None
@@ -125,6 +127,8 @@ def title_of(line: str) -> str | None:
 
 def _is_date(line: str) -> bool:
     """Whether the line is nothing but a date, perhaps with the day of the week and the time."""
+    if len(line) > _TITLE_CHARACTERS:
+        return False
     for pattern in _DATES:
         line, found = pattern.subn("", line, count=1)
         if found:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 EXCERPT_CHARACTERS = 80
+RAW_CHARACTERS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +27,11 @@ class Limits:
         size_bytes: of the uploaded file.
         duration_hours: of the recording, by its latest time.
         cues: imported and reported ones together.
+        lines: of a text file; a cue of WebVTT takes four.
         unpacked_bytes: of the text part inside a DOCX.
         unpack_ratio: unpacked to packed bytes of that part, once it is larger than 1 MB.
         zip_members: files inside a DOCX.
+        xml_elements, xml_depth: elements of the text part of a DOCX, and how deep they nest.
         json_nodes: objects and lists in a JSON file.
         absurd_hour: a time with this hour or more is a broken time, not a long recording.
         turn_characters: continuation lines are joined to a turn up to here, then a new cue starts.
@@ -37,9 +40,12 @@ class Limits:
     size_bytes: int = 10 * 1024 * 1024
     duration_hours: int = 12
     cues: int = 50_000
+    lines: int = 400_000
     unpacked_bytes: int = 64 * 1024 * 1024
     unpack_ratio: int = 200
     zip_members: int = 2_000
+    xml_elements: int = 600_000
+    xml_depth: int = 200
     json_nodes: int = 500_000
     absurd_hour: int = 100
     turn_characters: int = 4_000
@@ -104,11 +110,18 @@ class Cue:
 
 @dataclass(frozen=True, slots=True)
 class Unparsed:
-    """A candidate that was not imported: `line` as in `Cue`, `excerpt` of at most 80 characters."""
+    """A candidate that was not imported.
+
+    Attributes:
+        line: as in `Cue`.
+        excerpt: at most 80 characters on one line, to find it by.
+        raw: how it stands in the file (cleaned, at most 20,000 characters), to correct it by.
+    """
 
     line: int
     reason: Reason
     excerpt: str
+    raw: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

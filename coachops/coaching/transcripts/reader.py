@@ -82,6 +82,8 @@ def read(data: bytes, name: str) -> ParsedTranscript:
             words = words.replace("\r\r\n", "\n")
         if not words.strip():
             raise CoachError("COACH-TRN-002", name=name)
+        if max(words.count("\n"), words.count("\r")) > LIMITS.lines:
+            raise CoachError("COACH-TRN-003", name=name, reason=f"more than {LIMITS.lines} lines")
         form, date = _parse(words, into)
     return _result(data, into, form, encoding, date)
 

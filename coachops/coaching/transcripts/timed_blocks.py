@@ -34,7 +34,7 @@ from coachops.coaching.transcripts.timing import (
 
 Line = tuple[int, str]
 
-_VOICE = re.compile(r"<v(?:\.[^\s<>]*)?(?:[ \t]+(?P<name>[^<>]*))?>|</v>", re.IGNORECASE)
+_VOICE = re.compile(r"<v(?:\.[^\s<>]*)?(?:[ \t](?P<name>[^<>]*))?>|</v>", re.IGNORECASE)
 # Tags of WebVTT and of the HTML that subtitle tools write. Others ("<inaudible>") are words.
 _TAG = re.compile(
     r"</?(?:c|i|b|u|s|em|strong|ruby|rt|lang|font|span|p|div|br|a|script|style|img|h[1-6])"
@@ -175,7 +175,7 @@ class _Blocks:
             for line in lines:
                 self.into.remark(*line)
         else:
-            self.into.report(number, Reason.NO_TIME, " ".join(text for _, text in lines))
+            self.into.report(number, Reason.NO_TIME, "\n".join(text for _, text in lines))
 
 
 def _emit(blocks: list[_Block], into: Collector) -> None:
@@ -190,7 +190,9 @@ def _emit(blocks: list[_Block], into: Collector) -> None:
     )
     last: str | None = None
     for block in blocks:
-        raw = " ".join([block.raw, *(text for number, text in block.words if number != block.line)])
+        raw = "\n".join(
+            [block.raw, *(text for number, text in block.words if number != block.line)]
+        )
         for label, words in _voices(block, own_line=own_line, prefixed=prefixed):
             carried = label is None and bool(prefixed)
             last = label or last

@@ -22,6 +22,7 @@ from coachops.db.models.identity import (
 from coachops.db.models.operations import Operation
 from coachops.db.models.outcomes import Feedback, Goal, GoalRating, Message
 from coachops.db.models.people import Client, Coach, Consent, Engagement
+from coachops.db.models.quarantine import QuarantineItem
 from coachops.db.models.records import Activity, AuditEvent, AuditHeadRow
 from coachops.db.models.sessions import CoachingSession, Transcript, TranscriptEdit, Utterance
 from coachops.db.models.suppression import MailEvent, Suppression
@@ -59,6 +60,7 @@ __all__ = [
     "Message",
     "Operation",
     "OutboundRecord",
+    "QuarantineItem",
     "SignInLink",
     "Suppression",
     "Transcript",

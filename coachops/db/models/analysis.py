@@ -14,6 +14,7 @@ from coachops.db.models.base import (
     Identified,
     JsonDocument,
     Text,
+    at_most,
     not_blank,
     one_of,
 )
@@ -106,6 +107,8 @@ class InsightEdit(Changing, Base):
     __tablename__ = "insight_edits"
     __table_args__ = (
         one_of("kind", *INSIGHT_KINDS),
+        not_blank("text"),
+        at_most("text", 4000),
         sa.UniqueConstraint("transcript_id", "kind", "anchor"),
     )
 
@@ -130,6 +133,7 @@ class ActionItem(Changing, Base):
         one_of("owner", *ACTION_OWNERS),
         one_of("modality", *MODALITIES),
         one_of("status", *ACTION_STATES),
+        sa.CheckConstraint("NOT edited OR length(text) <= 4000", name="edited_text_at_most"),
         not_blank("text"),
         sa.UniqueConstraint("transcript_id", "anchor"),
         sa.Index("ix_action_items_client_id_status", "client_id", "status"),

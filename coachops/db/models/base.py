@@ -106,6 +106,11 @@ def not_blank(column: str) -> sa.CheckConstraint:
     return sa.CheckConstraint(f"length(trim({column})) > 0", name=f"{column}_not_blank")
 
 
+def at_most(column: str, characters: int) -> sa.CheckConstraint:
+    """The column holds no more characters than the code lets in (SQLite ignores declared lengths)."""
+    return sa.CheckConstraint(f"length({column}) <= {characters}", name=f"{column}_at_most")
+
+
 def between(column: str, low: int, high: int) -> sa.CheckConstraint:
     """The column lies within the bounds, both included."""
     return sa.CheckConstraint(f"{column} BETWEEN {low} AND {high}", name=f"{column}_in_range")

@@ -19,6 +19,7 @@ from coachops.db.models.base import (
     Instant,
     JsonDocument,
     ShortText,
+    at_most,
     not_blank,
     one_of,
 )
@@ -35,6 +36,8 @@ class User(Changing, Base):
     __table_args__ = (
         one_of("role", *ROLES),
         not_blank("name"),
+        at_most("name", 200),
+        at_most("email", 200),
         sa.CheckConstraint("email = lower(email)", name="email_lower"),
         sa.CheckConstraint("role <> 'coach' OR coach_id IS NOT NULL", name="coach_has_coach_id"),
     )
@@ -127,6 +130,7 @@ class ApiToken(Identified, Base):
     """A bearer token of another system."""
 
     __tablename__ = "api_tokens"
+    __table_args__ = (not_blank("name"), at_most("name", 200))
 
     name: Mapped[ShortText]
     token_hash: Mapped[str] = mapped_column(TokenHash, unique=True)

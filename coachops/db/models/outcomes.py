@@ -16,6 +16,7 @@ from coachops.db.models.base import (
     JsonDocument,
     ShortText,
     Text,
+    at_most,
     between,
     not_blank,
     one_of,
@@ -34,6 +35,7 @@ class Goal(Changing, Base):
         one_of("status", *GOAL_STATES),
         between("weight", 1, 5),
         not_blank("title"),
+        at_most("title", 200),
     )
 
     client_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("clients.id"), index=True)
@@ -49,7 +51,11 @@ class GoalRating(Identified, Base):
     """Where a goal stands on a day, as the coach or the client sees it."""
 
     __tablename__ = "goal_ratings"
-    __table_args__ = (between("level", -2, 2), one_of("rated_by", "coach", "client"))
+    __table_args__ = (
+        between("level", -2, 2),
+        one_of("rated_by", "coach", "client"),
+        at_most("note", 2000),
+    )
 
     goal_id: Mapped[uuid.UUID] = mapped_column(
         sa.ForeignKey("goals.id", ondelete="CASCADE"), index=True
@@ -75,6 +81,10 @@ class Message(Changing, Base):
         one_of("state", *MESSAGE_STATES),
         one_of("delivery", *DELIVERIES),
         not_blank("subject"),
+        at_most("subject", 200),
+        at_most("recipient_name", 200),
+        at_most("recipient_email", 200),
+        sa.CheckConstraint("NOT edited OR length(body) <= 20001", name="edited_body_at_most"),
         sa.CheckConstraint(
             "state = 'draft' OR approved_at IS NOT NULL", name="approved_before_sending"
         ),
@@ -114,7 +124,7 @@ class Feedback(Identified, Base):
     """A client's two answers to a follow-up: how useful the session was, what to do next."""
 
     __tablename__ = "feedback"
-    __table_args__ = (between("helpfulness", 1, 5),)
+    __table_args__ = (between("helpfulness", 1, 5), at_most("next_focus", 2000))
 
     message_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("messages.id"), unique=True)
     session_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("sessions.id"), index=True)

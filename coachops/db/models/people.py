@@ -14,6 +14,7 @@ from coachops.db.models.base import (
     Identified,
     Instant,
     ShortText,
+    at_most,
     not_blank,
     one_of,
 )
@@ -25,7 +26,14 @@ class Coach(Changing, Base):
     """A coach of the organisation. `left_on` is the first day without them."""
 
     __tablename__ = "coaches"
-    __table_args__ = (not_blank("name"), not_blank("external_id"))
+    __table_args__ = (
+        not_blank("name"),
+        not_blank("external_id"),
+        not_blank("email"),
+        at_most("name", 200),
+        at_most("external_id", 200),
+        at_most("email", 200),
+    )
 
     external_id: Mapped[ShortText] = mapped_column(unique=True)
     name: Mapped[ShortText]
@@ -37,7 +45,14 @@ class Client(Changing, Base):
     """A client; without `email` no follow-up can be sent."""
 
     __tablename__ = "clients"
-    __table_args__ = (not_blank("name"), not_blank("external_id"))
+    __table_args__ = (
+        not_blank("name"),
+        not_blank("external_id"),
+        not_blank("email"),
+        at_most("name", 200),
+        at_most("external_id", 200),
+        at_most("email", 200),
+    )
 
     external_id: Mapped[ShortText] = mapped_column(unique=True)
     name: Mapped[ShortText]
@@ -51,6 +66,9 @@ class Engagement(Changing, Base):
     __tablename__ = "engagements"
     __table_args__ = (
         sa.CheckConstraint("ended_on IS NULL OR ended_on >= started_on", name="ends_after_start"),
+        not_blank("external_id"),
+        at_most("external_id", 200),
+        at_most("title", 200),
         sa.Index("ix_engagements_coach_id_client_id", "coach_id", "client_id"),
     )
 
@@ -71,6 +89,7 @@ class Consent(Identified, Base):
     __tablename__ = "consents"
     __table_args__ = (
         one_of("kind", *CONSENT_KINDS),
+        at_most("note", 200),
         sa.Index("ix_consents_client_id_kind_recorded_at", "client_id", "kind", "recorded_at"),
     )
 

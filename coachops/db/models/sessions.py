@@ -20,6 +20,7 @@ from coachops.db.models.base import (
     JsonDocument,
     ShortText,
     Text,
+    at_most,
     not_blank,
     one_of,
 )
@@ -45,6 +46,7 @@ class CoachingSession(Changing, Base):
     __tablename__ = "sessions"
     __table_args__ = (
         sa.CheckConstraint("duration_ms IS NULL OR duration_ms >= 0", name="duration_positive"),
+        at_most("title", 200),
         sa.Index("ix_sessions_coach_id_held_on", "coach_id", "held_on"),
         sa.Index("ix_sessions_client_id_held_on", "client_id", "held_on"),
         sa.Index("ix_sessions_held_on", "held_on"),
@@ -69,6 +71,7 @@ class Transcript(Changing, Base):
         one_of("role_state", *ROLE_STATES),
         one_of("state", *TRANSCRIPT_STATES),
         not_blank("source_name"),
+        at_most("source_name", 200),
         sa.CheckConstraint("size_bytes > 0", name="size_positive"),
         sa.CheckConstraint("cue_count >= 0", name="cue_count_positive"),
     )
@@ -102,6 +105,8 @@ class Utterance(Base):
         one_of("speaker", *SPEAKERS),
         one_of("behaviour", *BEHAVIOURS),
         sa.CheckConstraint("position >= 1", name="position_from_one"),
+        not_blank("text"),
+        at_most("speaker_label", 200),
         sa.CheckConstraint(
             "start_ms IS NULL OR end_ms IS NULL OR end_ms >= start_ms", name="ends_after_start"
         ),
