@@ -122,7 +122,7 @@ class Jobs:
         row = messages.get(self.services.database, SYSTEM, message_id)
         if row.state != "approved" or row.approved_version is None:
             raise CoachError("COACH-MSG-001", action="sent", state=row.state)
-        return self.queue.enqueue_send(message_id, row.approved_version)
+        return self.queue.enqueue_send(message_id, row.approved_version, row.attempts)
 
     def enqueue_report(self, name: str, parameters: Mapping[str, Any]) -> str:
         """Queue a run of a report; returns the id of the job.

@@ -43,7 +43,7 @@ def smtp_settings(home: Path, new_database_url: Callable[..., str]) -> Callable[
 def test_a_failed_sending_is_retried_by_a_person(
     smtp_settings: Callable[[str], Settings],
 ) -> None:
-    with SmtpTestServer("busy_rcpt") as server:
+    with SmtpTestServer("refuse_data") as server:
         settings = smtp_settings(server.url)
         services = open_services(settings)
         pair = make_pair(services.database)

@@ -1,9 +1,10 @@
 """Follow-up messages: drafted from an analysis, edited and approved by the coach, sent once.
 
 Invariants: nothing is sent that a person did not approve in exactly that version; no letter is
-handed to a mail server twice, an unknown outcome waits for a person; the coach's words are never
-overwritten; scores of people never appear. Every change of state is a row of `states.TRANSITIONS`.
-The commonest addition is a sentence in `templates/` or a mailer in `mailers.py`.
+handed to a mail server twice, an unknown outcome waits for a person; an address on the list of
+`suppression` is never written to; the coach's words are never overwritten; scores of people never
+appear. Every change of state is a row of `states.TRANSITIONS`. The commonest addition is a sentence
+in `templates/` or a mailer in `mailers.py`.
 """
 
 from coachops.coaching.messages.after_restore import hold_unsent
@@ -14,9 +15,12 @@ from coachops.coaching.messages.editing import (
     resolve_uncertain,
     retry,
     withdraw,
+    write_again,
 )
+from coachops.coaching.messages.events import Reported, record_reports, unknown_reports
 from coachops.coaching.messages.letter import Letterhead, Preview, letterhead_for, preview
 from coachops.coaching.messages.mailers import Mailer, OutboxMailer, SmtpMailer, mailer_for
+from coachops.coaching.messages.opt_out import Choice, open_choice, resume_letters, stop_letters
 from coachops.coaching.messages.rows import MessageRow, get, list_messages
 from coachops.coaching.messages.sending import (
     SEND_LIMIT,
@@ -27,11 +31,13 @@ from coachops.coaching.messages.sending import (
 
 __all__ = [
     "SEND_LIMIT",
+    "Choice",
     "Letterhead",
     "Mailer",
     "MessageRow",
     "OutboxMailer",
     "Preview",
+    "Reported",
     "SmtpMailer",
     "approve",
     "claim_and_send",
@@ -43,10 +49,16 @@ __all__ = [
     "letterhead_for",
     "list_messages",
     "mailer_for",
+    "open_choice",
     "preview",
+    "record_reports",
     "resolve_uncertain",
+    "resume_letters",
     "retry",
+    "stop_letters",
+    "unknown_reports",
     "unsent_approved",
     "use_engine_draft",
     "withdraw",
+    "write_again",
 ]

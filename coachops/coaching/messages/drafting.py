@@ -89,7 +89,10 @@ def take_words_back(session: Session, transcript: Transcript) -> None:
     meeting = session.get_one(CoachingSession, transcript.session_id)
     if message is None:
         return
-    if states.move(session, message.id, "unsay", approved_version=None, error_code=None):
+    if states.move(
+        session, message.id, "unsay", new_version=message.version + 1,
+        approved_version=None, error_code=None, retry_at=None,
+    ):  # fmt: skip
         audit.record(
             session, SYSTEM, "message.withdrawn", "message", message.id, version=message.version
         )

@@ -15,11 +15,12 @@ from coachops.coaching import consent
 from coachops.coaching.messages import rows, states
 from coachops.coaching.messages.checks import checked_address, checked_body, checked_subject
 from coachops.coaching.messages.rows import MessageRow
+from coachops.coaching.messages.suppression import require_allowed
 from coachops.core import clock
 from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
 from coachops.db import Database
-from coachops.db.models import Message
+from coachops.db.models import Client, Message
 from coachops.telemetry import record_activity
 
 
@@ -48,7 +49,7 @@ def edit(
             states.require_move(
                 session, message_id, "edit", version=version,
                 subject=subject, body=body, new_version=version + 1,
-                edited=True, stale=False, approved_version=None, error_code=None,
+                edited=True, stale=False, approved_version=None, error_code=None, retry_at=None,
             )  # fmt: skip
             audit.record(
                 session, actor, "message.edited", "message", message_id, version=version + 1
@@ -58,21 +59,33 @@ def edit(
     return database.run(work)
 
 
-def approve(database: Database, actor: Actor, message_id: uuid.UUID, version: int) -> MessageRow:
+def approve(
+    database: Database,
+    actor: Actor,
+    message_id: uuid.UUID,
+    version: int,
+    *,
+    secret: bytes | None = None,
+) -> MessageRow:
     """Approve exactly this version for sending to the recipient it shows.
+
+    Parameters:
+        secret: of the letters, `services.secret("feedback")`: then a client who is not written to is
+            refused here already. Sending refuses them in any case.
 
     Raises:
         CoachError: COACH-CCH-001; COACH-IDN-003 for anybody but the client's coach or an admin;
             COACH-MSG-001, COACH-CCH-004; COACH-MSG-002 and COACH-MSG-006 for a recipient or text
-            that cannot be sent; COACH-CCH-002 where the client withdrew the consent.
+            that cannot be sent; COACH-CCH-002 where the client withdrew the consent; COACH-MSG-010
+            where the address is not written to, COACH-MSG-014 where nobody can tell.
     """
 
     def work(session: Session) -> MessageRow:
-        _require_sendable(session, _open_to_approve(session, actor, message_id))
+        _require_sendable(session, _open_to_approve(session, actor, message_id), secret)
         states.require_move(
             session, message_id, "approve", version=version,
             approved_by=actor.user_id, approved_at=clock.now(), approved_version=version,
-            error_code=None,
+            error_code=None, attempts=0, retry_at=None,
         )  # fmt: skip
         audit.record(session, actor, "message.approved", "message", message_id, version=version)
         row = rows.load(session, actor, message_id)
@@ -87,20 +100,27 @@ def approve(database: Database, actor: Actor, message_id: uuid.UUID, version: in
 def withdraw(database: Database, actor: Actor, message_id: uuid.UUID, version: int) -> MessageRow:
     """Take an approval back before sending began.
 
+    The version grows: the job of this one may have come to an end, and there is one for each, ever.
+
     Raises:
         CoachError: COACH-CCH-001, COACH-IDN-003, COACH-MSG-001, COACH-CCH-004.
     """
 
     def work(session: Session) -> MessageRow:
         rows.open_message(session, actor, message_id)
-        states.require_move(session, message_id, "withdraw", version=version, approved_version=None)
+        states.require_move(
+            session, message_id, "withdraw", version=version, new_version=version + 1,
+            approved_version=None, error_code=None, retry_at=None,
+        )  # fmt: skip
         audit.record(session, actor, "message.withdrawn", "message", message_id, version=version)
         return rows.load(session, actor, message_id)
 
     return database.run(work)
 
 
-def retry(database: Database, actor: Actor, message_id: uuid.UUID) -> MessageRow:
+def retry(
+    database: Database, actor: Actor, message_id: uuid.UUID, *, secret: bytes | None = None
+) -> MessageRow:
     """Approve a failed message again, as a new version with the same words.
 
     The new version gives it a new sending job; the failed one can never wake up.
@@ -111,14 +131,43 @@ def retry(database: Database, actor: Actor, message_id: uuid.UUID) -> MessageRow
 
     def work(session: Session) -> MessageRow:
         message = _open_to_approve(session, actor, message_id)
-        _require_sendable(session, message)
+        _require_sendable(session, message, secret)
         version = message.version + 1
         states.require_move(
             session, message_id, "retry", version=message.version,
             new_version=version, approved_by=actor.user_id, approved_at=clock.now(),
-            approved_version=version, error_code=None,
+            approved_version=version, error_code=None, attempts=0, retry_at=None,
         )  # fmt: skip
         audit.record(session, actor, "message.retried", "message", message_id, version=version)
+        return rows.load(session, actor, message_id)
+
+    return database.run(work)
+
+
+def write_again(
+    database: Database, actor: Actor, message_id: uuid.UUID, version: int
+) -> MessageRow:
+    """Make a letter that did not reach its reader a draft again, to the client's present address.
+
+    For a draft or failed letter whose client has another address by now, and for one that a mail
+    server returned: that one surely did not arrive.
+
+    Raises:
+        CoachError: COACH-CCH-001, COACH-IDN-003; COACH-MSG-001 where it was not returned;
+            COACH-CCH-004; COACH-MSG-002 and COACH-MSG-006 for the client's address.
+    """
+
+    def work(session: Session) -> MessageRow:
+        message = _open_to_approve(session, actor, message_id)
+        if message.state == "sent" and message.delivery != "bounced":
+            raise CoachError("COACH-MSG-001", action="written again", state=message.state)
+        address = (session.get_one(Client, message.client_id).email or "").strip()
+        states.require_move(
+            session, message_id, "reopen", version=version, new_version=version + 1,
+            recipient_email=checked_address(address), approved_version=None, error_code=None,
+            delivery=None, delivery_at=None, retry_at=None,
+        )  # fmt: skip
+        audit.record(session, actor, "message.reopened", "message", message_id, version=version + 1)
         return rows.load(session, actor, message_id)
 
     return database.run(work)
@@ -159,8 +208,10 @@ def _open_to_approve(session: Session, actor: Actor, message_id: uuid.UUID) -> M
     return message
 
 
-def _require_sendable(session: Session, message: Message) -> None:
+def _require_sendable(session: Session, message: Message, secret: bytes | None) -> None:
     checked_address(message.recipient_email)
+    if secret is not None:
+        require_allowed(session, message.recipient_email, secret)
     checked_subject(message.subject)
     checked_body(message.body)
     consent.require(session, message.client_id, "processing")

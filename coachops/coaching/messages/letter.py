@@ -1,8 +1,9 @@
 """The letter itself: what the preview shows is what the mail server gets.
 
 Sender address from the settings with the coach's name, answers to the coach, one recipient, plain
-text and the same words as HTML, the feedback link, and a line that says software drafted it. These
-last two are added here, not in the body, so that no edit can lose them.
+text and the same words as HTML, the feedback link, a line that says software drafted it, and the
+link that ends the letters. These last three are added here, not in the body, so that no edit can
+lose them.
 """
 
 from __future__ import annotations
@@ -12,14 +13,16 @@ import uuid
 from dataclasses import dataclass
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP
 from email.utils import format_datetime
 
 from coachops.coaching.feedback import feedback_token
-from coachops.coaching.messages import rows
+from coachops.coaching.messages import opt_out, rows
 from coachops.coaching.messages.checks import checked_address, checked_subject, one_line
+from coachops.coaching.messages.opt_out import letter_token
+from coachops.coaching.messages.references import LETTER_HEADER, letter_ref, return_address
 from coachops.coaching.messages.rendering import blocks, render
 from coachops.coaching.messages.rows import MessageRow
+from coachops.coaching.messages.wire import POLICY
 from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
 from coachops.core.settings import Settings
@@ -38,14 +41,27 @@ class Letterhead:
     Attributes:
         mail_from: sender address.
         organisation: name below the letter.
-        public_url: origin of the feedback link.
-        feedback_secret: signs the feedback link.
+        public_url: origin of the links.
+        feedback_secret: signs the links.
+        bounce_address: where mail servers report to; empty for the sender's address.
     """
 
     mail_from: str
     organisation: str
     public_url: str
     feedback_secret: bytes
+    bounce_address: str = ""
+
+    def opt_out_url(self, row: MessageRow) -> str:
+        """The link of a letter that ends the letters to its address."""
+        token = letter_token(self.feedback_secret, row.id, row.recipient_email)
+        return f"{self.public_url}{opt_out.PATH}{token}"
+
+    def return_path(self, row: MessageRow) -> str:
+        """The envelope's sender, to which servers return what they cannot deliver."""
+        if not self.bounce_address:
+            return self.mail_from
+        return return_address(self.bounce_address, row.id, row.version, self.feedback_secret)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +80,26 @@ def letterhead_for(settings: Settings, feedback_secret: bytes) -> Letterhead:
     """The letterhead of this installation (`services.secret("feedback")` is the secret).
 
     Raises:
-        CoachError: COACH-SYS-001 where COACHOPS_MAIL_FROM is not an address.
+        CoachError: COACH-SYS-001 where COACHOPS_MAIL_FROM or COACHOPS_BOUNCE_ADDRESS is not an
+            address.
     """
-    try:
-        checked_address(settings.mail_from)
-    except CoachError:
-        raise CoachError(
-            "COACH-SYS-001", name="COACHOPS_MAIL_FROM", reason="it is not an e-mail address"
-        ) from None
+    for name in ("mail_from", "bounce_address"):
+        address = getattr(settings, name)
+        try:
+            if address or name == "mail_from":
+                checked_address(address)
+        except CoachError:
+            raise CoachError(
+                "COACH-SYS-001",
+                name=f"COACHOPS_{name.upper()}",
+                reason="it is not an e-mail address",
+            ) from None
     return Letterhead(
         mail_from=settings.mail_from,
         organisation=one_line(settings.organisation),
         public_url=settings.public_url,
         feedback_secret=feedback_secret,
+        bounce_address=settings.bounce_address,
     )
 
 
@@ -105,7 +128,7 @@ def preview(
 
 def message_id_header(message_id: uuid.UUID, version: int, letterhead: Letterhead) -> str:
     """The Message-ID of a version: the same at each attempt, so that mail programs see one letter."""
-    return f"<{message_id}.{version}@{letterhead.mail_from.rpartition('@')[2]}>"
+    return f"<{letter_ref(message_id, version)}@{letterhead.mail_from.rpartition('@')[2]}>"
 
 
 def compose(row: MessageRow, letterhead: Letterhead, *, at: dt.datetime | None) -> EmailMessage:
@@ -123,9 +146,15 @@ def compose(row: MessageRow, letterhead: Letterhead, *, at: dt.datetime | None) 
         "feedback_url": url,
         "label": AI_LABEL.format(coach=coach),
         "organisation": letterhead.organisation,
+        "opt_out_url": letterhead.opt_out_url(row),
     }
-    letter = EmailMessage(policy=SMTP)
+    letter = EmailMessage(policy=POLICY)
     letter["Message-ID"] = message_id_header(row.id, row.version, letterhead)
+    letter[LETTER_HEADER] = letter_ref(row.id, row.version)
+    if shared["opt_out_url"].isascii():
+        letter["List-Unsubscribe"] = f"<{shared['opt_out_url']}>"
+        if letterhead.public_url.startswith("https://"):  # RFC 8058, section 3.1
+            letter["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     if at is not None:
         letter["Date"] = format_datetime(at)
     letter["From"] = Address(coach, addr_spec=letterhead.mail_from)

@@ -1,27 +1,27 @@
 """Handing a letter over: to a mail server, or as a file into the outbox.
 
-What matters is the answer: taken; surely not taken (`COACH-MSG-003`, `COACH-MSG-009`); or unknown
-(`COACH-MSG-004`). Unknown begins when the last line of the letter leaves this machine and ends with
+What matters is the answer: taken; surely not taken (`COACH-MSG-003`, `COACH-MSG-009`, and
+`COACH-MSG-011` where the address itself is refused for good); or unknown (`COACH-MSG-004`). The
+detail `temporary` of the first says whether a later try makes sense by itself. Unknown begins when the last line of the letter leaves this machine and ends with
 the server's answer to it (RFC 5321, section 4.5.3.2.6 and 6.1): before, the server must not deliver.
 """
 
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import re
 import smtplib
 import socket
 import ssl
 from dataclasses import dataclass
-from email.generator import BytesGenerator
 from email.message import EmailMessage
-from email.policy import SMTP
 from pathlib import Path
 from typing import Literal, Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from coachops.coaching.messages.statuses import enhanced_status, is_address_refused
+from coachops.coaching.messages.wire import stuffed, written
 from coachops.core.errors import CoachError
 from coachops.core.settings import Settings
 
@@ -38,7 +38,8 @@ class Mailer(Protocol):
         """Hand the letter over; returning means that it was taken.
 
         Raises:
-            CoachError: COACH-MSG-003 or COACH-MSG-009 surely not taken, COACH-MSG-004 unknown.
+            CoachError: COACH-MSG-003, COACH-MSG-009 or COACH-MSG-011 surely not taken,
+                COACH-MSG-004 unknown.
         """
 
 
@@ -141,7 +142,7 @@ class SmtpMailer:
             raise
         except (smtplib.SMTPException, OSError) as error:
             _hang_up(connection)
-            raise CoachError("COACH-MSG-003", reason=_reason(error)) from error
+            raise _not_taken(error) from error
         self._finish(connection)
 
     def _finish(self, connection: smtplib.SMTP) -> None:
@@ -150,7 +151,7 @@ class SmtpMailer:
             if connection.sock is not None:
                 connection.sock.settimeout(self._final_timeout)
             connection.send(b".\r\n")
-            code, _ = connection.getreply()
+            code, text = connection.getreply()
         except (smtplib.SMTPException, OSError) as error:
             _hang_up(connection)
             raise CoachError("COACH-MSG-004") from error
@@ -159,7 +160,7 @@ class SmtpMailer:
             return
         _hang_up(connection)
         if 400 <= code < 600:
-            raise CoachError("COACH-MSG-003", reason=f"answer {code} to the letter")
+            raise _refusal(code, text, "the letter")
         raise CoachError("COACH-MSG-004")
 
     def _connect(self) -> smtplib.SMTP:
@@ -196,15 +197,19 @@ class SmtpMailer:
             raise CoachError("COACH-MSG-009")  # a password never crosses a network in the clear
         try:
             connection.login(server.user, server.password)
-        except (smtplib.SMTPAuthenticationError, smtplib.SMTPNotSupportedError) as error:
+        except smtplib.SMTPAuthenticationError as error:
+            if 400 <= error.smtp_code < 500:  # its user list is away (RFC 4954, section 4.7.0)
+                raise _not_taken(error) from error
+            raise CoachError("COACH-MSG-009") from error
+        except smtplib.SMTPNotSupportedError as error:
             raise CoachError("COACH-MSG-009") from error
 
     @staticmethod
     def _expect(answer: tuple[int, bytes], wanted: int, step: str) -> None:
-        """Refuse another answer; its text is not shown, since servers repeat addresses in it."""
-        code = answer[0]
+        """Refuse another answer than the wanted one."""
+        code, text = answer
         if code != wanted and not (wanted == 250 and code == 251):
-            raise CoachError("COACH-MSG-003", reason=f"answer {code} to {step}")
+            raise _refusal(code, text, step)
 
 
 class OutboxMailer:
@@ -225,27 +230,14 @@ class OutboxMailer:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(handle, "wb") as file:
-                file.write(_bytes(letter))
+                file.write(written(letter))
                 file.flush()
                 os.fsync(file.fileno())
             draft.replace(self._folder / f"{name}.eml")
         except OSError as error:
             with contextlib.suppress(OSError):
                 draft.unlink(missing_ok=True)  # half a letter is none
-            raise CoachError("COACH-MSG-003", reason=_reason(error)) from error
-
-
-def stuffed(letter: EmailMessage) -> bytes:
-    """The letter as DATA sends it, without the last line: CRLF ends, leading dots doubled."""
-    data = re.sub(rb"\r\n|\r|\n", b"\r\n", _bytes(letter))
-    data = re.sub(rb"(?m)^\.", b"..", data)
-    return data if data.endswith(b"\r\n") else data + b"\r\n"
-
-
-def _bytes(letter: EmailMessage) -> bytes:
-    buffer = io.BytesIO()
-    BytesGenerator(buffer, policy=SMTP).flatten(letter)
-    return buffer.getvalue()
+            raise CoachError("COACH-MSG-003", reason=_reason(error), temporary=True) from error
 
 
 def _hang_up(connection: smtplib.SMTP | None) -> None:
@@ -263,6 +255,29 @@ def _quit(connection: smtplib.SMTP) -> None:
 
 def _is_this_machine(host: str) -> bool:
     return host in {"localhost", "127.0.0.1", "::1"}
+
+
+def _refusal(code: int, text: bytes, step: str) -> CoachError:
+    """The error for an answer; its text is not shown, since servers repeat addresses in it."""
+    status = enhanced_status(text)
+    if step == "RCPT" and 500 <= code < 600 and is_address_refused(status):
+        return CoachError("COACH-MSG-011", status=status)
+    return CoachError(
+        "COACH-MSG-003",
+        reason=f"answer {code} to {step}",
+        temporary=400 <= code < 500,
+        returned=step == "RCPT" and 500 <= code < 600,
+        status=status,
+    )
+
+
+def _not_taken(error: Exception) -> CoachError:
+    """The error for a conversation that broke off before the last line of the letter."""
+    if isinstance(error, smtplib.SMTPResponseException):
+        temporary = 400 <= error.smtp_code < 500
+    else:  # a certificate that is not accepted stays so until somebody acts
+        temporary = not isinstance(error, ssl.SSLError | smtplib.SMTPNotSupportedError)
+    return CoachError("COACH-MSG-003", reason=_reason(error), temporary=temporary)
 
 
 def _reason(error: Exception) -> str:

@@ -26,6 +26,10 @@ class MessageRow:
         stale: a later analysis would say something else than this text.
         approved_version: the only version that may be sent; None where nothing is approved.
         error_code: of the last failure; next steps are in the catalogue.
+        attempts: how often this version was put off; each try has a job of its own.
+        retry_at: the mail server put the letter off; not tried before.
+        delivery: what mail servers reported after it was sent: delivered, bounced, complained.
+        client_email: the client's address by now; the letter keeps the one it was written to.
     """
 
     id: uuid.UUID
@@ -54,6 +58,16 @@ class MessageRow:
     error_code: str | None
     created_at: dt.datetime
     updated_at: dt.datetime
+    attempts: int = 0
+    retry_at: dt.datetime | None = None
+    delivery: str | None = None
+    delivery_at: dt.datetime | None = None
+    client_email: str = ""
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether the client has another address by now."""
+        return bool(self.client_email) and self.client_email != self.recipient_email
 
 
 def get(database: Database, actor: Actor, message_id: uuid.UUID) -> MessageRow:
@@ -153,4 +167,9 @@ def _shown(message: Message, client: Client, coach: Coach, held_on: dt.date) -> 
         error_code=message.error_code,
         created_at=message.created_at,
         updated_at=message.updated_at,
+        attempts=message.attempts,
+        retry_at=message.retry_at,
+        delivery=message.delivery,
+        delivery_at=message.delivery_at,
+        client_email=(client.email or "").strip(),
     )

@@ -18,9 +18,11 @@ from sqlalchemy.orm import Session
 from coachops import audit
 from coachops.coaching import consent
 from coachops.coaching.messages import rows, states
+from coachops.coaching.messages.events import Reported, record
 from coachops.coaching.messages.letter import Letterhead, compose, message_id_header
 from coachops.coaching.messages.mailers import Mailer
 from coachops.coaching.messages.rows import MessageRow
+from coachops.coaching.messages.suppression import SUPPRESSED, is_suppressed, take_back
 from coachops.core import clock
 from coachops.core.actor import SYSTEM
 from coachops.core.errors import CoachError
@@ -30,6 +32,11 @@ from coachops.telemetry import record_activity
 
 SEND_LIMIT = dt.timedelta(minutes=5)
 """Longer than any attempt takes (the mailer's time-outs add up to less): then a claim is lost."""
+
+DELAYS = tuple(dt.timedelta(minutes=each) for each in (1, 5, 15, 60, 120, 240, 480))
+"""Waits after each time the server put a letter off, about 15 hours in all: greylisting asks for
+minutes, a server that is down for hours; later a person decides."""
+_PATIENT = 2
 
 _log = logging.getLogger(__name__)
 
@@ -44,6 +51,9 @@ def claim_and_send(
     abandoned_after: dt.timedelta = SEND_LIMIT,
 ) -> str:
     """Send an approved message, at most once in its life; safe to repeat.
+
+    A letter that was put off (a busy or absent server, greylisting) is `approved` again with
+    `retry_at`, and counted in `attempts`; `unsent_approved` names it when its time has come.
 
     Parameters:
         version: send only if this is the approved version; None for whichever is approved.
@@ -63,7 +73,7 @@ def claim_and_send(
         return row.state
     try:
         letter = compose(row, letterhead, at=claimed_at)
-        mailer.deliver(letter, sender=letterhead.mail_from, recipient=row.recipient_email)
+        mailer.deliver(letter, sender=letterhead.return_path(row), recipient=row.recipient_email)
     except CoachError as error:
         _log.warning(
             "a letter was not taken",
@@ -73,8 +83,7 @@ def claim_and_send(
                 "reason": str(error.details.get("reason", "")),
             },
         )
-        known = error.code != "COACH-MSG-004"
-        return _mark(database, row, claimed_at, "refuse" if known else "lose", error.code)
+        return _not_taken(database, row, claimed_at, error, letterhead)
     except Exception as error:  # a fault of a mailer: nobody knows what it did
         _log.error(
             "a mailer failed unexpectedly",
@@ -106,14 +115,19 @@ def give_up_lost_sendings(
 def unsent_approved(
     database: Database, older_than: dt.timedelta = dt.timedelta()
 ) -> list[tuple[uuid.UUID, int]]:
-    """Ids and approved versions of messages approved that long ago and not picked up."""
-    before = clock.now() - older_than
+    """Ids and approved versions of messages approved that long ago, not picked up and not put off."""
+    now = clock.now()
+    before = now - older_than
     with database.read() as session:
         return [
             (message_id, version)
             for message_id, version in session.execute(
                 sa.select(Message.id, Message.version)
-                .where(Message.state == "approved", Message.approved_at <= before)
+                .where(
+                    Message.state == "approved",
+                    Message.approved_at <= before,
+                    sa.or_(Message.retry_at.is_(None), Message.retry_at <= now),
+                )
                 .order_by(Message.approved_at)
             )
         ]
@@ -139,24 +153,96 @@ def _claim(
     holds = row.state == "approved" and row.approved_version == row.version
     if not holds or version not in {None, row.version}:
         return row, None
-    if not consent.current(session, row.client_id)["processing"]:
-        states.move(
-            session, message_id, "withdraw", version=row.version,
-            approved_version=None, error_code="COACH-CCH-002",
-        )  # fmt: skip
-        audit.record(session, SYSTEM, "message.withdrawn", "message", message_id, reason="consent")
+    refused = ""
+    try:
+        if not consent.current(session, row.client_id)["processing"]:
+            refused = "COACH-CCH-002"
+        elif is_suppressed(session, row.recipient_email, letterhead.feedback_secret):
+            refused = SUPPRESSED
+    except CoachError as error:  # nobody can tell who must not be written to: then nobody is
+        if error.code != "COACH-MSG-014":
+            raise
+        _postpone(session, row, error.code)
+        return rows.load(session, SYSTEM, message_id), None
+    if refused:
+        take_back(session, message_id, row.version, refused)
         return rows.load(session, SYSTEM, message_id), None
     won = states.move(
-        session, message_id, "claim", version=row.version, sending_at=now,
+        session, message_id, "claim", version=row.version, sending_at=now, retry_at=None,
         mail_id=message_id_header(message_id, row.version, letterhead), error_code=None,
     )  # fmt: skip
     return rows.load(session, SYSTEM, message_id), now if won else None
 
 
-def _mark(
-    database: Database, row: MessageRow, claimed_at: dt.datetime, action: str, code: str | None
+def _not_taken(
+    database: Database,
+    row: MessageRow,
+    claimed_at: dt.datetime,
+    error: CoachError,
+    letterhead: Letterhead,
 ) -> str:
-    """Record the outcome of our claim; returns the state that holds then."""
+    """Record that our claim did not end with a letter taken; returns the state that holds then."""
+    if error.code == "COACH-MSG-004":
+        return _mark(database, row, claimed_at, "lose", error.code)
+    if error.details.get("temporary") and database.run(
+        lambda session: _put_off(session, row, claimed_at, error.code)
+    ):
+        return "approved"
+    report = None
+    if error.code == "COACH-MSG-011" or error.details.get("returned"):
+        # what the server said about this recipient, before the letter itself
+        report = Reported(
+            key=f"{row.id}.{row.version}",
+            kind="bounced",
+            source="smtp",
+            letter=(row.id, row.version),
+            status=str(error.details.get("status", "")),
+            at=clock.now(),
+        )
+    return _mark(database, row, claimed_at, "refuse", error.code, report, letterhead)
+
+
+def _put_off(session: Session, row: MessageRow, claimed_at: dt.datetime, code: str) -> bool:
+    """Let the letter wait for its next try; False where it has waited long enough.
+
+    Each try has a job of its own, named by version and `attempts`.
+    """
+    if row.attempts >= len(DELAYS):
+        return False
+    deferred = states.move(
+        session, row.id, "defer", version=row.version, claimed_at=claimed_at,
+        attempts=row.attempts + 1, retry_at=clock.now() + DELAYS[row.attempts], error_code=code,
+    )  # fmt: skip
+    if deferred:
+        audit.record(
+            session, SYSTEM, "message.deferred", "message", row.id, version=row.version, code=code
+        )
+    return deferred
+
+
+def _postpone(session: Session, row: MessageRow, code: str) -> None:
+    """Try again a little later, as often as it takes: an admin has to mend something first."""
+    states.move(
+        session, row.id, "postpone", version=row.version, attempts=row.attempts + 1,
+        retry_at=clock.now() + DELAYS[min(row.attempts, _PATIENT)], error_code=code,
+    )  # fmt: skip
+
+
+def _mark(
+    database: Database,
+    row: MessageRow,
+    claimed_at: dt.datetime,
+    action: str,
+    code: str | None,
+    report: Reported | None = None,
+    letterhead: Letterhead | None = None,
+) -> str:
+    """Record the outcome of our claim; returns the state that holds then.
+
+    Parameters:
+        report: what the server said about the recipient, if anything.
+        letterhead: needed with a report.
+    """
 
     def work(session: Session) -> str:
         values: dict[str, Any] = {"error_code": code}
@@ -172,6 +258,8 @@ def _mark(
                 record_activity(
                     session, SYSTEM, "message.sent", coach_id=row.coach_id, subject_id=row.id
                 )
+        if report is not None and letterhead is not None:
+            record(session, report, letterhead.feedback_secret)
         return rows.load(session, SYSTEM, row.id).state
 
     return database.run(work)

@@ -18,19 +18,20 @@ LETTERHEAD = Letterhead("coaching@example.org", "Northbridge", "https://c.exampl
 
 
 class ListMailer:
-    """Keeps letters in a list, or fails with `code` (`fault`: any exception)."""
+    """Keeps letters in a list, or fails with `code` and `details` (`fault`: any exception)."""
 
-    def __init__(self, code: str = "", fault: Exception | None = None) -> None:
+    def __init__(self, code: str = "", fault: Exception | None = None, **details: object) -> None:
         self.letters: list[EmailMessage] = []
         self.code = code
         self.fault = fault
+        self.details = {"reason": "the test says so"} | details
 
     def deliver(self, letter: EmailMessage, *, sender: str, recipient: str) -> None:
         if self.fault is not None:
             raise self.fault
         if self.code:
-            raise CoachError(self.code, reason="the test says so")
-        assert sender in str(letter["From"])
+            raise CoachError(self.code, **self.details)
+        assert "@" in sender
         assert recipient in str(letter["To"])
         self.letters.append(letter)
 

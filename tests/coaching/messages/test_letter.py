@@ -13,8 +13,8 @@ from coachops.coaching import messages
 from coachops.coaching.feedback import read_token
 from coachops.coaching.messages.checks import checked_address, checked_body, checked_subject
 from coachops.coaching.messages.letter import compose, letterhead_for
-from coachops.coaching.messages.mailers import stuffed
 from coachops.coaching.messages.rendering import Block, blocks
+from coachops.coaching.messages.wire import stuffed
 from coachops.core import clock
 from coachops.core.errors import CoachError
 from coachops.core.settings import load_settings
@@ -91,6 +91,7 @@ def test_names_cannot_add_headers_or_recipients(
     letter = compose(row, LETTERHEAD, at=clock.now())
     assert set(letter.keys()) == {
         "Message-ID", "Date", "From", "Reply-To", "To", "Subject", "MIME-Version", "Content-Type",
+        "X-Coachops-Letter", "List-Unsubscribe", "List-Unsubscribe-Post",
     }  # fmt: skip
     for header in ("To", "From", "Reply-To"):
         assert len(letter[header].addresses) == 1

@@ -69,7 +69,7 @@ def test_a_refused_letter_can_be_sent_again_by_a_person(
     database: Database, pair: Pair, transcript_id: uuid.UUID
 ) -> None:
     row = approved(database, pair, transcript_id)
-    with SmtpTestServer("busy_rcpt") as server:
+    with SmtpTestServer("refuse_data") as server:
         mailer = SmtpMailer(parse_smtp_url(server.url))
         assert messages.claim_and_send(database, mailer, row.id, LETTERHEAD) == "failed"
         assert messages.claim_and_send(database, mailer, row.id, LETTERHEAD) == "failed"

@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from coachops.coaching import consent, messages
 from coachops.coaching.messages import states
+from coachops.coaching.messages.sending import DELAYS
 from coachops.core.errors import CoachError
 from coachops.db import Database
 from coachops.db.models.outcomes import MESSAGE_STATES
@@ -21,11 +22,12 @@ from tests.coaching.builders import Pair, make_pair, make_transcript
 from tests.coaching.messages.parts import LETTERHEAD, ListMailer, make_analysis
 
 
-def test_the_table_names_only_known_states_and_sent_is_the_end() -> None:
+def test_the_table_names_only_known_states_and_sent_has_one_door() -> None:
     used = {t.target for t in states.TRANSITIONS.values()}
     used |= {source for t in states.TRANSITIONS.values() for source in t.sources}
     assert used == set(MESSAGE_STATES)
-    assert not any("sent" in t.sources for t in states.TRANSITIONS.values())
+    out_of_sent = [name for name, t in states.TRANSITIONS.items() if "sent" in t.sources]
+    assert out_of_sent == ["reopen"]  # for a returned letter only: see test_events
     into_sending = [name for name, t in states.TRANSITIONS.items() if t.target == "sending"]
     assert into_sending == ["claim"]
     assert states.TRANSITIONS["claim"].sources == {"approved"}
@@ -112,7 +114,7 @@ class Life(RuleBasedStateMachine):
         self.id = messages.draft(self.database, self.pair.actor, self.transcript_id).id
         self.state, self.version, self.sent = "draft", 1, 0
         self.approved: set[int] = set()
-        self.number = 0
+        self.number, self.put_off = 0, 0
 
     def teardown(self) -> None:
         if hasattr(self, "database"):
@@ -138,18 +140,24 @@ class Life(RuleBasedStateMachine):
     @rule(old=st.booleans())
     def approve(self, old: bool) -> None:
         if self._try(self.state == "draft" and not old, messages.approve, self.version - old):
-            self.state = "approved"
+            self.state, self.put_off = "approved", 0
             self.approved.add(self.version)
 
     @rule()
     def withdraw(self) -> None:
         if self._try(self.state == "approved", messages.withdraw, self.version):
-            self.state = "draft"
+            self.state, self.version = "draft", self.version + 1
+
+    @rule()
+    def write_again(self) -> None:
+        allowed = self.state in {"draft", "failed"}
+        if self._try(allowed, messages.write_again, self.version):
+            self.state, self.version = "draft", self.version + 1
 
     @rule()
     def retry(self) -> None:
         if self._try(self.state == "failed", messages.retry):
-            self.state, self.version = "approved", self.version + 1
+            self.state, self.version, self.put_off = "approved", self.version + 1, 0
             self.approved.add(self.version)
 
     @rule(outcome=st.sampled_from(["sent", "failed"]))
@@ -157,18 +165,27 @@ class Life(RuleBasedStateMachine):
         if self._try(self.state == "uncertain", messages.resolve_uncertain, outcome):
             self.state = outcome
 
-    @rule(code=st.sampled_from(["", "COACH-MSG-003", "COACH-MSG-009", "COACH-MSG-004", "bug"]))
+    @rule(
+        code=st.sampled_from(["", "COACH-MSG-003", "busy", "COACH-MSG-009", "COACH-MSG-004", "bug"])
+    )
     def send(self, code: str) -> None:
         mailer = ListMailer(code="" if code == "bug" else code)
+        if code == "busy":
+            mailer = ListMailer("COACH-MSG-003", temporary=True)
         if code == "bug":
             mailer.fault = RuntimeError("bug")
         state = messages.claim_and_send(self.database, mailer, self.id, LETTERHEAD)
         if self.state == "approved":
             assert self.version in self.approved
             self.sent += len(mailer.letters)
-            self.state = {"": "sent", "COACH-MSG-003": "failed", "COACH-MSG-009": "failed"}.get(
-                code, "uncertain"
-            )
+            if code == "busy":  # put off a few times, then given up
+                after = "approved" if self.put_off < len(DELAYS) else "failed"
+                self.put_off += 1
+            else:
+                after = {"": "sent", "COACH-MSG-003": "failed", "COACH-MSG-009": "failed"}.get(
+                    code, "uncertain"
+                )
+            self.state = after
         else:
             assert mailer.letters == []
         assert state == self.state
