@@ -7,3 +7,18 @@ table counts as proof; the newest proven backup is never deleted.
 The commonest addition is an engine for another database: a class as `engines.Engine`, and a row in
 `engines.engine_for`. The public face is `Backups` (made by `bootstrap`).
 """
+
+from coachops.backup.facade import Backups
+from coachops.backup.model import BackupRow, DrillResult, Problem, RecoveryStatus, Restored
+from coachops.backup.place import Place, open_place
+
+__all__ = [
+    "BackupRow",
+    "Backups",
+    "DrillResult",
+    "Place",
+    "Problem",
+    "RecoveryStatus",
+    "Restored",
+    "open_place",
+]

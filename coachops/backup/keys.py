@@ -20,8 +20,8 @@ from coachops.core import clock, ids
 from coachops.core.errors import CoachError
 from coachops.core.settings import Settings
 
-SECRET: Final = "backup.key"
-PUBLIC: Final = "backup.pub"
+_PRIVATE: Final = "backup.key"
+_PUBLIC: Final = "backup.pub"
 _OLDER: Final = "backup-{}.key"
 
 
@@ -67,9 +67,9 @@ class KeyRing:
         if not self.own:
             return tuple(self._settings.backup_recipients.replace(",", " ").split())
         with contextlib.suppress(OSError):
-            return tuple((self._secrets / PUBLIC).read_text().split())
+            return tuple((self._secrets / _PUBLIC).read_text().split())
         with contextlib.suppress(OSError):
-            return public_keys(identities_in((self._secrets / SECRET).read_text()))
+            return public_keys(identities_in((self._secrets / _PRIVATE).read_text()))
         return ()
 
     def at_hand(self) -> tuple[str, ...]:
@@ -94,7 +94,7 @@ class KeyRing:
                 "COACH-BKP-008",
                 reason="COACHOPS_BACKUP_RECIPIENTS is set, and no escrow copy is named to drill with",
             )
-        return Keys((), read_identities(self._secrets / SECRET)), False
+        return Keys((), read_identities(self._secrets / _PRIVATE)), False
 
     def for_restore(self, file: Path | None) -> Keys:
         """The keys to restore with: those of `file`, else the escrow copy and the machine's own.
@@ -133,7 +133,7 @@ class KeyRing:
                     "COACH-BKP-019", reason=f"{folder} is where data or backups are; choose another"
                 )
         self.recipients()
-        identities = read_identities(self._secrets / SECRET)
+        identities = read_identities(self._secrets / _PRIVATE)
         public = public_keys(identities)
         text = (
             f"# coachops backup key, copied {clock.now():%Y-%m-%d}\n"
@@ -161,6 +161,10 @@ class KeyRing:
         expected = self.stated() or tuple(known)
         if expected and not set(public) & set(expected):
             raise CoachError("COACH-BKP-019", reason="it belongs to another public key")
+        there = self._secrets / _PRIVATE
+        with contextlib.suppress(FileNotFoundError):
+            if _text(there) != identities:
+                there.rename(self._secrets / _OLDER.format(ids.new_id().hex))
         self._keep(identities)
         return fingerprint(public[0])
 
@@ -168,7 +172,7 @@ class KeyRing:
         """Make a new pair; the old secret key stays, to open older backups. Returns its fingerprint."""
         if not self.own:
             raise CoachError("COACH-BKP-019", reason="COACHOPS_BACKUP_RECIPIENTS names the keys")
-        secret, public = self._secrets / SECRET, self._secrets / PUBLIC
+        secret, public = self._secrets / _PRIVATE, self._secrets / _PUBLIC
         with contextlib.suppress(OSError, CoachError):
             old = public_keys(identities_in(secret.read_text()))
             secret.rename(self._secrets / _OLDER.format(fingerprint(old[0])))
@@ -179,18 +183,18 @@ class KeyRing:
         identity = new_identity()
         self._keep((identity,))
         # another process may have been first: what lies there counts
-        return public_keys(read_identities(self._secrets / SECRET))[0]
+        return public_keys(read_identities(self._secrets / _PRIVATE))[0]
 
     def _keep(self, identities: Sequence[str]) -> None:
         self._secrets.mkdir(parents=True, exist_ok=True, mode=0o700)
         public = public_keys(identities)
         text = f"# public key: {' '.join(public)}\n" + "\n".join(identities) + "\n"
         with contextlib.suppress(FileExistsError):
-            _write_new(self._secrets / SECRET, text)
+            _write_new(self._secrets / _PRIVATE, text)
         # what a second process finds is the pair of the first
-        kept = public_keys(read_identities(self._secrets / SECRET))
+        kept = public_keys(read_identities(self._secrets / _PRIVATE))
         with contextlib.suppress(FileExistsError):
-            _write_new(self._secrets / PUBLIC, "\n".join(kept) + "\n")
+            _write_new(self._secrets / _PUBLIC, "\n".join(kept) + "\n")
 
 
 def read_identities(file: Path) -> tuple[str, ...]:
@@ -209,6 +213,15 @@ def read_identities(file: Path) -> tuple[str, ...]:
     if not found:
         raise CoachError("COACH-BKP-008", reason=f"{file} holds no key")
     return found
+
+
+def _text(file: Path) -> tuple[str, ...]:
+    """The keys in a file that is there; none where they cannot be read."""
+    if not file.exists():
+        raise FileNotFoundError(file)
+    with contextlib.suppress(CoachError):
+        return read_identities(file)
+    return ()
 
 
 def _write_new(path: Path, text: str) -> None:

@@ -11,16 +11,22 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 FORMAT = 1
 """Of the manifest. A reader refuses a higher one and understands all lower ones."""
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 BackupId = Annotated[str, StringConstraints(pattern=r"^\d{8}T\d{6}Z-[0-9a-f]{12}$")]
-StoredName = Annotated[
-    str, StringConstraints(pattern=r"^(?!.*(^|/)\.\.?(/|$))[A-Za-z0-9@_.][A-Za-z0-9@_./+=:-]*$")
-]
+
+
+def _below(name: str) -> str:
+    if not name.isprintable() or "\\" in name or {"", ".", ".."} & set(name.split("/")):
+        raise ValueError("it is no path below the place")
+    return name
+
+
+StoredName = Annotated[str, AfterValidator(_below)]
 """A path below the place, with `/`; never absolute, never upwards."""
 
 
@@ -120,12 +126,12 @@ class Manifest(_Document):
     tools: dict[str, str] = Field(default_factory=dict)
 
     @property
-    def bytes(self) -> int:
+    def total_bytes(self) -> int:
         """Of all its files at the place."""
         return sum(file.bytes for file in self.files)
 
     @property
-    def plain_bytes(self) -> int:
+    def total_plain_bytes(self) -> int:
         """Of what is inside, where known."""
         return sum(file.plain_bytes or file.bytes for file in self.files)
 
@@ -151,6 +157,7 @@ class BackupRow:
     Attributes:
         state: `good` (listed with a sound manifest), `damaged` (its manifest cannot be read).
         proven_at: when a drill last restored it and found all equal; None never.
+        problem: why a damaged one cannot be used.
     """
 
     id: str
@@ -165,6 +172,7 @@ class BackupRow:
     installation: str = ""
     heartbeat: dt.datetime | None = None
     proven_at: dt.datetime | None = None
+    problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
