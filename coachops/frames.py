@@ -38,9 +38,9 @@ def connect(url: str | None = None) -> Database:
     """The database that the settings name (or `url`), refused where it is of another version.
 
     Raises:
-        CoachError: COACH-DB-001, -003, -004.
+        CoachError: COACH-DB-001, -005, -006.
     """
-    database = Database(url or load_settings().database_url)
+    database = Database(url) if url else Database.of(load_settings())
     migrate.require_head(database)
     return database
 

@@ -122,7 +122,7 @@ def _refuse_a_real_database(settings: Settings) -> None:
     marker = settings.home / MARKER
     if marker.is_file() and marker.read_text() == place:
         return
-    database = Database(settings.database_url)
+    database = Database.of(settings)
     try:
         empty = migrate.current(database) is None
     finally:

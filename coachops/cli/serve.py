@@ -67,7 +67,7 @@ def _prepare(settings: Settings) -> str | None:
     from coachops.core.actor import SYSTEM  # noqa: PLC0415 as above
     from coachops.db import Database, migrate  # noqa: PLC0415 as above
 
-    database = Database(settings.database_url)
+    database = Database.of(settings)
     try:
         empty = migrate.current(database) is None
     finally:

@@ -1,65 +1,83 @@
-"""Making engines: every difference between SQLite and PostgreSQL stands in this file.
+"""Making engines: every difference between SQLite and PostgreSQL begins in this file.
 
 SQLite: WAL, foreign keys, a busy time-out; transactions are begun by us, since the driver begins
 them too late for a consistent read of several tables and too weakly for writes (BEGIN IMMEDIATE
 takes the write lock at once, so a reader never fails when it turns into a writer).
-PostgreSQL: bounded pool with pre-ping; server-side time limits.
+PostgreSQL: one or several servers, a bounded pool whose connections are asked whether they live
+before use; time limits on both sides.
 """
 
 from __future__ import annotations
 
+import re
 import sqlite3
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy import event
+from sqlalchemy import event, exc
 from sqlalchemy.engine import Connection, Engine
 
 from coachops.core.errors import CoachError
+
+if TYPE_CHECKING:
+    from coachops.db.fence import Fence
+    from coachops.db.servers import Servers
 
 WRITE = "coachops_write"
 """Execution option of connections that will write."""
 
 BUSY_TIMEOUT_MS = 5_000
+PING_LIMIT_SECONDS = 1.5
+"""How long a pooled connection may take to show that it lives."""
+
 _DRIVERS = {"sqlite", "sqlite+pysqlite", "postgresql+psycopg"}
 _PG_OPTIONS = (
-    "-c statement_timeout=60s -c idle_in_transaction_session_timeout=60s -c lock_timeout=10s"
+    "-c statement_timeout=60s -c idle_in_transaction_session_timeout=60s -c lock_timeout=5s"
+)
+_PG_LIMITS: dict[str, Any] = {
+    "connect_timeout": 2,
+    "tcp_user_timeout": 3000,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 2,
+}
+_SEVERAL_HOSTS = re.compile(
+    r"^(?P<scheme>[\w+]+://)(?P<user>[^/?]*@)?(?P<hosts>[^/?@]*,[^/?@]*)(?P<path>/[^?]*)?(?P<query>\?.*)?$"
 )
 
 
-def make_engine(url: str) -> Engine:
-    """An engine for `url` (sqlite:///… or postgresql+psycopg://…) with the suite's settings.
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one process.
+
+    Attributes:
+        pool: connections kept open to PostgreSQL.
+        overflow: further ones for moments of load.
+        pool_wait: seconds to wait for a free connection.
+        wait: seconds that a write waits for the database: a lock, a failover, a standby's
+            confirmation.
+    """
+
+    pool: int = 5
+    overflow: int = 5
+    pool_wait: float = 5.0
+    wait: float = 10.0
+
+
+def parsed_url(url: str) -> sa.URL:
+    """The URL, where it names a database of a kind we know.
+
+    Several PostgreSQL servers are named as libpq does (`user@a:5432,b:5432/name`) or as SQLAlchemy
+    does (`user@/name?host=a:5432&host=b:5432`).
 
     Raises:
-        CoachError: COACH-SYS-001 for another kind of database, or a URL that is none.
+        CoachError: COACH-SYS-001.
     """
-    parsed = _parsed(url)
-    if parsed.get_backend_name() == "sqlite":
-        return _sqlite(parsed)
-    return sa.create_engine(
-        parsed,
-        pool_size=5,
-        max_overflow=5,
-        pool_timeout=5,
-        pool_recycle=1800,
-        pool_pre_ping=True,
-        pool_use_lifo=True,
-        connect_args={
-            "connect_timeout": 3,
-            "keepalives_idle": 5,
-            "keepalives_interval": 2,
-            "keepalives_count": 2,
-            "application_name": "coachops",
-            "options": _PG_OPTIONS,
-        },
-    )
-
-
-def _parsed(url: str) -> sa.URL:
     try:
-        parsed = sa.make_url(url)
-    except (sa.exc.ArgumentError, ValueError):  # the message would repeat the password
+        parsed = sa.make_url(_one_way_of_writing(url))
+    except (exc.ArgumentError, ValueError):  # the message would repeat the password
         parsed = None
     if parsed is None or parsed.drivername not in _DRIVERS:
         raise CoachError(
@@ -71,6 +89,30 @@ def _parsed(url: str) -> sa.URL:
     return parsed
 
 
+def client_url(url: str) -> str:
+    """The URL for a program with an engine of its own: it finds the primary and fails in seconds.
+
+    Parameters:
+        url: of the suite's database, several servers included.
+    """
+    parsed = parsed_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return url
+    limits = {name: str(value) for name, value in _PG_LIMITS.items()}
+    query = {**limits, **dict(parsed.query), "target_session_attrs": "read-write"}
+    return parsed.set(query=query).render_as_string(hide_password=False)
+
+
+def _one_way_of_writing(url: str) -> str:
+    """The hosts of libpq's form moved to the query, where SQLAlchemy reads them."""
+    found = _SEVERAL_HOSTS.match(url) if url.startswith("postgresql") else None
+    if found is None:
+        return url
+    hosts = "&".join(f"host={host}" for host in found["hosts"].split(","))
+    query = f"{found['query']}&{hosts}" if found["query"] else f"?{hosts}"
+    return f"{found['scheme']}{found['user'] or ''}{found['path'] or '/'}{query}"
+
+
 def sqlite_file(engine: Engine) -> Path | None:
     """The file of an embedded database; None for PostgreSQL and for one in memory."""
     name = engine.url.database
@@ -79,7 +121,62 @@ def sqlite_file(engine: Engine) -> Path | None:
     return Path(name)
 
 
-def _sqlite(url: sa.URL) -> Engine:
+def servers_of(url: sa.URL, fence: Fence) -> Servers:
+    """The servers that a URL of PostgreSQL names."""
+    from coachops.db.servers import Servers  # noqa: PLC0415 imports the driver
+
+    dialect = url.get_dialect()()
+    _, parameters = dialect.create_connect_args(url)
+    given = {"application_name": "coachops", "options": _PG_OPTIONS, **_PG_LIMITS, **parameters}
+    return Servers(given, fence)
+
+
+def postgres_engine(servers: Servers, url: sa.URL, limits: Limits) -> Engine:
+    """The engine whose connections go to the primary, wherever it is now."""
+    engine = sa.create_engine(
+        url,
+        pool_size=limits.pool,
+        max_overflow=limits.overflow,
+        pool_timeout=limits.pool_wait,
+        pool_recycle=1800,
+        pool_use_lifo=True,
+    )
+
+    @event.listens_for(engine, "do_connect")
+    def _connect(dialect: Any, _record: Any, _args: Any, given: dict[str, Any]) -> Any:
+        return servers.connect(write=True, context=given.get("context"))
+
+    @event.listens_for(engine, "checkout")
+    def _alive(connection: Any, _record: Any, _proxy: Any) -> None:
+        """Ask a pooled connection whether it lives (as pool_pre_ping does, but not for ever)."""
+        import psycopg  # noqa: PLC0415 the driver is of no use to SQLite
+
+        if servers.fenced(connection.facts):
+            raise exc.InvalidatePoolError("the server was replaced by a newer primary")
+        try:
+            with connection.limited(PING_LIMIT_SECONDS):
+                connection.autocommit = True
+                connection.execute(";")
+                connection.autocommit = False
+        except psycopg.Error as error:
+            raise exc.InvalidatePoolError("the connection is gone") from error
+
+    return engine
+
+
+def any_server_engine(servers: Servers, url: sa.URL) -> Engine:
+    """The engine for reading while there is no primary: any server; no connection is kept."""
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+
+    @event.listens_for(engine, "do_connect")
+    def _connect(dialect: Any, _record: Any, _args: Any, given: dict[str, Any]) -> Any:
+        return servers.connect(write=False, context=given.get("context"))
+
+    return engine
+
+
+def sqlite_engine(url: sa.URL) -> Engine:
+    """The engine of an embedded database."""
     engine = sa.create_engine(
         url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False}
     )

@@ -1,14 +1,18 @@
 """The unit of work: consistent reads, and writes that are repeated as a whole when the database asks.
 
-A read sees one moment over all tables. A write is one transaction: all of it or nothing.
+A read sees one moment over all tables. A write is one transaction: all of it or nothing, and done
+once although answers get lost.
 """
 
 from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import os
+import uuid
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import exc
@@ -17,70 +21,148 @@ from sqlalchemy.orm import Session
 
 from coachops.core import clock
 from coachops.core.errors import CoachError
-from coachops.db.engine import WRITE, make_engine
+from coachops.db import integrity
+from coachops.db.engine import (
+    WRITE,
+    Limits,
+    any_server_engine,
+    parsed_url,
+    postgres_engine,
+    servers_of,
+    sqlite_engine,
+    sqlite_file,
+)
+from coachops.db.failures import first_line, is_lost, is_transient, sqlstate, translated
+from coachops.db.fence import Fence
+from coachops.db.operations import Once
+from coachops.db.state import DatabaseState, Watch
 from coachops.resilience import RetryPolicy
+
+if TYPE_CHECKING:
+    from coachops.core.settings import Settings
+    from coachops.db.servers import Servers
 
 T = TypeVar("T")
 
-_RETRYABLE_STATES = frozenset(
-    [
-        "40001",
-        "40P01",
-        "55P03",
-        "57P01",
-        "57P02",
-        "57P03",
-        "25006",
-        "53300",
-        "08000",
-        "08001",
-        "08003",
-        "08004",
-        "08006",
-    ]
-)
-"""SQLSTATEs after which the whole transaction may be repeated (PostgreSQL manual, appendix A)."""
+UNLIMITED = 10_000
+"""Attempts: the deadline ends them."""
+
+READERS_LOOK_EVERY = 5.0
+"""Seconds between readers' looks for a primary that is away: one look may take seconds itself."""
 
 
 class Database:
-    """A database of the suite, SQLite or PostgreSQL.
+    """A database of the suite, SQLite or PostgreSQL with one or several servers.
 
     Parameters:
         url: SQLAlchemy URL.
-        policy: how often a write is repeated.
+        policy: how a write is repeated; its deadline bounds the wait.
         zone: time zone of the organisation whose data it holds; days such as "today" are its days.
+        limits: pool and waits.
+        home: folder that remembers which primary is the valid one; None: this process only.
     """
 
     def __init__(
-        self, url: str, policy: RetryPolicy | None = None, *, zone: dt.tzinfo = clock.UTC
+        self,
+        url: str,
+        policy: RetryPolicy | None = None,
+        *,
+        zone: dt.tzinfo = clock.UTC,
+        limits: Limits | None = None,
+        home: Path | None = None,
     ) -> None:
         self.url = url
         self.zone = zone
-        self.engine: Engine = make_engine(url)
-        self._policy = policy or RetryPolicy()
+        self.limits = limits or Limits()
+        self.servers: Servers | None = None
+        self._any: Engine | None = None
+        parsed = parsed_url(url)
+        if parsed.get_backend_name() == "sqlite":
+            self.engine: Engine = sqlite_engine(parsed)
+        else:
+            self.servers = servers_of(parsed, Fence(home))
+            self.engine = postgres_engine(self.servers, parsed, self.limits)
+            self._any = any_server_engine(self.servers, parsed)
+        self._policy = policy or RetryPolicy(UNLIMITED, 0.05, 0.5, self.limits.wait)
+        self._watch = Watch()
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """The database that the settings name."""
+        limits = Limits(
+            settings.database_pool,
+            settings.database_overflow,
+            settings.database_pool_wait,
+            settings.database_wait,
+        )
+        url, home = settings.database_url, settings.home
+        return cls(url, zone=settings.zone, limits=limits, home=home)
 
     @property
     def is_sqlite(self) -> bool:
         """Whether this is the embedded database."""
-        return self.engine.dialect.name == "sqlite"
+        return self.servers is None
 
     def today(self) -> dt.date:
         """The current day of the organisation's calendar."""
         return clock.today(self.zone)
 
+    def state(self) -> DatabaseState:
+        """Whether changes can be saved now; what was seen in the last second is not asked again."""
+        if self._watch.fresh() or not self._watch.begin_look():
+            return self._watch.state
+        try:
+            if self.is_sqlite:
+                self._look_at_file()
+            else:
+                self._look_at_servers()
+        finally:
+            self._watch.end_look()
+        return self._watch.state
+
+    def check_integrity(self, *, full: bool = False) -> list[str]:
+        """What is damaged, in words for an admin; empty where the database is sound.
+
+        Parameters:
+            full: also compare every index with its table (minutes for gigabytes; daily); else the
+                structure only (at each start).
+        """
+        return integrity.problems(self, full=full)
+
+    def require_sound(self) -> None:
+        """Refuse to serve a damaged database.
+
+        Raises:
+            CoachError: COACH-DB-008.
+        """
+        if problems := self.check_integrity():
+            raise CoachError("COACH-DB-008", reason=problems[0])
+
     @contextlib.contextmanager
     def connect(self, *, write: bool = False) -> Iterator[Connection]:
-        """A connection in one transaction, committed at the end; for bulk work below the ORM."""
-        with _translated(), self.engine.connect() as plain:
+        """A connection in one transaction, committed at the end; for bulk work below the ORM.
+
+        Raises:
+            CoachError: COACH-DB-001 … COACH-DB-011. A write that ends in COACH-DB-004 may have been
+                committed or not.
+        """
+        with translated(self.limits.pool + self.limits.overflow), self._opened(write) as plain:
             connection = plain.execution_options(**self._options(write=write))
+            if write:
+                with self._written(connection):
+                    yield connection
+                return
             with connection.begin():
-                if not write and not self.is_sqlite:
+                if not self.is_sqlite:
                     connection.execute(sa.text("SET TRANSACTION READ ONLY"))
                 yield connection
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Session]:
-        """A session that sees one moment of all tables and cannot write on PostgreSQL."""
+        """A session that sees one moment of all tables and cannot write on PostgreSQL.
+
+        It reads from the primary, and from any other server while there is none.
+        """
         with self.connect() as connection, Session(connection, autoflush=False) as session:
             yield session
 
@@ -94,59 +176,141 @@ class Database:
             yield session
             session.flush()
 
-    def run(self, work: Callable[[Session], T]) -> T:
-        """The result of `work` in a write transaction, repeated whole on transient failures.
+    def run(
+        self,
+        work: Callable[[Session], T],
+        *,
+        operation_id: uuid.UUID | None = None,
+        repeated: Callable[[Session], T] | None = None,
+    ) -> T:
+        """The result of `work` in a write transaction, done exactly once.
 
-        `work` must have no effect outside the database.
+        The transaction is repeated whole on transient failures until the deadline. Where the answer
+        to a COMMIT was lost, the next attempt finds out whether it is there instead of doing it
+        again. `work` must have no effect outside the database.
+
+        Parameters:
+            operation_id: an id that the caller gives again when it repeats the call, in this process
+                or another (Idempotency-Key); known for two days.
+            repeated: makes the result of a call whose id was used before from what is there.
+
+        Raises:
+            CoachError: COACH-DB-004 it is not certain whether the work was committed; COACH-DB-010
+                the id was used before and there is no `repeated`; COACH-DB-001 … 011 of the last
+                attempt, after which nothing was changed.
         """
-
-        def once() -> T:
-            with self.write() as session:
-                return work(session)
-
-        return self._policy.run(once, transient=_is_transient)
+        once = Once(self, work, operation_id, repeated)
+        try:
+            return self._patience().run(once, transient=is_transient)
+        except Exception as error:
+            final = once.final(error)
+            if final is error:
+                raise
+            raise final from error
 
     def close(self) -> None:
         """Close all pooled connections."""
         self.engine.dispose()
+        if self._any is not None:
+            self._any.dispose()
+
+    def _patience(self) -> RetryPolicy:
+        """Who comes when there has been no primary for longer than the wait is told at once."""
+        waited = self._watch.seconds_without_writes
+        if not waited:
+            return self._policy
+        left = max(0.0, self._policy.deadline - waited)
+        return RetryPolicy(self._policy.attempts, self._policy.base, self._policy.cap, left)
+
+    @contextlib.contextmanager
+    def _opened(self, write: bool) -> Iterator[Connection]:
+        if self._any is None:
+            with self.engine.connect() as connection:
+                yield connection
+            return
+        connection = self._primary() if write else self._readable(self._any)
+        with connection:
+            yield connection
+
+    def _primary(self) -> Connection:
+        """A connection to the primary; what is seen becomes the state."""
+        try:
+            connection = self.engine.connect()
+        except exc.DBAPIError as error:
+            answered = hasattr(error.orig, "code")  # a server did, though none to write to
+            self._watch.saw("read_only" if answered else "down", first_line(error.orig))
+            raise
+        self._watch.saw("read_write")
+        return connection
+
+    def _readable(self, fallback: Engine) -> Connection:
+        """The primary where there is one, else any server."""
+        if not self._watch.state.writable and self._watch.fresh(READERS_LOOK_EVERY):
+            return self._other(fallback)
+        try:
+            return self._primary()
+        except exc.DBAPIError:
+            return self._other(fallback)
+
+    def _other(self, fallback: Engine) -> Connection:
+        try:
+            return fallback.connect()
+        except exc.DBAPIError as error:
+            self._watch.saw("down", first_line(error.orig))
+            raise
+
+    @contextlib.contextmanager
+    def _written(self, connection: Connection) -> Iterator[None]:
+        transaction = connection.begin()
+        try:
+            yield
+        except BaseException as error:
+            if isinstance(error, exc.DBAPIError) and sqlstate(error.orig) == "25006":
+                connection.invalidate(error)  # this server takes no writes any more
+                self._watch.saw("read_only", "the server takes no writes")
+            if transaction.is_active:
+                with contextlib.suppress(exc.DBAPIError):
+                    transaction.rollback()
+            raise
+        if self.is_sqlite:
+            transaction.commit()
+        else:
+            self._commit(connection, transaction)
+
+    def _commit(self, connection: Connection, transaction: sa.RootTransaction) -> None:
+        """Commit on PostgreSQL; only a confirmed commit returns.
+
+        Raises:
+            CoachError: COACH-DB-004 where the answer was lost, did not come within the wait, or the
+                wait for the standby was cancelled (the server then reports success).
+        """
+        raw: Any = connection.connection.driver_connection
+        raw.unconfirmed = False
+        try:
+            with raw.limited(self.limits.wait):
+                transaction.commit()
+        except exc.DBAPIError as error:
+            if is_lost(error):
+                raise CoachError("COACH-DB-004") from error
+            raise
+        if raw.unconfirmed:
+            raise CoachError("COACH-DB-004")
+
+    def _look_at_file(self) -> None:
+        file = sqlite_file(self.engine)
+        if file is None or os.access(file, os.W_OK):
+            self._watch.saw("read_write")
+        elif file.exists():
+            self._watch.saw("read_only", "its file cannot be written")
+        else:
+            self._watch.saw("down", "its file is not there")
+
+    def _look_at_servers(self) -> None:
+        """Connect as a reader would; a pool that is all in use says nothing about the servers."""
+        with contextlib.suppress(CoachError, exc.TimeoutError), self.connect():
+            pass
 
     def _options(self, *, write: bool) -> dict[str, object]:
         if self.is_sqlite:
             return {WRITE: write}
         return {"isolation_level": "READ COMMITTED" if write else "REPEATABLE READ"}
-
-
-def _is_transient(error: BaseException) -> bool:
-    cause = error.__cause__ if isinstance(error, CoachError) else error
-    if isinstance(cause, exc.TimeoutError):
-        return True
-    if not isinstance(cause, exc.DBAPIError):
-        return False
-    state = getattr(cause.orig, "sqlstate", None)
-    if state in _RETRYABLE_STATES or cause.connection_invalidated:
-        return True
-    return isinstance(cause, exc.OperationalError) and "locked" in str(cause.orig)
-
-
-@contextlib.contextmanager
-def _translated() -> Iterator[None]:
-    """Database failures that a person can act on become errors of the catalogue."""
-    try:
-        yield
-    except exc.TimeoutError as error:
-        raise CoachError("COACH-DB-001", reason="all connections are in use") from error
-    except exc.OperationalError as error:
-        text = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else "no answer"
-        if "locked" in text or getattr(error.orig, "sqlstate", None) in {"40001", "40P01", "55P03"}:
-            raise CoachError("COACH-DB-002") from error
-        if "no such table" in text:
-            raise CoachError(
-                "COACH-DB-005", found="an empty database", expected="the schema"
-            ) from error
-        raise CoachError("COACH-DB-001", reason=text) from error
-    except exc.ProgrammingError as error:
-        if getattr(error.orig, "sqlstate", None) == "42P01":  # undefined_table
-            raise CoachError(
-                "COACH-DB-005", found="an empty database", expected="the schema"
-            ) from error
-        raise

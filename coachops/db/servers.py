@@ -1,0 +1,189 @@
+"""The servers that a PostgreSQL URL names, and the choice among them for each new connection.
+
+Writing goes to the one server that takes writes and is on the newest timeline; the one that was good
+last is asked first. Reading in the absence of a primary goes to any server but a fenced one.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from coachops.db.fence import Fence
+from coachops.db.postgres import WatchedConnection
+
+log = logging.getLogger("coachops.db")
+
+_FACTS = """
+SELECT pg_is_in_recovery(),
+       current_setting('transaction_read_only') = 'on',
+       (SELECT system_identifier::text FROM pg_control_system()),
+       CASE WHEN pg_is_in_recovery()
+            THEN (SELECT timeline_id FROM pg_control_checkpoint())
+            ELSE ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int END,
+       current_setting('synchronous_standby_names') <> ''
+         AND current_setting('synchronous_commit') NOT IN ('off', 'local')
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """Where a server listens; an empty name is the driver's own default."""
+
+    name: str
+    port: str
+
+    def __str__(self) -> str:
+        return f"{self.name or 'localhost'}:{self.port or '5432'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a server says of itself.
+
+    Attributes:
+        host: where it was reached.
+        standby: whether it follows another server.
+        takes_writes: whether a transaction may write.
+        system: identifier of its cluster; primary and standbys share it.
+        timeline: of its history; a promotion begins a new one.
+        synchronous: whether its commits wait for a standby.
+    """
+
+    host: Host
+    standby: bool
+    takes_writes: bool
+    system: str
+    timeline: int
+    synchronous: bool
+
+
+class NoPrimaryError(psycopg.OperationalError):
+    """Servers answer, but none of them takes writes."""
+
+    code = "COACH-DB-007"
+
+    def __init__(self) -> None:
+        super().__init__("no server takes writes")
+        self.details = {"reason": "the primary server does not answer; a standby does"}
+
+
+class FencedError(psycopg.OperationalError):
+    """The only server that would take writes has an older history than the one we wrote to."""
+
+    code = "COACH-DB-011"
+
+    def __init__(self, facts: Facts) -> None:
+        super().__init__(f"{facts.host} holds an older history")
+        self.details = {"host": str(facts.host)}
+
+
+class Servers:
+    """The servers of a URL.
+
+    Parameters:
+        parameters: connection parameters of the driver; `host` and `port` may be lists with commas.
+        fence: what is known of timelines.
+    """
+
+    def __init__(self, parameters: Mapping[str, Any], fence: Fence) -> None:
+        names = str(parameters.get("host", "")).split(",")
+        ports = str(parameters.get("port", "")).split(",")
+        if len(ports) < len(names):
+            ports += [ports[0]] * (len(names) - len(ports))
+        self.hosts = [Host(name, port) for name, port in zip(names, ports, strict=False)]
+        self.fence = fence
+        own = {"host", "port", "target_session_attrs", "load_balance_hosts"}
+        self._parameters = {name: v for name, v in parameters.items() if name not in own}
+        self._good: Host | None = None
+
+    def connect(self, *, write: bool, context: Any = None) -> WatchedConnection:
+        """A new connection to the server that may be written to, or (`write=False`) read from.
+
+        Parameters:
+            context: adapters of the driver, of the engine that the connection is for.
+
+        Raises:
+            NoPrimaryError: only standbys answer. FencedError: only an old primary does.
+            psycopg.OperationalError: nobody answers.
+        """
+        failures: list[psycopg.OperationalError] = []
+        for host in sorted(self.hosts, key=lambda host: host != self._good):
+            try:
+                connection = self.open(host, context)
+                try:
+                    self._admit(connection.facts, write=write)
+                except psycopg.OperationalError:
+                    connection.close()
+                    raise
+            except psycopg.OperationalError as error:
+                failures.append(error)
+                continue
+            if write:
+                self._good = host
+            return connection
+        raise max(failures, key=_telling)
+
+    def open(self, host: Host, context: Any = None) -> WatchedConnection:
+        """A connection to this server, whatever it is, with its facts read."""
+        address = {"host": host.name, "port": host.port}
+        given = {name: value for name, value in address.items() if value}
+        connection = WatchedConnection.connect(**{**self._parameters, **given, "context": context})
+        try:
+            row: Any = connection.execute(_FACTS).fetchone()
+            connection.rollback()
+        except psycopg.Error:
+            connection.close()
+            raise
+        standby, read_only, system, timeline, synchronous = row
+        connection.facts = Facts(host, standby, not read_only, system, timeline, synchronous)
+        return connection
+
+    def facts(self) -> Iterator[tuple[Host, Facts | psycopg.OperationalError]]:
+        """Every server of the URL with what it says, or why it does not."""
+        for host in self.hosts:
+            try:
+                connection = self.open(host)
+            except psycopg.OperationalError as error:
+                yield host, error
+            else:
+                connection.close()
+                yield host, connection.facts
+
+    def fenced(self, facts: Facts) -> bool:
+        """Whether this is a primary with an older history than one that was written to."""
+        return not facts.standby and facts.timeline < self.fence.highest(facts.system)
+
+    def _admit(self, facts: Facts, *, write: bool) -> None:
+        if write and not facts.takes_writes:
+            raise NoPrimaryError
+        if facts.standby:
+            return
+        if self.fence.highest(facts.system) == 0:
+            self._look_around(facts)
+        if self.fenced(facts):
+            raise FencedError(facts)
+        self.fence.note(facts.system, facts.timeline, str(facts.host))
+
+    def _look_around(self, first: Facts) -> None:
+        """Nothing is known of this cluster yet: learn the timelines of its other servers."""
+        for host in self.hosts:
+            if host == first.host:
+                continue
+            try:
+                connection = self.open(host)
+            except psycopg.OperationalError:
+                continue
+            connection.close()
+            other: Facts = connection.facts
+            if not other.standby and other.system == first.system:
+                self.fence.note(other.system, other.timeline, str(host))
+
+
+def _telling(error: psycopg.OperationalError) -> int:
+    """Of several servers' failures the one that says most is shown."""
+    return 1 + isinstance(error, FencedError) if hasattr(error, "code") else 0
