@@ -13,8 +13,8 @@ from coachops.core.settings import Settings
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def environment(settings: Settings) -> dict[str, str]:
-    """The environment in which a process finds the same installation."""
+def environment(settings: Settings, **extra: str) -> dict[str, str]:
+    """The environment in which a process finds the same installation; `extra` is added to it."""
     return {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(ROOT),
@@ -22,16 +22,32 @@ def environment(settings: Settings) -> dict[str, str]:
         "COACHOPS_DATABASE_URL": settings.database_url,
         "COACHOPS_MAIL_FROM": settings.mail_from,
         "COACHOPS_SMTP_URL": settings.smtp_url.get_secret_value(),
+        "COACHOPS_OPENAI_API_KEY": settings.openai_api_key.get_secret_value(),
+        "COACHOPS_OPENAI_BASE_URL": settings.openai_base_url,
+        "COACHOPS_TIME_ZONE": settings.time_zone,
+        **extra,
     }
 
 
-def start_worker(settings: Settings) -> subprocess.Popen[str]:
+def start_worker(settings: Settings, **extra: str) -> subprocess.Popen[str]:
     """`coachops worker` as an operator starts it; logs go to the pipe `stderr`."""
     return subprocess.Popen(
         [Path(sys.executable).parent / "coachops", "worker"],
-        env=environment(settings),
+        env=environment(settings, **extra),
         stderr=subprocess.PIPE,
         text=True,
+    )
+
+
+def run_command(settings: Settings, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run a `coachops` command in the same installation."""
+    return subprocess.run(
+        [Path(sys.executable).parent / "coachops", *map(str, arguments)],
+        env=environment(settings),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
     )
 
 
