@@ -18,6 +18,7 @@ from coachops.api.metrics import RequestFigures
 from coachops.bootstrap import Services
 from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
+from coachops.identity import FailureLimit
 
 
 class Work(Protocol):
@@ -34,6 +35,8 @@ class Context:
     services: Services
     given_work: Work | None = None
     figures: RequestFigures = field(default_factory=RequestFigures)
+    guesses: FailureLimit = field(default_factory=FailureLimit)
+    bad_tokens: FailureLimit = field(default_factory=FailureLimit)
 
     @cached_property
     def work(self) -> Work:
@@ -72,6 +75,18 @@ class Visit:
     actor: Actor
 
 
+def address_of(connection: HTTPConnection) -> str:
+    """The address that a request comes from; "" where it cannot be told.
+
+    With https a reverse proxy stands before us: unless `COACHOPS_TRUSTED_PROXY` names it, everybody
+    comes from its address, and a limit on that one would lock everybody out.
+    """
+    settings = context_of(connection).services.settings
+    if settings.public_url.startswith("https://") and not settings.trusted_proxy:
+        return ""
+    return connection.client.host if connection.client is not None else ""
+
+
 def session_id_of(connection: HTTPConnection) -> uuid.UUID | None:
     """The session id that the cookie claims with a good signature; it may have ended."""
     context = context_of(connection)
@@ -102,21 +117,32 @@ class Calling:
     scopes: frozenset[str] | None
 
     def require(self, scope: str) -> Actor:
-        """The actor, when the token holds `scope`. Raises COACH-IDN-003."""
+        """The actor, when the token holds `scope`. Raises COACH-IDN-015."""
         if self.scopes is not None and scope not in self.scopes:
-            raise CoachError("COACH-IDN-003", what=f"the scope {scope}")
+            raise CoachError("COACH-IDN-015", scope=scope)
         return self.actor
 
 
 def caller_of(connection: HTTPConnection) -> Calling:
     """The caller by bearer token, else by cookie; a token that is wrong never falls back.
 
+    A good token is let in from any address, so a broken program stops nobody beside it.
+
     Raises:
-        CoachError: COACH-IDN-012 bad token, COACH-IDN-002 not signed in.
+        CoachError: COACH-IDN-012 bad token, COACH-IDN-014 too many bad ones from this address,
+            COACH-IDN-002 not signed in.
     """
     scheme, _, token = connection.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        actor, scopes = context_of(connection).services.identity.actor_of_token(token.strip())
+        context = context_of(connection)
+        try:
+            actor, scopes = context.services.identity.actor_of_token(token.strip())
+        except CoachError as error:
+            if error.code == "COACH-IDN-012":
+                address = address_of(connection)
+                context.bad_tokens.check(address)
+                context.bad_tokens.failed(address)
+            raise
         return Calling(actor, scopes)
     return Calling(visit_of(connection).actor, None)
 

@@ -36,7 +36,7 @@ STATUS: dict[Kind, int] = {
 }
 """Kind of an error -> HTTP status."""
 
-_EXACT: dict[str, int] = {"COACH-API-002": 405, "COACH-API-003": 421, "COACH-IDN-014": 429}
+STATUS_OF_CODE: dict[str, int] = {"COACH-API-002": 405, "COACH-API-003": 421, "COACH-IDN-014": 429}
 """Codes for which HTTP has a status of its own."""
 
 RETRY_AFTER = 5
@@ -58,7 +58,7 @@ TITLES: dict[Kind, str] = {
 
 def status_of(error: CoachError) -> int:
     """The HTTP status of an error."""
-    return _EXACT.get(error.code, STATUS[error.kind])
+    return STATUS_OF_CODE.get(error.code, STATUS[error.kind])
 
 
 def problem(error: CoachError, *, request_id: str, origin: str) -> JSONResponse:
@@ -101,10 +101,16 @@ def answer(error: CoachError, scope: Scope) -> Response:
         response = problem(error, request_id=request_id, origin=str(scope.get("origin", "")))
     else:
         response = error_page(error, TITLES[error.kind], request_id=request_id)
-    seconds = error.retry_after
-    if seconds is not None or error.spec.retryable:
-        response.headers["Retry-After"] = str(RETRY_AFTER if seconds is None else seconds)
+    response.headers.update(wait_of(error))
     return response
+
+
+def wait_of(error: CoachError) -> dict[str, str]:
+    """The header that says when to try again, where a new try makes sense."""
+    seconds = error.retry_after
+    if seconds is None and not error.spec.retryable:
+        return {}
+    return {"Retry-After": str(RETRY_AFTER if seconds is None else seconds)}
 
 
 def error_page(

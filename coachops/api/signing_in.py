@@ -9,9 +9,16 @@ from urllib.parse import quote
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
-from coachops.api.access import InContext, SignedIn, session_id_of, set_session_cookie, visit_of
+from coachops.api.access import (
+    InContext,
+    SignedIn,
+    address_of,
+    session_id_of,
+    set_session_cookie,
+    visit_of,
+)
 from coachops.api.pages import page
-from coachops.api.problems import error_page, status_of
+from coachops.api.problems import error_page, status_of, wait_of
 from coachops.core.errors import CoachError
 from coachops.identity import LinkView
 from coachops.identity.pages import home_of
@@ -48,9 +55,13 @@ def sign_in(
     next: Annotated[str, Form(max_length=500)] = "",  # noqa: A002 as above
 ) -> Response:
     """Sign in by password; a failure shows the form again and says what to do."""
+    address = address_of(request)
     try:
+        context.guesses.check(address)
         session_id = context.services.identity.sign_in(email, password)
     except CoachError as error:
+        if error.code == "COACH-IDN-001":
+            context.guesses.failed(address)
         return _form(context, email=email, goes_to=local_path(next), error=error)
     return _signed_in(request, context, session_id, local_path(next) or "/")
 
@@ -159,7 +170,7 @@ def to_sign_in(path: str) -> Response:
 def _form(
     context: InContext, *, goes_to: str, email: str = "", error: CoachError | None = None
 ) -> Response:
-    return page(
+    response = page(
         "login.html",
         status=status_of(error) if error else 200,
         organisation=_organisation(context),
@@ -167,6 +178,9 @@ def _form(
         goes_to=goes_to,
         error=error,
     )
+    if error is not None:
+        response.headers.update(wait_of(error))
+    return response
 
 
 def _link_form(context: InContext, view: LinkView, error: CoachError | None = None) -> Response:

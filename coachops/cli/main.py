@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from coachops import __version__
+from coachops.core import request
 from coachops.core.errors import CoachError, Kind
 
 GROUPS: dict[str, tuple[str, str]] = {
@@ -31,6 +32,7 @@ GROUPS: dict[str, tuple[str, str]] = {
     "job": ("job", "Show, retry and cancel background work."),
     "user": ("user", "Invite, list and disable users."),
     "token": ("token", "Tokens of other systems."),
+    "audit": ("audit", "Show and verify the audit record."),
     "config": ("config", "Show every setting and where it comes from."),
     "doctor": ("doctor", "Check the installation, with a next step for each problem."),
 }
@@ -103,6 +105,7 @@ def exit_code(error: CoachError) -> int:
 def run(arguments: list[str] | None = None) -> None:
     """Run the command line and leave the process with the agreed exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    request.begin()
     try:
         code = app(arguments, prog_name="coachops", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
@@ -139,12 +142,26 @@ def _print_wrong_usage(error: TyperException, *, as_json: bool) -> None:
 
 
 def _print_error(error: CoachError, *, as_json: bool) -> None:
+    run_id = error.request_id or request.current_id()
     if as_json:
         import json  # noqa: PLC0415 only for this path
 
-        typer.echo(json.dumps({"error": error.as_dict()}))
+        typer.echo(json.dumps({"error": error.as_dict() | {"request_id": run_id}}))
     typer.echo(f"{error.code}  {error.message}", err=True)
+    if error.spec.why:
+        typer.echo(f"  Why:  {error.spec.why}", err=True)
     typer.echo(f"  Next: {error.next_step}", err=True)
+    typer.echo(f"  More: {_origin()}{error.spec.page}  (run {run_id})", err=True)
+
+
+def _origin() -> str:
+    """The address of the suite; nothing where the settings themselves are what is wrong."""
+    from coachops.core.settings import load_settings  # noqa: PLC0415 259 ms, only for this path
+
+    try:
+        return load_settings().public_url
+    except CoachError:
+        return "…"
 
 
 if __name__ == "__main__":

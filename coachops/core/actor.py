@@ -55,15 +55,6 @@ class Actor:
         if self.role not in roles:
             raise CoachError("COACH-IDN-003", what=what)
 
-    def require_permission(self, permission: str) -> None:
-        """Refuse those without the permission; admins have all.
-
-        Raises:
-            CoachError: COACH-IDN-003.
-        """
-        if self.role != "admin" and permission not in self.permissions:
-            raise CoachError("COACH-IDN-003", what=permission)
-
 
 SYSTEM = Actor(None, "admin", "coachops")
 """The suite itself: the command line of an operator, and the worker."""

@@ -6,9 +6,10 @@ act is audited. To add a page with its roles: a row in `pages.PAGES`; a scope: `
 """
 
 from coachops.identity.facade import Identity
+from coachops.identity.limits import FailureLimit
 from coachops.identity.links import LinkView
 from coachops.identity.pages import PAGES, Page
 from coachops.identity.tokens import SCOPES, TokenRow
 from coachops.identity.users import UserRow
 
-__all__ = ["PAGES", "SCOPES", "Identity", "LinkView", "Page", "TokenRow", "UserRow"]
+__all__ = ["PAGES", "SCOPES", "FailureLimit", "Identity", "LinkView", "Page", "TokenRow", "UserRow"]

@@ -2,7 +2,9 @@
 
 The state is in the database, so a restarted gate, or a second one, knows the same kernels. Life of a
 row: ticket issued -> claimed by a kernel (binding) -> sockets come and go -> ended. While a socket
-is open its gate writes `last_seen_at` every few seconds; who stops writing is reaped.
+is open its gate writes `last_seen_at` every few seconds; who stops writing is reaped, by its own gate:
+several gates may share a database. A clock that jumps ends no page that is open, and keeps no room
+taken: times in the future are set to now.
 """
 
 from __future__ import annotations
@@ -29,6 +31,12 @@ NEVER_CONNECTED = dt.timedelta(seconds=30)
 
 TOUCH_EVERY = dt.timedelta(seconds=2)
 """How often a gate writes that a kernel's socket is open."""
+
+_ABANDONED = dt.timedelta(hours=2)
+"""No gate lets a kernel be unseen for as long: its gate is gone for good."""
+
+_AHEAD = dt.timedelta(minutes=1)
+"""Times further in the future than this were written before the clock was set back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +71,14 @@ class Kernels(Part):
             )
             if alive is None:
                 raise CoachError("COACH-IDN-002")
-            session.execute(sa.delete(KernelTicket).where(KernelTicket.expires_at <= now))
+            session.execute(
+                sa.delete(KernelTicket).where(
+                    sa.or_(
+                        KernelTicket.expires_at <= now,
+                        KernelTicket.expires_at > now + TICKET_LIFE + _AHEAD,
+                    )
+                )
+            )
             _make_room(session, session_id, limit, now)
             session.add(
                 KernelTicket(
@@ -87,8 +102,11 @@ class Kernels(Part):
             )
         )
 
-    def claim_kernel(self, ticket: str, kernel_id: str) -> Actor:
+    def claim_kernel(self, ticket: str, kernel_id: str, gate: str = "") -> Actor:
         """Bind a kernel to the sign-in of its ticket, which is used up; returns who sits there.
+
+        Parameters:
+            gate: name of the gate that looks after the kernel.
 
         Raises:
             CoachError: COACH-IDN-013 for a ticket that is unknown, used or expired, whose sign-in
@@ -121,7 +139,11 @@ class Kernels(Part):
                 return None  # the ticket stays used up
             session.add(
                 KernelBinding(
-                    kernel_id=kernel_id, web_session_id=session_id, page=page, last_seen_at=now
+                    kernel_id=kernel_id,
+                    web_session_id=session_id,
+                    page=page,
+                    gate=gate,
+                    last_seen_at=now,
                 )
             )
             actor = actor_for(session, user)
@@ -193,40 +215,79 @@ class Kernels(Part):
             )
         )
 
-    def kernels_to_reap(self, grace: float) -> list[str]:
-        """Ids of the running kernels that must end.
+    def kernels_to_reap(
+        self, grace: float, gate: str = "", connected: Collection[str] = ()
+    ) -> list[str]:
+        """Ids of the running kernels of a gate that must end.
 
         Their sign-in ended, or no socket was open for `grace` seconds, or their page never opened
-        one. Nothing is changed: call `kernel_ended` once the process is gone.
+        one. None is ended by this: call `kernel_ended` once the process is gone.
+
+        Parameters:
+            connected: kernels with a socket that is open now, whatever the clock says.
         """
         now = clock.now()
         gone = now - dt.timedelta(seconds=grace)
         never = now - max(NEVER_CONNECTED, dt.timedelta(seconds=grace))
         with self.database.read() as session:
+            ahead = session.scalar(
+                sa.select(
+                    sa.exists().where(*_running(gate), KernelBinding.last_seen_at > now + _AHEAD)
+                )
+            )
             query = (
                 sa.select(KernelBinding.kernel_id)
                 .join(WebSession, WebSession.id == KernelBinding.web_session_id)
                 .join(User, User.id == WebSession.user_id)
                 .where(
-                    KernelBinding.ended_at.is_(None),
+                    *_running(gate),
                     sa.or_(
                         sa.not_(open_sessions(now)),
                         User.disabled_at.is_not(None),
-                        sa.and_(KernelBinding.connected, KernelBinding.last_seen_at < gone),
-                        KernelBinding.last_seen_at < never,
+                        sa.and_(
+                            KernelBinding.kernel_id.not_in(connected),
+                            sa.or_(
+                                sa.and_(KernelBinding.connected, KernelBinding.last_seen_at < gone),
+                                KernelBinding.last_seen_at < never,
+                            ),
+                        ),
                     ),
                 )
             )
-            return list(session.scalars(query))
-
-    def running_kernels(self) -> list[str]:
-        """Ids of all bindings that have not ended: what a starting gate looks after."""
-        with self.database.read() as session:
-            return list(
-                session.scalars(
-                    sa.select(KernelBinding.kernel_id).where(KernelBinding.ended_at.is_(None))
+            doomed = list(session.scalars(query))
+        if ahead:
+            self.database.run(
+                lambda session: session.execute(
+                    sa.update(KernelBinding)
+                    .where(*_running(gate), KernelBinding.last_seen_at > now + _AHEAD)
+                    .values(last_seen_at=now)
                 )
             )
+        return doomed
+
+    def running_kernels(self, gate: str = "") -> list[str]:
+        """Ids of the bindings of a gate that have not ended: what it looks after when it starts."""
+        with self.database.read() as session:
+            return list(session.scalars(sa.select(KernelBinding.kernel_id).where(*_running(gate))))
+
+    def end_abandoned(self) -> int:
+        """End bindings that no gate has looked after for hours: its machine is gone. How many."""
+        now = clock.now()
+
+        def work(session: Session) -> int:
+            ended = session.scalars(
+                sa.update(KernelBinding)
+                .where(
+                    KernelBinding.ended_at.is_(None), KernelBinding.last_seen_at < now - _ABANDONED
+                )
+                .values(ended_at=now)
+                .returning(KernelBinding.kernel_id)
+            ).all()
+            for kernel_id in ended:
+                record(session, SYSTEM, "page.closed", "kernel", kernel_id)
+            return len(ended)
+
+        return self.database.run(work)
 
     def kernel_counts(self) -> KernelCounts:
         """How many kernels are in use."""
@@ -254,6 +315,12 @@ class Kernels(Part):
                 record(session, SYSTEM, "page.closed", "kernel", kernel_id)
 
         self.database.run(work)
+
+
+def _running(gate: str) -> tuple[sa.ColumnElement[bool], ...]:
+    """The bindings that `gate` looks after; those without a gate are everybody's."""
+    mine = sa.or_(KernelBinding.gate.is_(None), KernelBinding.gate.in_(("", gate)))
+    return (KernelBinding.ended_at.is_(None), mine)
 
 
 def _make_room(session: Session, session_id: uuid.UUID, limit: int, now: dt.datetime) -> None:

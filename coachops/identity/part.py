@@ -13,8 +13,9 @@ from coachops.core import clock, ids
 from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
 from coachops.db import Database
-from coachops.db.models import User, UserPermission, WebSession
+from coachops.db.models import AuditEvent, User, UserPermission, WebSession
 
+_TOLD = dt.timedelta(minutes=1)
 _EMAIL = re.compile(r"[^@\s,;<>\"]{1,64}@[^@\s,;<>\"]{1,130}")
 
 
@@ -95,3 +96,16 @@ def end_sessions(session: Session, user_id: uuid.UUID, keep: uuid.UUID | None = 
         query = query.where(WebSession.id != keep)
     result = session.execute(query.values(ended_at=clock.now()))
     return int(getattr(result, "rowcount", 0))
+
+
+def told_lately(session: Session, action: str, subject_id: str) -> bool:
+    """Whether the audit record holds this act already from the last minute."""
+    now = clock.now()
+    query = sa.select(
+        sa.exists().where(
+            AuditEvent.at.between(now - _TOLD, now),
+            AuditEvent.action == action,
+            AuditEvent.subject_id == subject_id,
+        )
+    )
+    return bool(session.scalar(query))

@@ -20,7 +20,13 @@ from coachops.core.actor import SYSTEM, Actor
 from coachops.core.errors import CoachError
 from coachops.db.models import User, WebSession
 from coachops.identity import passwords
-from coachops.identity.part import Part, actor_for, end_sessions, open_sessions
+from coachops.identity.part import (
+    Part,
+    actor_for,
+    end_sessions,
+    open_sessions,
+    told_lately,
+)
 
 MAX_FAILURES = 5
 LOCK = dt.timedelta(minutes=15)
@@ -46,7 +52,8 @@ class SigningIn(Part):
         stored = self.database.run(lambda session: _count_try(session, email))
         matches = passwords.verify(stored, password)
         if not matches:
-            self.database.run(lambda session: _record_failure(session, email))
+            counted = stored is not None
+            self.database.run(lambda session: _record_failure(session, email, counted=counted))
             raise CoachError("COACH-IDN-001")
         renewed = (
             passwords.hash_password(password) if stored and passwords.is_outdated(stored) else None
@@ -82,7 +89,8 @@ class SigningIn(Part):
         # counted as a sign-in is: else an unattended browser would be a way to guess without end
         stored = self.database.run(lambda session: _count_try(session, email))
         if not passwords.verify(stored, old):
-            self.database.run(lambda session: _record_failure(session, email))
+            counted = stored is not None
+            self.database.run(lambda session: _record_failure(session, email, counted=counted))
             raise CoachError("COACH-IDN-001")
         renewed = passwords.hash_password(new)
 
@@ -176,8 +184,8 @@ def _count_try(session: Session, email: str) -> str | None:
     if user is None or user.disabled_at is not None or user.role == "service":
         return None
     if user.locked_until is not None:
-        if user.locked_until > now:
-            return None
+        if now < user.locked_until <= now + LOCK:
+            return None  # a longer lock was written before the clock was set back
         user.locked_until = None
         user.failed_sign_ins = 0
     user.failed_sign_ins += 1
@@ -186,7 +194,13 @@ def _count_try(session: Session, email: str) -> str | None:
     return user.password_hash
 
 
-def _record_failure(session: Session, email: str) -> None:
-    """Audit a failed try: of the account where there is one, else without naming the e-mail."""
+def _record_failure(session: Session, email: str, *, counted: bool) -> None:
+    """Audit a failed try: of the account where there is one, else without naming the e-mail.
+
+    Guesses must not be able to fill the record: tries at accounts that nobody can sign in to now
+    (locked, disabled, not existing) are written once a minute at most.
+    """
     user_id = session.scalar(sa.select(User.id).where(User.email == email))
-    record(session, SYSTEM, "sign_in.failed", "user", user_id or "unknown")
+    subject = str(user_id or "unknown")
+    if counted or not told_lately(session, "sign_in.failed", subject):
+        record(session, SYSTEM, "sign_in.failed", "user", subject)

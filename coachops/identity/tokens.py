@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session
 
 from coachops.audit import record
 from coachops.core import clock, ids
-from coachops.core.actor import Actor
+from coachops.core.actor import SYSTEM, Actor
 from coachops.core.errors import CoachError
 from coachops.db.models import ApiToken, User
-from coachops.identity.part import Part, actor_for, find_user, require_admin
+from coachops.identity.part import Part, actor_for, find_user, require_admin, told_lately
 from coachops.identity.secrets import digest, new_secret
 
 SCOPES: dict[str, str] = {
@@ -127,17 +127,15 @@ class Tokens(Part):
             row = session.execute(
                 sa.select(ApiToken, User)
                 .join(User, User.id == ApiToken.user_id)
-                .where(
-                    ApiToken.token_hash == digest(secret),
-                    ApiToken.revoked_at.is_(None),
-                    sa.or_(ApiToken.expires_at.is_(None), ApiToken.expires_at > now),
-                    User.disabled_at.is_(None),
-                )
+                .where(ApiToken.token_hash == digest(secret))
             ).one_or_none()
             if row is None:
                 raise CoachError("COACH-IDN-012")
             token, user = row
             actor = actor_for(session, user)
+        if user.disabled_at is not None or _status(token, now) != "active":
+            self.database.run(lambda session: _record_refusal(session, token.id))
+            raise CoachError("COACH-IDN-012")
         if token.last_used_at is None or now - token.last_used_at > _USED_EVERY:
             self.database.run(
                 lambda session: session.execute(
@@ -147,19 +145,27 @@ class Tokens(Part):
         return actor, frozenset(token.scopes)
 
 
-def _row(token: ApiToken, owner: User) -> TokenRow:
+def _record_refusal(session: Session, token_id: uuid.UUID) -> None:
+    """Audit the use of a token that ended, at most once a minute; unknown ones leave no trace."""
+    if not told_lately(session, "token.refused", str(token_id)):
+        record(session, SYSTEM, "token.refused", "api_token", token_id)
+
+
+def _status(token: ApiToken, now: dt.datetime) -> str:
     if token.revoked_at is not None:
-        status = "revoked"
-    elif token.expires_at is not None and token.expires_at <= clock.now():
-        status = "expired"
-    else:
-        status = "active"
+        return "revoked"
+    if token.expires_at is not None and token.expires_at <= now:
+        return "expired"
+    return "active"
+
+
+def _row(token: ApiToken, owner: User) -> TokenRow:
     return TokenRow(
         id=token.id,
         name=token.name,
         user_email=owner.email,
         scopes=tuple(token.scopes),
-        status=status,
+        status=_status(token, clock.now()),
         created_at=token.created_at,
         expires_at=token.expires_at,
         last_used_at=token.last_used_at,

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import hashlib
 import logging
+import socket
 import uuid
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
@@ -35,6 +38,11 @@ _REMEMBER = 3.0
 """Seconds that a sign-in is trusted for static files, of which a page asks for a hundred."""
 
 
+def gate_name(home: Path) -> str:
+    """The name under which the gate of a home marks its kernels; the same after a restart."""
+    return hashlib.sha256(f"{socket.gethostname()}:{home}".encode()).hexdigest()[:32]
+
+
 class Gate:
     """What stands between browsers and kernels.
 
@@ -60,6 +68,7 @@ class Gate:
             "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
         )
         self._claim_socket = runtime.claim_socket
+        self._name = gate_name(settings.home)
         self._threads = anyio.CapacityLimiter(8)
         self._leaving: set[str] = set()
         self._known: dict[uuid.UUID, tuple[Actor, float]] = {}
@@ -121,7 +130,7 @@ class Gate:
         """Accept claims and sweep inside the block."""
 
         async def claim(ticket: str, kernel_id: str) -> Actor:
-            return await self.ask(self.identity.claim_kernel, ticket, kernel_id)
+            return await self.ask(self.identity.claim_kernel, ticket, kernel_id, self._name)
 
         async with listening(self._claim_socket, claim):
             sweep = asyncio.create_task(self._sweep_forever())
@@ -151,7 +160,8 @@ class Gate:
 
     async def _adopt(self) -> bool:
         """After a restart: end rows of kernels that are gone; others wait for their pages."""
-        running = await self.ask(self.identity.running_kernels)
+        await self.ask(self.identity.end_abandoned)
+        running = await self.ask(self.identity.running_kernels, self._name)
         alive = []
         for kernel_id in running:
             try:
@@ -165,7 +175,9 @@ class Gate:
         return True
 
     async def _sweep(self) -> None:
-        doomed = await self.ask(self.identity.kernels_to_reap, self.grace)
+        doomed = await self.ask(
+            self.identity.kernels_to_reap, self.grace, self._name, self.sockets.kernels()
+        )
         await asyncio.gather(*(self._end(kernel_id) for kernel_id in doomed))
 
     async def _end(self, kernel_id: str) -> None:

@@ -109,4 +109,12 @@ ROWS = (
         retryable=True,
         why="Many wrong passwords or tokens came from one address, as they do when somebody guesses.",
     ),
+    ErrorSpec(
+        "COACH-IDN-015",
+        Kind.FORBIDDEN,
+        "This token does not allow {scope}.",
+        "Ask an admin for a token with that scope ('coachops token create --scope {scope}').",
+        who="admin",
+        why="A token may do only what it was made for.",
+    ),
 )

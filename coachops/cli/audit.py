@@ -1,0 +1,128 @@
+"""`coachops audit`: who did what, and the proof that nobody changed the record afterwards."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from coachops.cli.output import JsonOption, emit, opened, parse_date, table
+
+if TYPE_CHECKING:
+    from coachops.audit import AuditHead, AuditReport
+
+app = typer.Typer(no_args_is_help=True, add_completion=False)
+
+
+@app.callback()
+def group() -> None:
+    """Show and verify the audit record."""
+
+
+@app.command("list")
+def list_(
+    action: Annotated[
+        str, typer.Option(help="Only actions that begin with this, such as message.")
+    ] = "",
+    subject: Annotated[str, typer.Option(help="Only acts on the row with this id.")] = "",
+    user: Annotated[str, typer.Option(help="Only acts of this user: e-mail or id.")] = "",
+    since: Annotated[str | None, typer.Option(help="From this day on, YYYY-MM-DD.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")] = 50,
+    as_json: JsonOption = False,
+) -> None:
+    """List the newest acts: when, who, what, to which row.
+
+    Example:  coachops audit list --action message. --limit 20
+    """
+    from coachops import audit  # noqa: PLC0415 imports SQLAlchemy
+    from coachops.core.actor import SYSTEM  # noqa: PLC0415 imports the catalogue
+
+    day = parse_date(since, "--since")
+    with opened() as services:
+        zone = services.settings.zone
+        rows = audit.list_events(
+            services.database,
+            SYSTEM,
+            action=action,
+            subject=subject,
+            user_id=services.identity.get_user(SYSTEM, user).id if user else None,
+            since=None if day is None else dt.datetime.combine(day, dt.time(), zone),
+            limit=limit,
+        )
+
+    def text() -> None:
+        table(
+            ["no.", "when", "who", "did", "to", "details"],
+            [
+                [
+                    "waits" if row.seq is None else row.seq,
+                    row.at.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S"),
+                    row.actor,
+                    row.action,
+                    f"{row.subject_type} {row.subject_id}",
+                    " ".join(f"{name}={value}" for name, value in row.details.items()),
+                ]
+                for row in rows
+            ],
+        )
+
+    emit({"events": rows}, as_json=as_json, text=text)
+
+
+@app.command()
+def verify(
+    against: Annotated[
+        list[str] | None,
+        typer.Option(help="A head kept elsewhere, SEQ:HASH; repeat for several."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Prove that no act was edited, deleted, inserted or moved, and name the first row that was.
+
+    Exit code 1 where the record is not intact.
+
+    Example:  coachops audit verify
+    """
+    from coachops import audit  # noqa: PLC0415 imports SQLAlchemy
+
+    heads = [audit.AuditHead.parse(text) for text in against or []]
+    with opened() as services:
+        if audit.verify(services.database, newest=0).head is not None:
+            audit.seal(services.database)
+        report = audit.verify(services.database, against=heads)
+
+    emit(
+        {
+            "intact": report.intact,
+            "checked": report.checked,
+            "waiting": report.waiting,
+            "head": None if report.head is None else str(report.head),
+            "compared_with": [str(head) for head in heads],
+            "breaks": report.breaks,
+        },
+        as_json=as_json,
+        text=lambda: _show(report, heads),
+    )
+    if not report.intact:
+        raise typer.Exit(1)
+
+
+def _show(report: AuditReport, heads: list[AuditHead]) -> None:
+    if report.first is None:
+        compared = f", compared with {len(heads)} heads kept elsewhere" if heads else ""
+        typer.echo(f"ok    {report.checked} acts, none changed{compared}.")
+        typer.echo(f"      head {report.head}")
+        return
+    from coachops.core.errors import CoachError  # noqa: PLC0415 only for this path
+
+    error = CoachError("COACH-SYS-009", reason=report.first.text)
+    typer.echo(f"FAIL  {error.code}  {error.message}")
+    for each in report.breaks[1:20]:
+        typer.echo(f"      also: {each.text}")
+    if len(report.breaks) > 20:
+        typer.echo(f"      and {len(report.breaks) - 20} more")
+    typer.echo(
+        "      Next: keep the database as it is. A backup of before shows what the row said: "
+        "'coachops backup list', then restore it into another folder and compare."
+    )
