@@ -103,17 +103,7 @@ class KeptReplies:
             row = session.get(AiReply, (self.transcript_id, key))
             if row is None or row.expires_at <= clock.now():
                 return None
-            sent = Outbound(
-                host=row.host,
-                model=row.model,
-                utterances=row.utterances,
-                request_bytes=row.request_bytes,
-                request_sha256=row.request_sha256,
-                input_tokens=row.input_tokens,
-                output_tokens=row.output_tokens,
-                cached_tokens=row.cached_tokens,
-            )
-            return Reply(row.content, sent, row.logged)
+            return Reply(row.content, _sent(row), row.logged)
 
         return self.state.attempt(work, None)
 
@@ -160,11 +150,22 @@ def forget(session: Session, transcript_id: uuid.UUID) -> None:
     )
 
 
-def mark_logged(session: Session, transcript_id: uuid.UUID) -> None:
-    """The requests behind the kept replies are on record: a later analysis does not count them again."""
-    session.execute(
-        sa.update(AiReply)
-        .where(AiReply.transcript_id == transcript_id, AiReply.logged.is_(False))
-        .values(logged=True)
-        .execution_options(**_QUIET)
+def take_unlogged(session: Session, transcript_id: uuid.UUID) -> list[Outbound]:
+    """Requests behind kept replies that are not on record yet; they count as recorded from now on."""
+    mine = (AiReply.transcript_id == transcript_id, AiReply.logged.is_(False))
+    found = [_sent(row) for row in session.scalars(sa.select(AiReply).where(*mine))]
+    session.execute(sa.update(AiReply).where(*mine).values(logged=True).execution_options(**_QUIET))
+    return found
+
+
+def _sent(row: AiReply) -> Outbound:
+    return Outbound(
+        host=row.host,
+        model=row.model,
+        utterances=row.utterances,
+        request_bytes=row.request_bytes,
+        request_sha256=row.request_sha256,
+        input_tokens=row.input_tokens,
+        output_tokens=row.output_tokens,
+        cached_tokens=row.cached_tokens,
     )

@@ -17,10 +17,12 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from coachops import audit
+from coachops.ai import replies
 from coachops.ai import types as ai
 from coachops.ai.gateway import EngineChoice, Gateway, GatewayReply, cost_of
 from coachops.ai.providers.openai import Outbound
-from coachops.coaching import actions, behaviours, consent, corrections, insights
+from coachops.coaching import actions, analysis_again, behaviours, consent, corrections, insights
+from coachops.coaching.analysis_again import degraded_due
 from coachops.coaching.analysis_input import AnalysisInput, read_input, require_words, state_of
 from coachops.coaching.citations import check
 from coachops.coaching.scope import open_transcript
@@ -30,6 +32,8 @@ from coachops.core.errors import CoachError
 from coachops.db import Database
 from coachops.db.models import Analysis, OutboundRecord
 from coachops.telemetry import record_activity
+
+__all__ = ["WAITING_CODES", "AnalysisOutcome", "analyse", "degraded_due"]
 
 WAITING_CODES: Mapping[str, str] = {"roles": "COACH-CCH-003", "consent": "COACH-CCH-002"}
 """The code, with its next step, of everything an analysis may wait for."""
@@ -131,12 +135,16 @@ def _round(
         known = database.run(lambda session: _known(session, actor, transcript_id, read))
         if known is not None:
             return known
-    database.run(lambda session: _mark(session, actor, transcript_id))
+    database.run(lambda session: _mark(session, actor, transcript_id, read))
     sent: list[Outbound] = []
     try:
         require_words(read.request)
         reply = gateway.analyse(
-            read.request, read.engine, private=read.private, on_outbound=sent.append
+            read.request,
+            read.engine,
+            private=read.private,
+            on_outbound=sent.append,
+            transcript_id=transcript_id,
         )
     except Exception as error:
         code = error.code if isinstance(error, CoachError) else "COACH-SYS-003"
@@ -191,9 +199,19 @@ def _known(
     return replace(_outcome(found), reused=True)
 
 
-def _mark(session: Session, actor: Actor, transcript_id: uuid.UUID) -> None:
+def _mark(session: Session, actor: Actor, transcript_id: uuid.UUID, read: AnalysisInput) -> None:
     transcript = open_transcript(session, actor, transcript_id, change=True).transcript
-    transcript.state, transcript.error_code = "analysing", None
+    if _stand_in(session, transcript_id, read) is None:  # which stays readable meanwhile
+        transcript.state, transcript.error_code = "analysing", None
+
+
+def _stand_in(session: Session, transcript_id: uuid.UUID, read: AnalysisInput) -> Analysis | None:
+    """The degraded analysis of this very input that another try would replace."""
+    newest = behaviours.newest(session, transcript_id)
+    if newest is None or newest.status != "degraded" or newest.input_sha256 != read.input_sha256:
+        return None
+    stale = corrections.is_stale(session, transcript_id, newest.created_at)
+    return None if stale else newest
 
 
 def _write(
@@ -212,6 +230,12 @@ def _write(
         return _waits(transcript_id, "consent")
     if state_of(session, scope) != read.state_sha256:
         raise _Changed
+    replaced = _stand_in(session, transcript_id, read)
+    if replaced is not None and reply.status == "degraded":
+        analysis_again.postpone(replaced, reply)
+        _log_outbound(session, replaced, reply.outbound)
+        scope.transcript.state, scope.transcript.error_code = "analysed", None
+        return replace(_outcome(replaced), reused=True)
     checked = check(reply.result, read.request)
     reasons = dropped if dropped is not None else checked.dropped
     analysis = Analysis(
@@ -227,6 +251,7 @@ def _write(
         cost_microusd=reply.cost_microusd or 0,
         duration_ms=reply.duration_ms,
         error_code=reply.error_code,
+        retry_at=reply.retry_at,
         created_by=actor.user_id,
         created_at=clock.now(),
     )
@@ -236,6 +261,10 @@ def _write(
     actions.reconcile(session, scope, analysis, checked.result.action_items)
     behaviours.apply(session, scope.transcript)
     _log_outbound(session, analysis, reply.outbound)
+    if reply.status == "complete":
+        replies.forget(session, transcript_id)
+        if replaced is not None and reply.engine == "openai":
+            analysis_again.wake(session, transcript_id)
     scope.transcript.state, scope.transcript.error_code = "analysed", None
     audit.record(
         session, actor, "transcript.analysed", "transcript", transcript_id,
@@ -296,6 +325,13 @@ def _fail(
 
 
 def _log_outbound(session: Session, analysis: Analysis, outbound: tuple[Outbound, ...]) -> None:
+    told = {each.request_sha256 for each in outbound}
+    # a process that was killed wrote down the answer it got, but not yet that it had asked
+    outbound += tuple(
+        each
+        for each in replies.take_unlogged(session, analysis.transcript_id)
+        if each.request_sha256 not in told
+    )
     session.add_all(
         OutboundRecord(
             analysis_id=analysis.id,

@@ -24,6 +24,7 @@ from coachops.coaching.actions import (
     set_action_status,
 )
 from coachops.coaching.analysis import WAITING_CODES
+from coachops.coaching.analysis_again import stood_in_before
 from coachops.coaching.citations import REASONS
 from coachops.coaching.holding import all_hold
 from coachops.coaching.insights import edit_insight, restore_insight, version_of
@@ -124,7 +125,7 @@ def _load(session: Session, scope: TranscriptScope) -> Review:
         waiting=error(_WAITING.get(transcript.state)),
         consents=consent.current(session, client.id),
         utterances=_utterances(session, transcript.id, rows, names),
-        analysis=_analysis(session, analysis) if analysis else None,
+        analysis=_analysis(session, analysis, readable) if analysis else None,
         insights=insights,
         removed=removed,
         actions=actions,
@@ -288,7 +289,7 @@ def _citations(entries: Sequence[Mapping[str, Any]]) -> tuple[ReviewCitation, ..
     )
 
 
-def _analysis(session: Session, analysis: Analysis) -> ReviewAnalysis:
+def _analysis(session: Session, analysis: Analysis, readable: Mapping[int, str]) -> ReviewAnalysis:
     priced = analysis.engine == "local" or price_of(analysis.model) is not None
     degraded = analysis.status == "degraded"
     return ReviewAnalysis(
@@ -303,6 +304,11 @@ def _analysis(session: Session, analysis: Analysis) -> ReviewAnalysis:
         cost_usd=analysis.cost_microusd / 1_000_000 if priced else None,
         dropped=tuple((REASONS.get(key, key), number) for key, number in analysis.dropped.items()),
         dropped_count=analysis.dropped_count,
+        again=analysis.engine == "openai" and stood_in_before(session, analysis),
+        retry_at=analysis.retry_at if degraded else None,
+        instructions=tuple(
+            position for position, text in readable.items() if prompts.looks_like_instruction(text)
+        ),
     )
 
 

@@ -142,6 +142,9 @@ class ReviewAnalysis:
     Attributes:
         label: who made it, in words for the coach.
         degraded: the local engine stood in for a service that failed.
+        again: made by the service that had failed before: the stand-in is replaced.
+        retry_at: from when a stand-in is tried to be replaced.
+        instructions: positions whose words read as if addressed to an AI.
         stale: who speaks, or what may be read, was corrected after it.
         dropped: reason (in words) and number of findings that did not hold.
         cost_usd: None where the model has no known price.
@@ -158,6 +161,9 @@ class ReviewAnalysis:
     cost_usd: float | None
     dropped: tuple[tuple[str, int], ...]
     dropped_count: int
+    again: bool = False
+    retry_at: dt.datetime | None = None
+    instructions: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ NOTES: Final[dict[str, str]] = {
     "inferred": "speaker inferred",
     "redacted": "redacted",
     "cut": "cut: not analysed",
+    "instruction": "reads as if addressed to an AI",
 }
 
 
@@ -34,7 +35,7 @@ class TranscriptView(Part):
     Parameters:
         utterances: mappings with `position` (int, unique), `speaker` (coach, client or other),
             `text`, and optionally `name`, `time` (milliseconds or words), `behaviour` (words) and
-            the flags of `NOTES` (`corrected`, `inferred`, `redacted`, `cut`).
+            the flags of `NOTES` (`corrected`, `inferred`, `redacted`, `cut`, `instruction`).
         label: what the region is called by screen readers.
         height: of the list at most, pixels.
         selectable: whether utterances have tick boxes.

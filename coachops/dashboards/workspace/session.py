@@ -213,4 +213,5 @@ def _utterance(each: ReviewUtterance) -> dict[str, object]:
         "inferred": False,
         "redacted": "redacted" in each.flags,
         "cut": each.is_cut,
+        "instruction": "instruction" in each.flags,
     }

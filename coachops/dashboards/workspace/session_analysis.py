@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from markupsafe import Markup
 
-from coachops.coaching.review import ReviewCount, ReviewInsight, edit_insight, restore_insight
+from coachops.coaching.review import (
+    ReviewAnalysis,
+    ReviewCount,
+    ReviewInsight,
+    edit_insight,
+    restore_insight,
+)
+from coachops.core import clock
 from coachops.dashboards.components import (
     Element,
     area,
@@ -19,6 +27,7 @@ from coachops.dashboards.components import (
     join,
     metric,
     metric_row,
+    notice,
     paragraph,
     row,
     stack,
@@ -80,12 +89,53 @@ class AnalysisPanel(Panel):
                     found.analysis.label,
                 )
             ),
+            *self._news(found.analysis),
             *lists[:2],
             *([card("In numbers", [_numbers(found.counts)], subtitle=_NO_SCORE)]
               if found.counts else []),
             lists[2],
             *self._left_out(),
         ]  # fmt: skip
+
+    def _news(self, made: ReviewAnalysis) -> list[Element]:
+        """What the coach should know of how it came about, before reading it."""
+        news = []
+        if made.degraded:
+            news.append(
+                notice(
+                    "warn",
+                    "The AI service was away: the built-in engine stood in",
+                    f"The session is analysed again by itself{self._from(made.retry_at)}. "
+                    "What you edit here stays.",
+                )
+            )
+        elif made.again:
+            news.append(
+                notice(
+                    "info",
+                    f"Analysed again by {made.model}",
+                    "The AI service is back and replaced what the built-in engine had found. Your "
+                    "own wording and removals were kept.",
+                )
+            )
+        if made.instructions:
+            news.append(
+                notice(
+                    "warn",
+                    "Some words read as if addressed to an AI",
+                    "They were taken as words of the session, nothing more. Look at these lines, "
+                    "and at what cites them, before you use the analysis.",
+                    actions=[Element(citations(made.instructions, self.view.transcript))],
+                )
+            )
+        return news
+
+    def _from(self, retry_at: dt.datetime | None) -> str:
+        """From when, where that is not soon."""
+        if retry_at is None or retry_at - clock.now() < dt.timedelta(minutes=5):
+            return " when the service is back"
+        at = retry_at.astimezone(self.view.workspace.services.settings.zone)
+        return f", not before {wording.day(at.date())}, {at:%H:%M}"
 
     def _to_the_draft(self) -> list[Any]:
         return [button("See the draft", lambda: self.view.open("follow-up"))]

@@ -1,15 +1,15 @@
 """The answer's form as the service sees it: plain types only, since strict schemas allow no more.
 
-Values are checked when the answer is turned into the types of `ai.types`; whatever does not fit
+Every text is cleaned like any text that comes from outside (NUL, controls, half characters). Values are checked when the answer is turned into the types of `ai.types`; whatever does not fit
 there is left out here (and would not have passed the citation check either).
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from coachops.ai.types import (
     ActionItem,
@@ -22,8 +22,12 @@ from coachops.ai.types import (
     Owner,
     Speaker,
 )
+from coachops.core.text import clean
 
 SpeakerName = Literal["coach", "client", "other"]
+
+
+Words = Annotated[str, AfterValidator(lambda text: clean(text).text)]
 
 
 class _Wire(BaseModel):
@@ -35,13 +39,13 @@ class WireCitation(_Wire):
 
     position: int
     speaker: SpeakerName
-    quote: str
+    quote: Words
 
 
 class WireText(_Wire):
     """A sentence or label with its citations."""
 
-    text: str
+    text: Words
     citations: list[WireCitation]
 
 
@@ -56,12 +60,12 @@ class WireBehaviour(_Wire):
 class WireAction(_Wire):
     """A next step."""
 
-    text: str
+    text: Words
     owner: Literal["coach", "client", "unassigned"]
     modality: Literal["commitment", "proposal"]
-    due_date: str | None
-    due_phrase: str | None
-    carries: str | None
+    due_date: Words | None
+    due_phrase: Words | None
+    carries: Words | None
     done: bool
     citations: list[WireCitation]
 
