@@ -11,6 +11,7 @@ The commonest addition is an engine for another database: a class as `engines.En
 from coachops.backup.facade import Backups
 from coachops.backup.model import BackupRow, DrillResult, Problem, RecoveryStatus, Restored
 from coachops.backup.place import Place, open_place
+from coachops.backup.standing import span
 
 __all__ = [
     "BackupRow",
@@ -21,4 +22,5 @@ __all__ = [
     "RecoveryStatus",
     "Restored",
     "open_place",
+    "span",
 ]

@@ -5,6 +5,6 @@ secrets of the installation are made here and handed down, never read elsewhere.
 To add a service: an attribute of `Services`, built in `services()`.
 """
 
-from coachops.bootstrap.wiring import Services, prepare, services
+from coachops.bootstrap.wiring import Services, prepare, recovery, services
 
-__all__ = ["Services", "prepare", "services"]
+__all__ = ["Services", "prepare", "recovery", "services"]

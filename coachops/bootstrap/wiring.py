@@ -10,9 +10,11 @@ from coachops.bootstrap.secrets import secret_file
 from coachops.core.errors import CoachError
 from coachops.core.settings import Settings, load_settings
 from coachops.db import Database, migrate
+from coachops.db.engine import sqlite_file
 
 if TYPE_CHECKING:
     from coachops.ai.gateway import Gateway
+    from coachops.backup import Backups
     from coachops.coaching.messages import Letterhead, Mailer
     from coachops.identity import Identity
 
@@ -52,6 +54,14 @@ class Services:
 
         return Identity(self.database, self.secret("cookie"), self.settings.session_hours)
 
+    @cached_property
+    def backups(self) -> Backups:
+        """Backup and recovery."""
+        from coachops.backup import Backups, open_place  # noqa: PLC0415 built on demand
+
+        secrets = self.settings.home / "secrets"
+        return Backups(self.settings, self.database, secrets, open_place(self.settings))
+
     def secret(self, name: str) -> bytes:
         """The installation's own secret of that name, made at its first use."""
         return secret_file(self.settings.home, name)
@@ -69,9 +79,20 @@ def services(settings: Settings | None = None) -> Services:
             set up, COACH-DB-006 newer than the code.
     """
     settings = settings or load_settings()
-    database = Database(settings.database_url, zone=settings.zone)
+    database = Database.of(settings)
     migrate.require_head(database)
     return Services(settings, database)
+
+
+def recovery(settings: Settings) -> Backups:
+    """Backup and recovery where the database may be lost: nothing is opened, migrated or made."""
+    from coachops.backup import Backups, open_place  # noqa: PLC0415 built on demand
+
+    database: Database | None = Database.of(settings)
+    file = sqlite_file(database.engine) if database is not None else None
+    if file is not None and not file.exists():  # connecting would leave an empty one behind
+        database = None
+    return Backups(settings, database, settings.home / "secrets", open_place(settings))
 
 
 def prepare(settings: Settings) -> tuple[str | None, str]:
@@ -85,7 +106,7 @@ def prepare(settings: Settings) -> tuple[str | None, str]:
     except OSError as error:
         reason = f"the folder cannot be made ({error.strerror})"
         raise CoachError("COACH-SYS-001", name="COACHOPS_HOME", reason=reason) from error
-    database = Database(settings.database_url)
+    database = Database.of(settings)
     try:
         return migrate.upgrade(database)
     finally:

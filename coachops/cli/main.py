@@ -33,6 +33,7 @@ GROUPS: dict[str, tuple[str, str]] = {
     "user": ("user", "Invite, list and disable users."),
     "token": ("token", "Tokens of other systems."),
     "audit": ("audit", "Show and verify the audit record."),
+    "backup": ("backup", "Back up, prove that it can be restored, restore."),
     "config": ("config", "Show every setting and where it comes from."),
     "doctor": ("doctor", "Check the installation, with a next step for each problem."),
 }

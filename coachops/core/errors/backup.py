@@ -70,7 +70,7 @@ ROWS: tuple[ErrorSpec, ...] = (
         "COACH-BKP-008",
         Kind.CONFIGURATION,
         "The backup key cannot be used ({reason}).",
-        "Bring the escrow copy back with 'coachops backup key import FILE', or name it in "
+        "Bring the escrow copy back with 'coachops backup key-import FILE', or name it in "
         "COACHOPS_BACKUP_ESCROW.",
         why="The key file was deleted, moved or cut.",
         who="admin",
@@ -136,8 +136,8 @@ ROWS: tuple[ErrorSpec, ...] = (
         "COACH-BKP-016",
         Kind.FAILED,
         "Nobody has shown that a copy of the backup key lies elsewhere.",
-        "Run 'coachops backup key export FILE', keep the file off this machine, then "
-        "'coachops backup key confirm FILE'.",
+        "Run 'coachops backup key-export FILE', keep the file off this machine, then "
+        "'coachops backup key-confirm FILE'.",
         why="If this machine is lost with the only key, no backup can be opened.",
         who="admin",
     ),
@@ -160,7 +160,7 @@ ROWS: tuple[ErrorSpec, ...] = (
         "COACH-BKP-019",
         Kind.INVALID,
         "The key file cannot be taken ({reason}).",
-        "Give the file that 'coachops backup key export' wrote, or choose another name.",
+        "Give the file that 'coachops backup key-export' wrote, or choose another name.",
         why="It is not the copy of this installation's key, or the file exists already.",
         who="admin",
     ),
