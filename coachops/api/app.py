@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from coachops import __version__
-from coachops.api import feedback, operations, problems, signing_in, v1
+from coachops.api import feedback, mail_events, operations, opt_out, problems, signing_in, v1
 from coachops.api.access import Context, Work
 from coachops.api.boundary import Boundary
 from coachops.api.gate import Gate, gate_router
@@ -54,8 +54,8 @@ def create_app(
     app.state.context = context
     app.state.gate = gate
     problems.install(app)
-    for router in (operations.router, signing_in.router, feedback.router, v1.router):
-        app.include_router(router)
+    for part in (operations, signing_in, feedback, opt_out, v1, mail_events):
+        app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
     if gate is not None and runtime is not None:
         app.include_router(guide_router(runtime.guide))

@@ -23,6 +23,10 @@ SMALL_BODY = 64 * 1024
 LIMITS: tuple[tuple[str, int], ...] = (("/v1/transcripts", 11 << 20),)
 """Largest body in bytes by the start of the path; `SMALL_BODY` elsewhere."""
 
+BY_LINK = "/letters/"
+"""Start of addresses that are themselves the right to change something: mail services post there
+without an Origin (RFC 8058)."""
+
 ANY_HOST = frozenset({"/healthz", "/readyz", "/metrics"})
 """Probes and Prometheus come by address, not by name; these answers hold counts only."""
 
@@ -118,7 +122,10 @@ class Boundary:
             return None
         origin = headers.get("origin")
         if origin != self._origin:
-            program = origin is None and headers.get("authorization", "").startswith("Bearer ")
+            program = origin is None and (
+                headers.get("authorization", "").startswith("Bearer ")
+                or scope["path"].startswith(BY_LINK)
+            )
             if not program or scope["type"] == "websocket":
                 return CoachError("COACH-API-004")
         if scope["type"] == "http":

@@ -15,7 +15,7 @@ from coachops.api.access import InContext
 from coachops.api.pages import message_page, page
 from coachops.api.problems import TITLES, status_of
 from coachops.coaching import feedback
-from coachops.core.errors import CoachError
+from coachops.core.errors import CoachError, Kind
 
 router = APIRouter(include_in_schema=False)
 
@@ -42,8 +42,10 @@ def keep_answer(
             services.database, services.secret("feedback"), token, helpfulness, next_focus
         )
     except CoachError as error:
-        if error.code != "COACH-CCH-005":
+        if error.code in {"COACH-MSG-007", "COACH-MSG-008"}:
             return _refused(error)
+        if error.kind is Kind.UNAVAILABLE:
+            error = CoachError("COACH-MSG-016")  # the client has nothing to do with databases
         return _form(context, token, error=error, typed=(helpfulness, next_focus))
     return RedirectResponse(f"/feedback/{token}?thanks=true", status_code=303)
 

@@ -119,12 +119,12 @@ class TranscriptState(BaseModel):
     actions: list[ActionRow]
 
 
-_PROBLEMS: dict[int | str, dict[str, object]] = {
+PROBLEMS: dict[int | str, dict[str, object]] = {
     "4XX": {"model": Problem, "content": {"application/problem+json": {}}},
 }
 
 
-@router.get("/me", responses=_PROBLEMS)
+@router.get("/me", responses=PROBLEMS)
 def me(caller: Caller) -> Me:
     """Who the token or cookie stands for."""
     actor = caller.actor
@@ -138,7 +138,7 @@ def me(caller: Caller) -> Me:
     )
 
 
-@router.post("/transcripts", status_code=201, responses=_PROBLEMS)
+@router.post("/transcripts", status_code=201, responses=PROBLEMS)
 def upload_transcript(
     caller: Caller,
     context: InContext,
@@ -193,7 +193,7 @@ def _queue(context: InContext, transcript_id: uuid.UUID) -> bool:
     return True
 
 
-@router.get("/transcripts/{transcript_id}", responses=_PROBLEMS)
+@router.get("/transcripts/{transcript_id}", responses=PROBLEMS)
 def read_transcript(
     transcript_id: uuid.UUID, caller: Caller, context: InContext
 ) -> TranscriptState:

@@ -21,6 +21,7 @@ from coachops.identity.secrets import digest, new_secret
 SCOPES: dict[str, str] = {
     "transcripts:read": "Read transcripts and the state of their analysis.",
     "transcripts:write": "Upload transcripts.",
+    "mail-events:write": "Report what became of letters: delivered, bounced, complained.",
 }
 """What a token may be allowed to do; `/v1` routes name the scope they need."""
 

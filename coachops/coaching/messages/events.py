@@ -11,7 +11,7 @@ import datetime as dt
 import hashlib
 import uuid
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from coachops import audit
 from coachops.coaching.messages import addresses, states
 from coachops.coaching.messages.once import insert_once
-from coachops.coaching.messages.references import Letter
+from coachops.coaching.messages.references import Letter, read_ref
 from coachops.coaching.messages.statuses import is_address_refused
 from coachops.coaching.messages.suppression import Source, suppress
 from coachops.core import clock
@@ -56,6 +56,13 @@ class Reported:
     letter: Letter | None
     status: str = ""
     at: dt.datetime | None = None
+
+    @classmethod
+    def by_service(
+        cls, event_id: str, kind: EventKind, reference: str, status: str, at: dt.datetime | None
+    ) -> Self:
+        """What a mail service reports; `reference` is a Message-ID or a value of our own header."""
+        return cls(event_id, kind, "api", read_ref(reference), status, at)
 
 
 def record_reports(database: Database, reports: list[Reported], secret: bytes) -> list[Taken]:

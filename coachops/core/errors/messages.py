@@ -119,4 +119,12 @@ ROWS = (
         "record it.",
         why="Mail services block senders who write on after such a report.",
     ),
+    ErrorSpec(
+        "COACH-MSG-016",
+        Kind.UNAVAILABLE,
+        "This could not be kept just now; nothing has changed yet.",
+        "Press the button again in a minute, or answer the e-mail and tell your coach.",
+        retryable=True,
+        why="The database can only be read at the moment, or is away.",
+    ),
 )
