@@ -9,6 +9,7 @@ export/<key>/<run from 1>               make an export; likewise backup, drill a
 
 from __future__ import annotations
 
+import re
 import uuid
 from dataclasses import dataclass, replace
 
@@ -22,6 +23,8 @@ BY_KEY = ("export", "backup", "drill", "integrity")
 """Kinds whose subject is a due time or a random key."""
 
 KINDS = (*BY_ID, "report", *BY_KEY)
+
+_KEY = re.compile(r"[A-Za-z0-9-]+")  # it may name a folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +106,7 @@ def parse_job_id(text: str) -> JobId:
             return JobId(kind, subject, numbers[0], attempt=numbers[1])
         case (_, [subject, _]) if kind in BY_ID and parse_id(subject) and numbers:
             return JobId(kind, subject, numbers[0])
-        case (_, [subject, _]) if kind in BY_KEY and subject and numbers:
+        case (_, [subject, _]) if kind in BY_KEY and _KEY.fullmatch(subject) and numbers:
             return JobId(kind, subject, numbers[0])
         case _:
             raise CoachError("COACH-JOB-001", ref=text)

@@ -12,6 +12,8 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ParamSpec
 
+from dbos import DBOS
+
 from coachops.core import request
 from coachops.core.errors import CoachError
 
@@ -69,7 +71,8 @@ def guarded(step: Callable[P, Outcome]) -> Callable[P, Outcome]:
         with _runtime.idle:
             _runtime.busy += 1
         try:
-            with request.using():
+            # the job's own id, so that a line of the log leads to 'coachops job list'
+            with request.using((DBOS.workflow_id or "").replace("/", ".")):
                 return answered(*args, **kwargs)
         finally:
             with _runtime.idle:

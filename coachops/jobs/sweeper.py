@@ -109,6 +109,7 @@ class Sweeper:
             ("recovery", 5.0, self._recover),
             ("degraded", 30.0, lambda: findings.sweep_degraded(self._services, queue)),
             ("schedules", 20.0, self._queue_due),
+            ("beat", 30.0, self._beat_in_data),
             ("audit", 60.0, lambda: audit.seal(database)),
             ("history", 3600.0, self._prune),
         ]
@@ -140,6 +141,11 @@ class Sweeper:
         if file_identity(self._services.settings) != self._store:
             _log.critical("the queue's file was moved or deleted: this worker begins anew")
             self._on_lost_store()
+
+    def _beat_in_data(self) -> None:
+        """What the newest archived one tells is how much a disaster would lose; see `backup`."""
+        if not self._services.database.is_sqlite:  # there, each backup writes its own
+            self._services.backups.beat()
 
     def _recover(self) -> None:
         for name in self._executor.recover_dead():

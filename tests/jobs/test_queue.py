@@ -14,7 +14,7 @@ from coachops.core import clock, ids
 from coachops.core.errors import CoachError
 from coachops.core.settings import load_settings
 from coachops.jobs import Jobs
-from coachops.jobs.ids import JobId, parse_job_id, pipeline_id, report_id, send_id
+from coachops.jobs.ids import BY_KEY, JobId, keyed_id, parse_job_id, pipeline_id, report_id, send_id
 from coachops.jobs.queue import JobQueue
 from tests.jobs.parts import SQLITE
 from tests.support.postgres import free_port
@@ -25,18 +25,33 @@ _name = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1)
 @given(
     st.one_of(
         st.builds(pipeline_id, st.uuids(), st.integers(1, 99)),
-        st.builds(send_id, st.uuids(), st.integers(1, 99)),
+        st.builds(send_id, st.uuids(), st.integers(1, 99), st.integers(0, 9)),
+        st.builds(keyed_id, st.sampled_from(BY_KEY), _name, st.integers(1, 99)),
         st.builds(report_id, _name, _name, st.integers(1, 99)),
     )
 )
 def test_an_id_is_read_as_it_was_written(job: JobId) -> None:
     assert parse_job_id(str(job)) == job
     assert str(job.next()).startswith(job.prefix)
+    assert job.order < job.next().order
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "pipeline", "pipeline/x/1", f"send/{uuid.UUID(int=7)}/x", "report/a/1", "report///1"],
+    [
+        "",
+        "pipeline",
+        "pipeline/x/1",
+        f"send/{uuid.UUID(int=7)}/x",
+        "report/a/1",
+        "report///1",
+        f"send/{uuid.UUID(int=7)}/1/0",
+        f"pipeline/{uuid.UUID(int=7)}/1/1",
+        "export/../1",
+        "backup//1",
+        "drill/x",
+        "export/a/b/1",
+    ],
 )
 def test_what_is_no_id_is_not_found(text: str) -> None:
     with pytest.raises(CoachError, match="COACH-JOB-001"):

@@ -1,0 +1,95 @@
+"""Exports as jobs: asked for with addresses, queued with ids, whole or not there."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+
+import pytest
+
+from coachops.bootstrap import Services
+from coachops.core.actor import SYSTEM
+from coachops.core.errors import CoachError
+from coachops.core.settings import Settings
+from coachops.db.models import Coach
+from coachops.export import require_intact, verify_export
+from coachops.jobs import Jobs
+from tests.coaching.builders import Pair, make_transcript
+from tests.jobs.parts import SQLITE, everything_stored
+
+
+def test_an_export_is_made_below_the_home_and_proves_itself(
+    services: Services, settings: Settings, jobs: Jobs, pair: Pair
+) -> None:
+    make_transcript(services.database, pair)
+    queued = jobs.enqueue_export(
+        SYSTEM, formats=["csv", "json"], clients=[f"{pair.client_id}"], until=dt.date(2027, 1, 1)
+    )
+    (row,) = jobs.run_inline([queued])
+    assert (row.state, row.error) == ("done", None)
+    folder = jobs.export_folder(queued)
+    assert folder.parent == settings.home / "exports"
+    require_intact(folder, verify_export(folder))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["formats"] == ["csv", "json"]
+    assert row.result is not None
+    assert row.result["export_id"] == manifest["export_id"]
+
+
+@SQLITE
+def test_the_job_holds_ids_instead_of_addresses(
+    settings: Settings, jobs: Jobs, services: Services, pair: Pair
+) -> None:
+    with services.database.read() as session:
+        address = session.get_one(Coach, pair.coach_id).email
+    jobs.enqueue_export(SYSTEM, coaches=[address])
+    assert str(pair.coach_id) in everything_stored(settings)
+    assert address not in everything_stored(settings)
+
+
+@SQLITE
+@pytest.mark.parametrize(
+    ("wanted", "code"),
+    [
+        ({"formats": ["odt"]}, "COACH-EXP-002"),
+        ({"datasets": ["secrets"]}, "COACH-EXP-001"),
+        ({"csv_profile": "odd"}, "COACH-EXP-008"),
+        ({"clients": ["nobody@example.org"]}, "COACH-CCH-001"),
+        ({"since": dt.date(2026, 2, 1), "until": dt.date(2026, 1, 1)}, "COACH-EXP-007"),
+    ],
+)
+def test_what_cannot_be_exported_is_refused_before_it_is_queued(
+    jobs: Jobs, wanted: dict[str, object], code: str
+) -> None:
+    with pytest.raises(CoachError, match=code):
+        jobs.enqueue_export(SYSTEM, **wanted)  # type: ignore[arg-type]  # by name
+    assert jobs.list_jobs() == []
+
+
+@SQLITE
+def test_a_coach_may_not_export(jobs: Jobs, pair: Pair) -> None:
+    with pytest.raises(CoachError, match="COACH-IDN-003"):
+        jobs.enqueue_export(pair.actor)
+
+
+@SQLITE
+def test_a_failed_export_is_retried_as_it_was_asked_for(
+    settings: Settings, jobs: Jobs, pair: Pair
+) -> None:
+    queued = jobs.enqueue_export(SYSTEM, formats=["jsonl"], datasets=["coaches"])
+    folder = jobs.export_folder(queued)
+    folder.mkdir(parents=True)
+    (folder / "in the way").write_text("x")
+    (row,) = jobs.run_inline([queued])
+    assert (row.state, row.error_code) == ("failed", "COACH-EXP-003")
+    (folder / "in the way").unlink()
+    (again,) = jobs.run_inline([jobs.retry(SYSTEM, queued)])
+    assert again.state == "done"
+    assert {path.suffix for path in (folder / "data").iterdir()} == {".jsonl"}
+
+
+@SQLITE
+def test_only_an_export_has_a_folder(jobs: Jobs) -> None:
+    with pytest.raises(CoachError, match="COACH-JOB-001"):
+        jobs.export_folder("report/weekly_operations/x/1")
+    assert jobs.export_folder("export/x/1").parent.name == "exports"
