@@ -1,0 +1,299 @@
+"""The engine that uses pgBackRest: full and incremental backups, the log archived by the server itself.
+
+It runs where the database's files are, as the user who owns them. Its repository lies below the
+place (`pgbackrest/`), encrypted by pgBackRest; what it wrote is listed in the manifest with digests,
+because pgBackRest's own `verify` is not to be relied on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from coachops.backup import catalogue
+from coachops.backup.engines import Artefacts, Part
+from coachops.backup.folder import FolderPlace
+from coachops.backup.model import Manifest, Problem, Snapshot, StoredFile
+from coachops.backup.place import Place
+from coachops.backup.postgres import archive, cluster, live, moment, passphrase
+from coachops.backup.postgres.archive import Archive
+from coachops.backup.postgres.problems import archiving_problems, gap_problem
+from coachops.backup.postgres.programs import Runner
+from coachops.backup.postgres.repository import CONFIG, FOLDER, STANZA, Label, Repository
+from coachops.core import clock
+from coachops.core.errors import CoachError
+from coachops.core.settings import Settings
+from coachops.db import Database
+
+FULL_EVERY = dt.timedelta(hours=23)
+"""A full backup a day, incremental ones between."""
+ARCHIVE_SECONDS = 60.0
+"""How long the server's archive command may take for a file of the log."""
+_POLL = 0.1
+
+
+class PgBackRestEngine:
+    """See `engines.Engine`.
+
+    Parameters:
+        settings: the home folder with the passphrase, the URL of the database.
+        database: the live one; None where it is lost.
+        place: where the repository lies.
+        config: pgBackRest's configuration on the database host.
+    """
+
+    name = "pgbackrest"
+
+    def __init__(
+        self, settings: Settings, database: Database | None, place: Place, config: Path = CONFIG
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._place = place
+        self._config = config
+
+    def take(self, work: Path, backup_id: str) -> Artefacts:
+        """See `Engine`."""
+        database = self._live()
+        server = live.server_of(database)
+        keeper = live.keeper_of(server)
+        self._require_archiving(database)
+        secret = passphrase.require(self._settings.home, self._config)
+        (work / passphrase.PART).write_text(secret)
+        with self._repository(keeper, secret) as repository:
+            origin = {
+                "pg1_path": str(server.data),
+                "pg1_port": server.port,
+                "pg1_socket_path": server.socket,
+                "pg1_user": server.superuser,
+                "pg1_database": str(database.engine.url.database),
+            }
+            _make_stanza(repository, origin)
+            base = self._base(repository)
+            repository.run(
+                "backup",
+                f"--type={'incr' if base else 'full'}",
+                f"--annotation=coachops={backup_id}",
+                "--start-fast", "--archive-copy", "--no-expire-auto",
+                **origin,
+            )  # fmt: skip
+            made = next(one for one in repository.labels() if one.backup_id == backup_id)
+            version = repository.run("version").split()[-1]
+        marked = moment.mark(database, f"coachops-{backup_id}")
+        catalogue.beat(database)  # a commit behind the moment, or no recovery could stop at it
+        live.switch_log(database)
+        self._wait_for(marked.segment, server.segment_bytes)
+        return Artefacts(
+            made_at=marked.at,
+            snapshot=marked.snapshot,
+            parts=(Part(passphrase.PART, work / passphrase.PART, "database"),),
+            placed=tuple(self._placed(made, marked.segment, work)),
+            kind="full" if made.kind == "full" else "incremental",
+            needs=tuple(base[label] for label in made.references) if base else (),
+            engine_data={
+                "label": made.label,
+                "point": marked.name,
+                "lsn": marked.lsn,
+                "timeline": str(marked.timeline),
+                "first": made.first,
+                "segment": marked.segment,
+                "segment_bytes": str(server.segment_bytes),
+                "system": server.system_id,
+            },
+            tools={"postgresql": server.version, "pgbackrest": version},
+        )
+
+    def restore(
+        self,
+        manifest: Manifest,
+        parts: Mapping[str, Path],
+        target: Path,
+        at: dt.datetime | None,
+    ) -> None:
+        """See `Engine`. `at` may be `NEWEST`."""
+        if at is not None and at < manifest.made_at:
+            raise ValueError("the backup is younger than the moment that is asked for")
+        secret = parts[passphrase.PART].read_text().strip()
+        restored = self._restored(target)
+        runner = restored.prepare()
+        runner.write(target / passphrase.PART, secret)
+        with self._repository(runner, secret) as repository:
+            repository.run(
+                "restore",
+                f"--set={manifest.engine_data['label']}",
+                "--type=default", "--archive-mode=off",
+                # never over the tablespaces of the living database
+                f"--tablespace-map-all={target / 'tablespaces'}",
+                pg1_path=str(restored.data),
+            )  # fmt: skip
+        fetch = 'pgbackrest archive-get %f "%p"'
+        restored.write_recovery(manifest, at, fetch, self._archive(manifest).whole_to(manifest))
+
+    @contextlib.contextmanager
+    def standing(self, target: Path) -> Iterator[Database]:
+        """See `Engine`."""
+        with self._restored(target).standing() as database:
+            yield database
+
+    @contextlib.contextmanager
+    def opened(self, target: Path) -> Iterator[Database]:
+        """See `Engine`."""
+        with self._restored(target).opened() as database:
+            (target / passphrase.PART).unlink(missing_ok=True)
+            yield database
+
+    def check(self, target: Path, database: Database) -> list[str]:
+        """See `Engine`."""
+        return self._restored(target).check(database)
+
+    def how_to_start(self, target: Path) -> tuple[str, ...]:
+        """See `Engine`."""
+        return self._restored(target).how_to_start()
+
+    def snapshot(self, database: Database) -> Snapshot:
+        """See `Engine`."""
+        return cluster.snapshot_of(database)
+
+    def verify(self, manifest: Manifest) -> list[str]:
+        """See `Engine`: the log has no gap up to the snapshot, pgBackRest knows the backup."""
+        lost = self._archive(manifest).missing_for_snapshot(manifest)
+        problems = [f"the log lacks {len(lost)} files from {lost[0]} on"] if lost else []
+        secret = passphrase.at_hand(self._settings.home, self._config)
+        if secret is None:  # an empty machine: the digests of all files are what can be compared
+            return problems
+        with self._repository(self._keeper(), secret) as repository:
+            if manifest.engine_data["label"] not in {one.label for one in repository.labels()}:
+                problems.append(f"pgBackRest has no backup {manifest.engine_data['label']}")
+            return problems + repository.problems()
+
+    def reach(self, manifests: Sequence[Manifest]) -> dt.datetime | None:
+        """See `Engine`: the heartbeats in the archived log, without a gap since the newest backup."""
+        return archive.reach(self.name, manifests, self._archive, self._database)
+
+    def covers(self, manifest: Manifest, at: dt.datetime) -> bool:
+        """See `Engine`."""
+        until = self._archive(manifest).whole_until(manifest)
+        return until is not None and manifest.made_at <= at <= until
+
+    def follow(self) -> None:
+        """See `Engine`: the server archives the log itself; it is asked to do so now."""
+        live.switch_log(self._live())
+
+    def problems(self, manifests: Sequence[Manifest]) -> list[Problem]:
+        """See `Engine`."""
+        found = archiving_problems(self._database) if self._database is not None else []
+        newest = max(manifests, key=lambda one: one.made_at, default=None)
+        if newest is not None and newest.engine == self.name:
+            found += gap_problem(self._archive(newest).missing(newest))
+        return found
+
+    def forget(self, dropped: Sequence[Manifest], kept: Sequence[Manifest]) -> None:
+        """See `Engine`."""
+        gone = {one.engine_data["label"] for one in dropped if one.engine == self.name}
+        if gone:
+            secret = passphrase.require(self._settings.home, self._config)
+            with self._repository(self._keeper(), secret) as repository:
+                there = {one.label for one in repository.labels()}
+                for label in sorted(gone & there, reverse=True):  # dependents first
+                    repository.run("expire", f"--set={label}")
+        archive.forget_log(self._place, self._settings, self.name, kept, self._archive)
+
+    def _live(self) -> Database:
+        if self._database is None:
+            raise CoachError("COACH-DB-001", reason="there is no database to copy")
+        return self._database
+
+    def _restored(self, target: Path) -> cluster.RestoredCluster:
+        url, env = sa.make_url(self._settings.database_url), {}
+        with contextlib.suppress(FileNotFoundError):
+            secret = (target / passphrase.PART).read_text()
+            repository = Repository(self._place.url, secret, Runner.ordinary(), target)
+            env = repository.environment(pg1_path=str(target / cluster.DATA))
+        return cluster.RestoredCluster(target, url, env)
+
+    @contextlib.contextmanager
+    def _repository(self, runner: Runner, secret: str) -> Iterator[Repository]:
+        with cluster.private_folder(runner) as locks:
+            yield Repository(self._place.url, secret, runner, locks)
+
+    def _keeper(self) -> Runner:
+        """The user who may change the repository."""
+        if not isinstance(self._place, FolderPlace):
+            return Runner()
+        runner = Runner.owner_of(self._place.root / FOLDER)
+        if runner is None:
+            raise CoachError("COACH-BKP-022", reason="its repository belongs to another user")
+        return runner
+
+    @staticmethod
+    def _require_archiving(database: Database) -> None:
+        state = live.archiving_of(database)
+        if state.mode == "off":
+            raise CoachError("COACH-BKP-023", reason="archive_mode is off")
+        if state.failing:
+            raise CoachError("COACH-BKP-023", reason=f"archive_command fails at {state.failed}")
+
+    def _base(self, repository: Repository) -> dict[str, str] | None:
+        """Label to our id of the chain that an incremental backup would stand on; None: make a full one.
+
+        What a killed backup of ours left is removed first, or the next would stand on it.
+        """
+        listed = {entry.name.split("/")[1] for entry in self._place.entries("backups/")
+                  if entry.name.rpartition("/")[2].startswith("manifest-")}  # fmt: skip
+        labels = repository.labels()
+        for one in reversed(labels):
+            if one.backup_id is not None and one.backup_id not in listed:
+                with contextlib.suppress(CoachError):  # the only full one cannot go yet
+                    repository.run("expire", f"--set={one.label}")
+        known = {one.label: one.backup_id for one in labels if one.backup_id in listed}
+        if not labels or labels[-1].label not in known:
+            return None
+        chain = {label: known.get(label) for label in (labels[-1].label, *labels[-1].references)}
+        full = min(chain)  # an incremental label begins with that of its full one
+        begun = next(one for one in labels if one.label == full).stopped
+        young = clock.now().timestamp() - begun < FULL_EVERY.total_seconds()
+        if not young or None in chain.values():
+            return None
+        return {label: ours for label, ours in chain.items() if ours}
+
+    def _archive(self, manifest: Manifest) -> Archive:
+        return Archive.of(
+            self._place.entries(f"{FOLDER}/archive/{STANZA}/"),
+            int(manifest.engine_data["segment_bytes"]),
+        )
+
+    def _wait_for(self, segment: str, size: int) -> None:
+        """Until the archive holds the segment: what is not at the place saves nobody."""
+        began = clock.monotonic()
+        while True:
+            entries = self._place.entries(f"{FOLDER}/archive/{STANZA}/")
+            if any(one.segment == segment for one in Archive.of(entries, size).files):
+                return
+            if clock.monotonic() - began > ARCHIVE_SECONDS:
+                raise CoachError("COACH-BKP-023", reason=f"{segment} did not arrive")
+            time.sleep(_POLL)  # another process brings it
+
+    def _placed(self, made: Label, last: str, work: Path) -> Iterator[StoredFile]:
+        """Every file of this backup and of the log up to its snapshot, with its digest."""
+        for entry in self._place.entries(f"{FOLDER}/backup/{STANZA}/{made.label}/"):
+            yield archive.stored(self._place, entry, work)
+        wanted = range(int(made.first[8:], 16), int(last[8:], 16) + 1)
+        for entry in self._place.entries(f"{FOLDER}/archive/{STANZA}/"):
+            name = entry.name.rpartition("/")[2][:24]
+            if len(name) == 24 and int(name[8:], 16) in wanted:
+                yield archive.stored(self._place, entry, work)
+
+
+def _make_stanza(repository: Repository, origin: Mapping[str, str]) -> None:
+    """See to it that the repository knows this cluster; harmless where it does."""
+    try:
+        repository.run("stanza-create", **origin)
+    except CoachError as error:
+        if "[028]" not in str(error.details.get("reason")):  # FileInvalidError: another version
+            raise
+        repository.run("stanza-upgrade", **origin)
