@@ -216,9 +216,9 @@ class Kernels(Part):
         )
 
     def kernels_to_reap(
-        self, grace: float, gate: str = "", connected: Collection[str] = ()
+        self, grace: float, gate: str | None = None, connected: Collection[str] = ()
     ) -> list[str]:
-        """Ids of the running kernels of a gate that must end.
+        """Ids of the running kernels that must end, of one gate or (None) of all.
 
         Their sign-in ended, or no socket was open for `grace` seconds, or their page never opened
         one. None is ended by this: call `kernel_ended` once the process is gone.
@@ -265,8 +265,8 @@ class Kernels(Part):
             )
         return doomed
 
-    def running_kernels(self, gate: str = "") -> list[str]:
-        """Ids of the bindings of a gate that have not ended: what it looks after when it starts."""
+    def running_kernels(self, gate: str | None = None) -> list[str]:
+        """Ids of the bindings that have not ended: of a gate, what it looks after when it starts."""
         with self.database.read() as session:
             return list(session.scalars(sa.select(KernelBinding.kernel_id).where(*_running(gate))))
 
@@ -317,8 +317,10 @@ class Kernels(Part):
         self.database.run(work)
 
 
-def _running(gate: str) -> tuple[sa.ColumnElement[bool], ...]:
-    """The bindings that `gate` looks after; those without a gate are everybody's."""
+def _running(gate: str | None) -> tuple[sa.ColumnElement[bool], ...]:
+    """The bindings that `gate` looks after (None: all); those without a gate are everybody's."""
+    if gate is None:
+        return (KernelBinding.ended_at.is_(None),)
     mine = sa.or_(KernelBinding.gate.is_(None), KernelBinding.gate.in_(("", gate)))
     return (KernelBinding.ended_at.is_(None), mine)
 
