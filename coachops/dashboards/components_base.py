@@ -22,6 +22,7 @@ import ipywidgets
 import traitlets
 from markupsafe import Markup, escape
 
+from coachops.core import request
 from coachops.core.errors import CoachError
 from coachops.dashboards import theme
 
@@ -135,10 +136,11 @@ class Part(anywidget.AnyWidget):
         if not isinstance(content, dict) or not isinstance(content.get("event"), str):
             log.warning("%s: malformed message from the browser", type(self).__name__)
             return
-        try:
-            self.receive(content, buffers)
-        except Exception as problem:
-            report(problem)
+        with request.using():
+            try:
+                self.receive(content, buffers)
+            except Exception as problem:
+                report(problem)
 
     def receive(self, message: Mapping[str, object], buffers: Sequence[Any] = ()) -> None:
         """Handle a message `{"event": …}` from the browser; everything in it is untrusted."""
@@ -288,7 +290,9 @@ def as_coach_error(problem: BaseException) -> CoachError:
     Its message is not shown: it may hold a client's words or a path.
     """
     if isinstance(problem, CoachError):
-        log.info("shown to the user: %s", problem.code)
+        problem.request_id = problem.request_id or request.current_id() or request.new_request_id()
+        log.info("shown to the user: %s", problem.code, extra={"request_id": problem.request_id})
         return problem
-    log.error("unexpected exception in a dashboard", exc_info=problem)
-    return CoachError("COACH-SYS-003", reason=type(problem).__name__)
+    with request.using(request.current_id()):
+        log.error("unexpected exception in a dashboard", exc_info=problem)
+        return CoachError("COACH-SYS-003", reason=type(problem).__name__)

@@ -11,7 +11,7 @@ from typing import Any, Literal, ParamSpec, TypeVar
 import traitlets
 from markupsafe import Markup
 
-from coachops.core.errors import CoachError, Kind
+from coachops.core.errors import CATALOGUE, CoachError, Kind
 from coachops.dashboards.components_base import (
     Element,
     Part,
@@ -54,9 +54,13 @@ def notice(
     next_step: str = "",
     code: str = "",
     *,
+    request_id: str = "",
     actions: Iterable[Any] = (),
 ) -> Element:
-    """A message with what happened, what to do next and, for errors, the code to quote."""
+    """A message with what happened, what to do next and, for errors, the code to quote.
+
+    The code leads to its page of the guide; beside it stands the id of the event that failed.
+    """
     return Element(
         html(
             '<span class="co-notice-mark" aria-hidden="true"></span><div class="co-notice-body">'
@@ -68,7 +72,7 @@ def notice(
             html('<p class="co-text"><strong>What to do:</strong> {}</p>', next_step)
             if next_step
             else "",
-            html('<p class="co-code">{}</p>', code) if code else "",
+            _code_line(code, request_id) if code else "",
         ),
         classes=f"co-notice co-tone-{tone}",
         slots={"actions": actions},
@@ -84,13 +88,28 @@ _SPOKEN: dict[Tone, str] = {
 }
 
 
+def _code_line(code: str, request_id: str) -> Markup:
+    spec = CATALOGUE.get(code)
+    shown: object = code
+    if spec is not None:  # a tab of its own: leaving the page would end what is open in it
+        shown = html('<a href="{}" target="_blank" rel="noopener">{}</a>', spec.page, code)
+    small = html(' <span class="co-request">{}</span>', request_id) if request_id else ""
+    return html('<p class="co-code">{}{}</p>', shown, small)
+
+
 def error_card(error: CoachError, *, actions: Iterable[Any] = ()) -> Element:
-    """What happened, what to do next, who can mend it, and the code."""
-    text = _WHO.get(error.spec.who, "")
+    """What happened, why, what to do next, who can mend it, the code and the id of the event."""
+    text = f"{error.spec.why} {_WHO.get(error.spec.who, '')}".strip()
     if error.spec.retryable:
         text = f"{text} It may work when you try again.".strip()
     return notice(
-        _TONES[error.kind], error.message, text, error.next_step, error.code, actions=actions
+        _TONES[error.kind],
+        error.message,
+        text,
+        error.next_step,
+        error.code,
+        request_id=error.request_id,
+        actions=actions,
     )
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from coachops.bootstrap import Services, services
-from coachops.core import clock
+from coachops.core import clock, request
 from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
 from coachops.dashboards.components import error_card
@@ -68,13 +68,14 @@ def shown(
         build: makes the page for an actor.
         actor, wired: given in tests; in a kernel they are found out here.
     """
-    try:
-        wired = wired or kernel_services()  # before the wait: a warm kernel is connected already
-        return build(actor or current_actor(), wired)
-    except CoachError as error:
-        if error.code == "COACH-IDN-013":
-            log.warning("this kernel got no user")
-        return error_card(error)
+    with request.using():
+        try:
+            # before the wait: a warm kernel is connected already
+            wired = wired or kernel_services()
+            return build(actor or current_actor(), wired)
+        except CoachError as error:
+            log.warning("the page was not shown: %s", error.code)
+            return error_card(error)
 
 
 def claim(path: Path, ticket: str, kernel_id: str) -> Actor:
