@@ -23,6 +23,7 @@ from coachops.core import clock, ids
 from coachops.core.errors import CoachError
 from coachops.core.settings import Settings
 from coachops.reporting.catalog import Report, find_report
+from coachops.reporting.failed import write_failure
 
 TIMEOUT_SECONDS = 600.0
 _START_SECONDS = 60.0
@@ -94,13 +95,19 @@ def run_report(
         raise CoachError("COACH-REP-005", path=home, reason=error.strerror) from error
     try:
         result = _in_child(report, checked, draft, settings, timeout)
-    except BaseException:
-        _keep_failed(draft, final)
+    except BaseException as error:
+        kept = _keep_failed(draft, final)
+        if isinstance(error, CoachError):
+            write_failure(kept, report.title, error, settings.public_url)
         raise
     if not result["ok"]:
         kept = _keep_failed(draft, final)
         cell = "?" if result["cell"] is None else result["cell"]
-        raise CoachError("COACH-REP-003", name=name, cell=cell, reason=result["reason"], path=kept)
+        failed = CoachError(
+            "COACH-REP-003", name=name, cell=cell, reason=result["reason"], path=kept
+        )
+        write_failure(kept, report.title, failed, settings.public_url)
+        raise failed
     run = ReportRun(
         name=name,
         parameters=checked,

@@ -124,6 +124,10 @@ def test_a_notebook_that_fails_is_kept_with_its_cell_and_without_foreign_words(
     kept = Path(str(error.details["path"]))
     assert kept.name.endswith("-failed")
     assert (kept / "weekly_operations.ipynb").is_file()
+    page = (kept / "failed.html").read_text()
+    assert "COACH-REP-003" in page
+    assert f"{seeded.public_url}/guide/reference/errors/coach-rep-003/" in page
+    assert "words of a client" not in page
     assert list_runs(seeded, "weekly_operations") == []
 
 
