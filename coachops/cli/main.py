@@ -34,6 +34,7 @@ GROUPS: dict[str, tuple[str, str]] = {
     "token": ("token", "Tokens of other systems."),
     "audit": ("audit", "Show and verify the audit record."),
     "backup": ("backup", "Back up, prove that it can be restored, restore."),
+    "db": ("db", "The database's servers, promotion of a standby, integrity."),
     "config": ("config", "Show every setting and where it comes from."),
     "doctor": ("doctor", "Check the installation, with a next step for each problem."),
 }
