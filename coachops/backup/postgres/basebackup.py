@@ -26,7 +26,7 @@ from coachops.backup.postgres import archive, cluster, live, moment, programs, s
 from coachops.backup.postgres.archive import Archive
 from coachops.backup.postgres.problems import gap_problem, slot_problems
 from coachops.backup.postgres.programs import Runner
-from coachops.backup.postgres.wal import Segment
+from coachops.backup.postgres.wal import Segment, gaps
 from coachops.backup.sealing import ENDING, Keys, identities_in
 from coachops.core.errors import CoachError
 from coachops.core.settings import Settings
@@ -69,11 +69,12 @@ class BaseBackupEngine:
         catalogue.beat(database)
         live.switch_log(database, required=True)
         self._ship(database, server)
+        log = tuple(self._log_files(server, first, marked.segment, work))
         return Artefacts(
             made_at=marked.at,
             snapshot=marked.snapshot,
             parts=(Part(walkey.PART, work / walkey.PART, "database"),),
-            placed=(base, *self._log_files(server, first, marked.segment, work)),
+            placed=(base, *log),
             engine_data={
                 "point": marked.name,
                 "lsn": marked.lsn,
@@ -229,10 +230,14 @@ class BaseBackupEngine:
         self, server: live.Server, first: str, last: str, work: Path
     ) -> Iterator[StoredFile]:
         """The log from the beginning of the backup to its snapshot, as listed files."""
+        size = server.segment_bytes
+        entries = list(self._place.entries(streaming.folder_of(server.system_id)))
+        if lost := gaps((_file_of(entry) for entry in entries), first, last, size):
+            raise CoachError("COACH-BKP-023", reason=f"{lost[0]} did not arrive")
         wanted = range(int(first[8:], 16), int(last[8:], 16) + 1)
-        for entry in self._place.entries(streaming.folder_of(server.system_id)):
+        for entry in entries:
             name = _file_of(entry)
-            if Segment.parse(name, server.segment_bytes) and int(name[8:], 16) in wanted:
+            if Segment.parse(name, size) and int(name[8:], 16) in wanted:
                 yield archive.stored(self._place, entry, work)
 
     def _open_log(self, manifest: Manifest, keys: Keys, log: Path, *, whole: bool) -> str:

@@ -1,6 +1,6 @@
 """What both engines share: a restored cluster is opened, checked, counted and handed over here.
 
-A restored folder holds `data` (the cluster), sometimes `wal` (its log), and `recovery.json`: where
+A restored folder holds `pgdata` (the cluster), sometimes `wal` (its log), and `recovery.json`: where
 recovery has to end. It has two ends: the moment of the manifest's snapshot, where every digest must be
 equal, and the moment that was asked for. A drill stops at both.
 """
@@ -11,7 +11,7 @@ import contextlib
 import datetime as dt
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -27,9 +27,11 @@ from coachops.db import Database
 
 NEWEST = dt.datetime.max.replace(tzinfo=clock.UTC)
 """As `at` of a restore: everything that is in the archive."""
-DATA, WAL, RECOVERY = "data", "wal", "recovery.json"
+DATA, WAL, RECOVERY = "pgdata", "wal", "recovery.json"
 _OURS = ("restore_command", "recovery_target", "archive_mode")
 """Beginnings of settings that belong to the restore and not to the database."""
+_SCRATCH = ("backup-work", ".restore-")
+"""Beginnings of the names of this package's own work folders."""
 _PROBLEMS = 10
 
 
@@ -148,9 +150,19 @@ class RestoredCluster:
         )
 
     def prepare(self) -> Runner:
-        """Make the empty data folder for the user who will run the server."""
+        """Make the empty data folder for the user who will run the server.
+
+        Raises:
+            CoachError: COACH-BKP-026 when that user cannot reach it.
+        """
         self._runner.own(self._target)
+        if self._runner.user is not None:  # as root: our own scratch folders are private to root
+            for folder in self._target.parents:
+                if not folder.name.startswith(_SCRATCH) and folder.parent.name not in _SCRATCH:
+                    break
+                folder.chmod(0o711)
         self._runner.make_folder(self.data)
+        self._runner.require_entry(self.data)
         return self._runner
 
     def write_recovery(
@@ -166,6 +178,7 @@ class RestoredCluster:
             last=last,
         ).model_dump_json(indent=1)
         (self._target / RECOVERY).write_text(text)
+        self._without_ours()
 
     def _recovery(self) -> Recovery:
         try:
@@ -186,13 +199,7 @@ class RestoredCluster:
 
     def _settle(self) -> None:
         """Take the restore's settings out, archiving off, and give what a server needs to start."""
-        settings = self.data / "postgresql.auto.conf"
-        kept = [
-            line
-            for line in (settings.read_text() if settings.exists() else "").splitlines()
-            if not line.startswith(_OURS)
-        ]
-        self._runner.write(settings, "\n".join([*kept, "archive_mode = 'off'"]) + "\n")
+        self._without_ours(["archive_mode = 'off'"])
         for name, text in (  # Debian keeps these outside of the data folder
             (
                 "postgresql.conf",
@@ -203,6 +210,13 @@ class RestoredCluster:
         ):
             if not (self.data / name).exists():
                 self._runner.write(self.data / name, text)
+
+    def _without_ours(self, more: Sequence[str] = ()) -> None:
+        """Take settings of recoveries out of the cluster's own."""
+        settings = self.data / "postgresql.auto.conf"
+        lines = settings.read_text().splitlines() if settings.exists() else []
+        kept = [line for line in lines if not line.startswith(_OURS)]
+        self._runner.write(settings, "\n".join([*kept, *more]) + "\n")
 
 
 def snapshot_of(database: Database) -> Snapshot:

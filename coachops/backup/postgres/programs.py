@@ -17,6 +17,7 @@ from typing import Any
 
 from coachops.core.errors import CoachError
 
+_TEST = "/usr/bin/test"
 _REASON = 300
 """Longest text of a program's failure that goes into an error, in characters."""
 
@@ -83,6 +84,19 @@ class Runner:
             file.write(text)
         self.own(path)
         return path
+
+    def require_entry(self, folder: Path) -> None:
+        """See to it that the user can reach `folder`.
+
+        Raises:
+            CoachError: COACH-BKP-026.
+        """
+        done = subprocess.run(  # noqa: S603 our own arguments, no shell
+            [_TEST, "-x", folder], check=False, cwd="/", **self.options()
+        )
+        if done.returncode:
+            user = f"the user {self.name}" if self.name else "this user"
+            raise CoachError("COACH-BKP-026", reason=f"{user} cannot enter {folder}")
 
     def options(self, env: Mapping[str, str] | None = None) -> dict[str, Any]:
         """Keyword arguments of `subprocess` for that user."""

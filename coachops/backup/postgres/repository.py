@@ -141,7 +141,7 @@ class Repository:
 
     def problems(self) -> list[str]:
         """What `verify` finds, from its words; empty: nothing."""
-        text = self.run("verify", "--output=text")
+        text = self.run("verify", "--output=text", "--verbose")
         if "status: ok" in text:
             return []
         found = [f"{count} {kind}" for kind, count in _INVALID.findall(text) if count != "0"]

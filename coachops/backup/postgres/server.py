@@ -60,13 +60,17 @@ class Goal:
 
     def options(self) -> dict[str, str]:
         """Settings of the server."""
-        at = self.at.astimezone(clock.UTC).isoformat(sep=" ") if self.at else ""
-        return {
-            "recovery_target_name": self.point or "",
-            "recovery_target_time": at,
+        options = {
             "recovery_target_action": self.then,
             "recovery_target_timeline": self.timeline,
         }
+        # one target only: the server refuses a second one even when it is empty
+        if self.point is not None:
+            options["recovery_target_name"] = self.point
+        elif self.at is not None:
+            at = self.at.astimezone(clock.UTC)
+            options["recovery_target_time"] = at.isoformat(sep=" ")
+        return options
 
 
 @dataclass
@@ -102,7 +106,7 @@ class RestoredServer:
         """
         self._folder = Path(tempfile.mkdtemp(prefix="coachops-pg-"))  # a socket's path is short
         self.runner.own(self._folder)
-        self._enterable()
+        self.runner.require_entry(self.data)
         hba = self.runner.write(self._folder / "hba.conf", "local all all trust\n")
         options = {
             "listen_addresses": "",
@@ -199,18 +203,6 @@ class RestoredServer:
         return {
             setting: found[words].strip() for words, setting in _LIMITS.items() if words in found
         }
-
-    def _enterable(self) -> None:
-        """The user of the server must be able to reach the data."""
-        probe = programs.tied(["test", "-r", str(self.data / "PG_VERSION")])
-        done = subprocess.run(  # noqa: S603 as above
-            probe, check=False, cwd="/", **self.runner.options()
-        )
-        if done.returncode:
-            raise CoachError(
-                "COACH-BKP-026",
-                reason=f"the user {self.runner.name or 'of this process'} cannot enter {self.data}",
-            )
 
     def _wait(self, goal: Goal | None) -> None:
         paused = goal is not None and goal.then == "pause"

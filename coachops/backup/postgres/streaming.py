@@ -56,25 +56,18 @@ def folder_of(system_id: str) -> str:
 
 def connection_of(database: Database) -> tuple[str, dict[str, str]]:
     """What libpq's programs connect with: a string without the password, and the environment."""
-    url = database.engine.url
-    query = {
-        name: ",".join(value) if isinstance(value, tuple) else value
-        for name, value in url.query.items()
-    }
-    hosts = url.host or query.pop("host", None)
+    engine = database.engine
+    _, found = engine.dialect.create_connect_args(engine.url)  # several hosts become lists
     parameters = {
-        "host": hosts,
-        "port": url.port or query.pop("port", None),
-        "user": url.username,
-        "application_name": "coachops-backup",
-        "connect_timeout": 10,
+        name: value for name, value in found.items() if name not in {"password", "context"}
     }
-    if "," in str(hosts or ""):
+    parameters |= {"application_name": "coachops-backup", "connect_timeout": 10}
+    if "," in str(parameters.get("host", "")):
         parameters["target_session_attrs"] = "read-write"
-    text = conninfo.make_conninfo(
-        "", **{k: v for k, v in (query | parameters).items() if v is not None}
-    )
-    return text, {"PGPASSWORD": str(url.password)} if url.password else {}
+    password = engine.url.password
+    return conninfo.make_conninfo("", **parameters), {
+        "PGPASSWORD": str(password)
+    } if password else {}
 
 
 def slot_of(database: Database) -> Slot:
@@ -147,18 +140,15 @@ def ship(database: Database, place: Place, keys: Keys, server: live.Server) -> l
 
 
 def _begin_at(spool: Path, slot: Slot, size: int) -> None:
-    """An empty file in place of the segment before makes `pg_receivewal` begin where the slot stands."""
-    position = parse_lsn(slot.kept_from) // size
-    before = spool / Segment(position - 1, slot.timeline).name(size)
-    with before.open("wb") as file:
-        file.truncate(size)  # takes no room on the disk
+    """An empty unfinished file makes `pg_receivewal` begin with the segment where the slot stands."""
+    segment = Segment(parse_lsn(slot.kept_from) // size, slot.timeline)
+    (spool / f"{segment.name(size)}{PARTIAL}").touch()
 
 
 def _place_all(spool: Path, place: Place, keys: Keys, folder: str, size: int) -> Iterator[str]:
     """Seal and place what came; whole segments first, so that the end is never ahead of its past."""
     came = sorted(spool.iterdir())
-    ignored = min((one.name for one in came), default="")  # the stand-in of `_begin_at`
-    whole = [one for one in came if one.suffix != PARTIAL and one.name != ignored]
+    whole = [one for one in came if one.suffix != PARTIAL]
     for path in [*whole, *(one for one in came if one.suffix == PARTIAL)]:
         sealed = spool / f"sealed{ENDING}"
         keys.seal(path, sealed)

@@ -1,0 +1,139 @@
+"""A PostgreSQL cluster that archives its log, and an installation of coachops that backs it up."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import sqlalchemy as sa
+
+from coachops.backup import Backups
+from coachops.backup.folder import FolderPlace
+from coachops.backup.postgres.setup import Setup, setup
+from coachops.core.settings import Settings, load_settings
+from coachops.db import Database, migrate
+from tests.support.postgres import _drop_root
+from tests.support.postgres_pair import Node
+
+EngineName = Literal["pgbackrest", "basebackup"]
+
+
+class BackedUpCluster:
+    """One small cluster whose archive command can be changed, and places for its backups."""
+
+    def __init__(self, binaries: Path) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="coachops-bkp-"))
+        self._as_user = _drop_root(self.folder)
+        self.folder.chmod(0o755)  # the server's user and, as root, we work in it
+        self._binaries = binaries
+        self.node = Node(binaries, self.folder, "cluster", self._as_user)
+        self._made = 0
+
+    def start(self) -> str:
+        """Initialise and start; the URL of a migrated database."""
+        self.run(
+            self._binaries / "initdb", "-D", self.node.data, "-U", "coachops", "--auth=trust",
+            "--encoding=UTF8", "--no-locale", "--no-sync", "--data-checksums",
+        )  # fmt: skip
+        with (self.node.data / "postgresql.conf").open("a") as file:
+            file.write("fsync = off\nshared_buffers = 32MB\nautovacuum_naptime = 1h\n")
+        self.node.start()
+        self.node.query("CREATE DATABASE coachops")
+        database = Database(self.url)
+        migrate.upgrade(database)
+        database.close()
+        return self.url
+
+    @property
+    def url(self) -> str:
+        """Of the database of coachops."""
+        return f"postgresql+psycopg://coachops@127.0.0.1:{self.node.port}/coachops"
+
+    def configure(self, lines: Sequence[str]) -> None:
+        """Put lines into postgresql.conf and restart."""
+        with (self.node.data / "postgresql.conf").open("a") as file:
+            file.write("\n".join(lines) + "\n")
+        self.restart()
+
+    def restart(self) -> None:
+        """Stop in order and start again."""
+        self.node.stop("fast")
+        self.node.start()
+
+    def archive_with(self, command: str) -> None:
+        """Another archive command from now on."""
+        quoted = command.replace("'", "''")
+        self.node.query(f"ALTER SYSTEM SET archive_command = '{quoted}'")
+        self.node.query("SELECT pg_reload_conf()")
+
+    def run(self, *command: str | Path) -> None:
+        """Run a program as the server's user."""
+        done = subprocess.run(
+            command, check=False, capture_output=True, text=True, cwd=self.folder, **self._as_user
+        )
+        if done.returncode:
+            raise RuntimeError(done.stderr)
+
+    def stop(self) -> None:
+        """Stop and remove everything."""
+        self.node.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Installation:
+    """A home, a place for backups, and the means to work on both.
+
+    Parameters:
+        engine: which one makes the backups.
+    """
+
+    def __init__(self, cluster: BackedUpCluster, engine: EngineName) -> None:
+        self.cluster = cluster
+        self.engine_name = engine
+        self.folder = Path(tempfile.mkdtemp(prefix="installation-", dir=cluster.folder))
+        self.folder.chmod(0o755)
+        self.place = FolderPlace(self.folder / "place")
+        self.place.root.mkdir()
+        home = self.folder / "home"
+        home.mkdir(mode=0o711)
+        self.settings: Settings = load_settings(
+            home=home,
+            database_url=cluster.url,
+            storage_url=str(self.place.root),
+            backup_engine=engine,
+            backup_rpo_minutes=1,
+        )
+        self.database = Database(cluster.url)
+        self.config = self.folder / "pgbackrest.conf"
+
+    def set_up(self) -> Setup:
+        """Do what `backup setup` says, as an admin does."""
+        plan = setup(self.settings, self.database, self.place, self.engine_name, self.config)
+        for command in plan.commands:
+            subprocess.run(["/bin/sh", "-c", command], check=True, capture_output=True)
+        return plan
+
+    @property
+    def backups(self) -> Backups:
+        """As another process would open them now."""
+        home = self.settings.home
+        return Backups(self.settings, self.database, home / "secrets", self.place)
+
+    def without_database(self) -> Backups:
+        """As on a machine where the database is lost."""
+        home = self.settings.home
+        return Backups(self.settings, None, home / "secrets", self.place)
+
+    def execute(self, statement: str) -> None:
+        """Run SQL in a transaction of its own."""
+        with self.database.connect(write=True) as connection:
+            connection.execute(sa.text(statement))
+
+    def close(self) -> None:
+        """Close connections, delete the files."""
+        self.database.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
