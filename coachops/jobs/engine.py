@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+import sqlalchemy as sa
+
 from coachops.core.errors import CoachError
 from coachops.core.settings import Settings
 from coachops.jobs import runtime
@@ -21,7 +23,7 @@ from coachops.jobs.store import (
     VERSION,
     ensure_store,
     quiet_engine_logs,
-    server_arguments,
+    server_engine,
     store_file,
     store_url,
 )
@@ -76,6 +78,9 @@ def queues(settings: Settings) -> dict[str, Limits]:
     }
 
 
+POOL = 8
+"""Connections of the engine to its store."""
+
 STOP_SECONDS = 2
 """How long stopping waits for steps in progress; what is cut off is recovered at the next start."""
 
@@ -108,6 +113,7 @@ class Executor:
         self._listen = listen
         self._on_lost_place = on_lost_place
         self._watch: Watch | None = None
+        self._engine: sa.Engine | None = None
         self.place: Place | None = None
 
     def start(self) -> Place:
@@ -171,16 +177,16 @@ class Executor:
         ensure_store(settings, thorough=True)
         self._services.secret("feedback")  # made here once, before threads ask for it together
         runtime.bind(self._services)
-        on_server = store_file(settings) is None
+        limits = queues(settings)
+        if store_file(settings) is None:
+            self._engine = server_engine(settings, POOL)
         DBOS(
             config={
                 "name": APPLICATION,
                 "system_database_url": store_url(settings),
+                "system_database_engine": self._engine,
                 "dbos_system_schema": SCHEMA,
-                "sys_db_pool_size": 8,
-                "db_engine_kwargs": (
-                    {"connect_args": server_arguments(place.name)} if on_server else {}
-                ),
+                "sys_db_pool_size": POOL,
                 "application_version": VERSION,
                 "executor_id": place.name,
                 "log_level": "WARNING",
@@ -188,7 +194,6 @@ class Executor:
                 "notification_listener_polling_interval_sec": 0.1 if self._brief else 0.5,
             }
         )
-        limits = queues(settings)
         DBOS.listen_queues(
             [name for name in limits if self._listen is None or name in self._listen]
         )
@@ -212,6 +217,9 @@ class Executor:
         if self._watch is not None:
             self._watch.stop()
             self._watch = None
+        if self._engine is not None:
+            self._engine.dispose()
+            self._engine = None
         if self.place is not None:
             self.place.release()
             self.place = None

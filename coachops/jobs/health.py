@@ -18,14 +18,7 @@ from coachops.core import clock
 from coachops.core.settings import Settings
 from coachops.db import Database
 from coachops.jobs.heartbeat import WorkerStatus, worker_status
-from coachops.jobs.store import (
-    APPLICATION,
-    SCHEMA,
-    server_arguments,
-    store_file,
-    store_url,
-    translated,
-)
+from coachops.jobs.store import SCHEMA, server_engine, store_file, translated
 
 NOBODY = dt.timedelta(seconds=30)
 """Work that waits longer while no worker is alive is a problem."""
@@ -163,9 +156,7 @@ def _tables(settings: Settings) -> Iterator[Any]:
                 else None
             )
         return
-    engine = sa.create_engine(
-        store_url(settings), poolclass=sa.NullPool, connect_args=server_arguments(APPLICATION)
-    )
+    engine = server_engine(settings, 1)
     try:
         with engine.connect() as connection:
             table = f"{SCHEMA}.workflow_status"

@@ -12,12 +12,13 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import sqlalchemy as sa
+import psycopg
 
 from coachops.core.errors import CoachError
 from coachops.core.settings import Settings
+from coachops.db.postgres import WatchedConnection
 from coachops.jobs.places import LOCK_CLASS, PLACES
-from coachops.jobs.store import server_arguments, writable_url
+from coachops.jobs.store import servers
 
 _NUMBER = PLACES
 """Behind the locks of the places."""
@@ -35,11 +36,8 @@ def analysing_here(settings: Settings) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_SH)
             yield
         return
-    with _server(settings) as connection:
-        connection.execute(
-            sa.text("SELECT pg_advisory_lock_shared(:class, :number)"),
-            {"class": LOCK_CLASS, "number": _NUMBER},
-        )
+    with _server(settings) as session:
+        session.execute("SELECT pg_advisory_lock_shared(%s, %s)", (LOCK_CLASS, _NUMBER))
         yield
 
 
@@ -56,12 +54,11 @@ def anybody_analyses(settings: Settings) -> bool:
             except BlockingIOError:
                 return True
             return False
-    with _server(settings) as connection:  # its end gives the lock free
-        free = connection.scalar(
-            sa.text("SELECT pg_try_advisory_lock(:class, :number)"),
-            {"class": LOCK_CLASS, "number": _NUMBER},
-        )
-        return not free
+    with _server(settings) as session:  # its end gives the lock free
+        row = session.execute(
+            "SELECT pg_try_advisory_lock(%s, %s)", (LOCK_CLASS, _NUMBER)
+        ).fetchone()
+        return row is None or not row[0]
 
 
 @contextlib.contextmanager
@@ -76,19 +73,13 @@ def _file(settings: Settings) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def _server(settings: Settings) -> Iterator[sa.Connection]:
-    engine = sa.create_engine(
-        writable_url(settings.database_url),
-        poolclass=sa.NullPool,
-        isolation_level="AUTOCOMMIT",
-        connect_args=server_arguments("coachops"),
-    )
+def _server(settings: Settings) -> Iterator[WatchedConnection]:
     try:
-        try:
-            connection = engine.connect()
-        except sa.exc.SQLAlchemyError as error:
-            raise CoachError("COACH-JOB-003", reason=type(error).__name__) from error
-        with connection:
-            yield connection
+        session = servers(settings).connect(write=True)
+    except psycopg.Error as error:
+        raise CoachError("COACH-JOB-003", reason=type(error).__name__) from error
+    try:
+        session.autocommit = True
+        yield session
     finally:
-        engine.dispose()
+        session.close()

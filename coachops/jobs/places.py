@@ -16,18 +16,16 @@ import os
 import select
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as TooLate
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
 import psycopg
-import sqlalchemy as sa
 
 from coachops.core.errors import CoachError
 from coachops.core.settings import Settings
-from coachops.jobs.store import server_arguments, writable_url
+from coachops.db.postgres import WatchedConnection
+from coachops.jobs.store import servers
 
 PLACES = 64
 LOCK_CLASS = 0x636F_6163
@@ -35,8 +33,8 @@ LOCK_CLASS = 0x636F_6163
 
 LOOK_EVERY = 1.0
 """Seconds between two looks at the lock; a session that is ended is noticed at once."""
-ANSWER_WITHIN = 10.0
-"""Seconds after which a server that does not answer counts as lost."""
+ANSWER_WITHIN = 5.0
+"""Seconds after which a server that does not answer the look counts as lost."""
 
 
 class Lock(Protocol):
@@ -99,8 +97,6 @@ class Watch:
         self._place, self._on_lost = place, on_lost
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="coachops-place", daemon=True)
-        # in a thread of its own, because the look at a frozen server never returns
-        self._looks = ThreadPoolExecutor(1, thread_name_prefix="coachops-place-look")
 
     def start(self) -> None:
         """Begin to watch."""
@@ -110,15 +106,10 @@ class Watch:
         """End; the place stays ours."""
         self._stopping.set()
         self._thread.join()
-        self._looks.shutdown(wait=False)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            try:
-                held = self._looks.submit(self._place.alive).result(timeout=ANSWER_WITHIN)
-            except TooLate:
-                held = False
-            if not held:
+            if not self._place.alive():
                 if not self._stopping.is_set():
                     self._on_lost()
                 return
@@ -152,7 +143,7 @@ def try_take(settings: Settings, number: int) -> Place | None:
     if settings.database_url.startswith("sqlite"):
         lock: Lock | None = _FileLock.take(settings.home / "locks" / f"{place_name(number)}.lock")
     else:
-        lock = _ServerLock.take(settings.database_url, number)
+        lock = _ServerLock.take(settings, number)
     return Place(number, lock) if lock is not None else None
 
 
@@ -189,42 +180,32 @@ class _FileLock:
 
 
 class _ServerLock:
-    def __init__(self, engine: sa.Engine, connection: sa.Connection) -> None:
-        self._engine = engine
-        self._connection = connection
-        # the driver's own: SQLAlchemy would open another session, which does not hold the lock
-        self._session: psycopg.Connection[tuple[bool]] = connection.connection.driver_connection  # type: ignore[assignment]
+    def __init__(self, session: WatchedConnection) -> None:
+        self._session = session
         self._one_use = threading.Lock()
 
     @classmethod
-    def take(cls, url: str, number: int) -> _ServerLock | None:
-        # keepalives: after a power loss the server notices within ~11 s and gives the lock free
-        engine = sa.create_engine(
-            writable_url(url),
-            poolclass=sa.NullPool,
-            isolation_level="AUTOCOMMIT",
-            connect_args=server_arguments(f"coachops {place_name(number)}"),
-        )
+    def take(cls, settings: Settings, number: int) -> _ServerLock | None:
         try:
-            connection = engine.connect()
-            taken = connection.scalar(
-                sa.text("SELECT pg_try_advisory_lock(:class, :number)"),
-                {"class": LOCK_CLASS, "number": number},
-            )
-        except sa.exc.SQLAlchemyError as error:
-            engine.dispose()
+            session = servers(settings).connect(write=True)
+            session.autocommit = True
+            row = session.execute(
+                "SELECT set_config('application_name', %s, false), pg_try_advisory_lock(%s, %s)",
+                (f"coachops {place_name(number)}", LOCK_CLASS, number),
+            ).fetchone()
+        except psycopg.Error as error:
             raise CoachError("COACH-JOB-003", reason=type(error).__name__) from error
-        if not taken:
-            connection.close()
-            engine.dispose()
+        if row is None or not row[1]:
+            session.close()
             return None
-        return cls(engine, connection)
+        return cls(session)
 
     def alive(self) -> bool:
         """Whether the session answers, and the server still takes writes (it may have been demoted)."""
         with self._one_use:
             try:
-                row = self._session.execute("SELECT pg_is_in_recovery()").fetchone()
+                with self._session.limited(ANSWER_WITHIN):
+                    row = self._session.execute("SELECT pg_is_in_recovery()").fetchone()
             except psycopg.Error:
                 return False
         return row is not None and not row[0]
@@ -237,7 +218,4 @@ class _ServerLock:
             return  # closed: the next look tells
 
     def release(self) -> None:
-        try:
-            self._connection.close()
-        finally:
-            self._engine.dispose()
+        self._session.close()

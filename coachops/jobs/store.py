@@ -25,9 +25,13 @@ import sqlalchemy as sa
 from coachops.core import clock
 from coachops.core.errors import CoachError
 from coachops.core.settings import Settings
+from coachops.db.engine import Limits, client_url, parsed_url, postgres_engine, servers_of
+from coachops.db.fence import Fence
 
 if TYPE_CHECKING:
     from dbos import DBOSClient
+
+    from coachops.db.servers import Servers
 
 T = TypeVar("T")
 
@@ -45,7 +49,7 @@ _log = logging.getLogger(__name__)
 def store_url(settings: Settings) -> str:
     """The SQLAlchemy URL of the store; of several servers, the one that takes writes."""
     path = store_file(settings)
-    return f"sqlite:///{path}" if path else writable_url(settings.database_url)
+    return f"sqlite:///{path}" if path else client_url(settings.database_url)
 
 
 def store_file(settings: Settings) -> Path | None:
@@ -54,19 +58,15 @@ def store_file(settings: Settings) -> Path | None:
     return settings.home / "jobs.db" if embedded else None
 
 
-def writable_url(url: str) -> str:
-    """The URL of a PostgreSQL database with the server chosen that takes writes."""
-    parsed = sa.make_url(url)
-    wanted = parsed.update_query_dict({"target_session_attrs": "read-write"})
-    return wanted.render_as_string(hide_password=False)
+def servers(settings: Settings) -> Servers:
+    """The servers of the store on PostgreSQL; one that was replaced by a newer primary is refused."""
+    return servers_of(parsed_url(settings.database_url), Fence(settings.home))
 
 
-def server_arguments(name: str) -> dict[str, Any]:
-    """Connection arguments by which a server that is gone is noticed within about 11 s."""
-    return {
-        "connect_timeout": 3, "keepalives_idle": 5, "keepalives_interval": 2,
-        "keepalives_count": 3, "application_name": name,
-    }  # fmt: skip
+def server_engine(settings: Settings, pool: int) -> sa.Engine:
+    """An engine on the primary, wherever it is now, with at most `pool` connections."""
+    url = parsed_url(settings.database_url)
+    return postgres_engine(servers(settings), url, Limits(pool=pool, overflow=0, pool_wait=10))
 
 
 def file_identity(settings: Settings) -> tuple[int, int] | None:
@@ -112,7 +112,7 @@ def ensure_store(settings: Settings, *, thorough: bool = False) -> None:
     path = store_file(settings)
     with translated(settings):
         if path is None:
-            ready = _exists_on_server(store_url(settings))
+            ready = _exists_on_server(settings)
         else:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             with _one_at_a_time(path.parent / "locks" / "store.lock"):
@@ -180,10 +180,8 @@ def _one_at_a_time(path: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _exists_on_server(url: str) -> bool:
-    engine = sa.create_engine(
-        url, poolclass=sa.NullPool, connect_args=server_arguments(APPLICATION)
-    )
+def _exists_on_server(settings: Settings) -> bool:
+    engine = server_engine(settings, 1)
     try:
         with engine.connect() as connection:
             found = connection.scalar(
@@ -250,14 +248,7 @@ class StoreClient:
                 from dbos import DBOSClient, DBOSPortableJSONSerializer  # noqa: PLC0415 a second
 
                 if store_file(self._settings) is None:
-                    self._engine = sa.create_engine(
-                        store_url(self._settings),
-                        pool_size=3,
-                        max_overflow=0,
-                        pool_timeout=10,
-                        pool_pre_ping=True,
-                        connect_args=server_arguments(APPLICATION),
-                    )
+                    self._engine = server_engine(self._settings, 3)
                 self._client = DBOSClient(
                     system_database_url=store_url(self._settings),
                     system_database_engine=self._engine,
