@@ -1,20 +1,23 @@
-"""Names, e-mail addresses and telephone numbers are replaced before text leaves, and put back after.
+"""What could name or reach a person is replaced before text leaves, and put back after.
 
-Each distinct spelling gets its own placeholder (`[client-1]`, `[email-2]`), so that putting back is
-exact. Names come from the roster; addresses and numbers are found by their form. This lowers what a
+Names come from the roster; everything else is found by its form (`private_forms`). Each distinct
+spelling gets its own placeholder (`[client-1]`, `[email-2]`), so that putting back is exact. Rather
+too much is replaced than too little: it costs nothing, since it comes back. This lowers what a
 provider sees; it is no anonymisation: what is told between the lines stays.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
-PHONE = re.compile(r"(?<![\w-])(?:\+|\(\d|\d)(?:[ ()./-]{0,2}\d){6,14}(?![\w-])")
-_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-_PLACEHOLDER = re.compile(r"\[(?:coach|client|email|phone)-\d+\]")
+from coachops.ai.private_forms import FORMS, KINDS
+
+_ROLES = ("coach", "client", "person")
+_PLACEHOLDER = re.compile(rf"\[(?:{'|'.join((*_ROLES, *KINDS))})-\d+\]")
+_WORD = re.compile(r"\w+")
 # Given names that are also everyday words: only their capitalised form is taken for a name.
 _ALSO_WORDS = frozenset(
     """
@@ -29,10 +32,34 @@ _ALSO_WORDS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class PrivateName:
-    """A person of the roster. `role` (coach or client) becomes the word in the placeholder."""
+    """A person of the roster. `role` (coach, client, person) becomes the word in the placeholder.
+
+    Coach and client of the session are known by each part of their names, any other `person` by the
+    full name only: half of all given names of a large roster are words of somebody's story.
+    """
 
     role: str
     name: str
+
+
+def mentioned(names: Iterable[str], texts: Iterable[str]) -> tuple[PrivateName, ...]:
+    """Those of a roster whose full names (two words or more) are said in the texts, sorted.
+
+    One pass over the words, however long the roster is.
+    """
+    known: dict[str, list[tuple[tuple[str, ...], str]]] = {}
+    for name in names:
+        words = tuple(_WORD.findall(_plain(name)))
+        if len(words) > 1:
+            known.setdefault(words[0], []).append((words, name))
+    found: set[str] = set()
+    for text in texts if known else ():
+        words_said = _WORD.findall(_plain(text))
+        for at, word in enumerate(words_said):
+            for words, name in known.get(word, ()):
+                if tuple(words_said[at : at + len(words)]) == words:
+                    found.add(name)
+    return tuple(PrivateName("person", name) for name in sorted(found))
 
 
 @dataclass(slots=True)
@@ -40,7 +67,7 @@ class Redactor:
     """Replaces and puts back within one request.
 
     Parameters:
-        names: people whose full name and its parts are replaced.
+        names: people whose names are replaced.
         texts: everything that will be replaced; placeholders that occur in it are not used.
     """
 
@@ -50,25 +77,21 @@ class Redactor:
     _by_placeholder: dict[str, str] = field(default_factory=dict, init=False)
     _counts: dict[str, int] = field(default_factory=dict, init=False)
     _taken: set[str] = field(default_factory=set, init=False)
-    _patterns: list[tuple[str, re.Pattern[str]]] = field(default_factory=list, init=False)
+    _people: list[tuple[str, re.Pattern[str]]] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
         for text in self.texts:
             self._taken.update(_PLACEHOLDER.findall(text))
-        self._patterns = [("email", EMAIL), ("phone", PHONE)]
         for person in self.names:
-            self._patterns.extend((person.role, pattern) for pattern in _patterns(person.name))
+            self._people.extend((person.role, pattern) for pattern in _patterns(person))
 
     def hide(self, text: str) -> str:
         """`text` with placeholders for everything private that was recognised."""
         spans: list[tuple[int, int, str]] = []
-        for kind, pattern in self._patterns:
-            for match in pattern.finditer(text):
-                start, end = match.span()
-                if kind == "phone" and _ISO_DATE.fullmatch(match.group()):
-                    continue
-                if start < end and all(end <= s or start >= e for s, e, _ in spans):
-                    spans.append((start, end, kind))
+        for start, end, kind in self._found(text):
+            for piece_start, piece_end in _uncovered(start, end, spans):
+                if any(c.isalnum() for c in text[piece_start:piece_end]):
+                    spans.append((piece_start, piece_end, kind))
         pieces: list[str] = []
         done = 0
         for start, end, kind in sorted(spans):
@@ -81,6 +104,14 @@ class Redactor:
     def restore(self, text: str) -> str:
         """`text` with every placeholder of this request replaced by what stood there."""
         return _PLACEHOLDER.sub(lambda m: self._by_placeholder.get(m.group(), m.group()), text)
+
+    def _found(self, text: str) -> Iterator[tuple[int, int, str]]:
+        """What is private, the surest kind first; what was found before keeps its words."""
+        for find in FORMS:
+            yield from find(text)
+        for role, pattern in self._people:
+            for match in pattern.finditer(text):
+                yield (*match.span(), role)
 
     def _placeholder(self, kind: str, surface: str) -> str:
         known = self._by_surface.get((kind, surface))
@@ -96,18 +127,51 @@ class Redactor:
         return made
 
 
-def _patterns(name: str) -> list[re.Pattern[str]]:
-    """Patterns for the full name and for each part of two letters or more, longest first."""
-    whole = " ".join(name.split())
+def _uncovered(
+    start: int, end: int, spans: Iterable[tuple[int, int, str]]
+) -> list[tuple[int, int]]:
+    """The pieces of a match that no earlier one covers: none of its words may slip through."""
+    pieces = []
+    for taken_start, taken_end, _ in sorted(spans):
+        if taken_end <= start or taken_start >= end:
+            continue
+        if taken_start > start:
+            pieces.append((start, taken_start))
+        start = max(start, taken_end)
+    if start < end:
+        pieces.append((start, end))
+    return pieces
+
+
+def _plain(text: str) -> str:
+    """Without case and accents, as a hasty typist or a speech recogniser writes a name."""
+    decomposed = unicodedata.normalize("NFD", text.casefold())
+    return "".join(c for c in decomposed if not unicodedata.combining(c))
+
+
+def _patterns(person: PrivateName) -> list[re.Pattern[str]]:
+    """Patterns for the full name and, of coach and client, for each part of two letters or more."""
+    whole = " ".join(person.name.split())
     if not whole:
         return []
-    parts = sorted(
-        {part for part in re.split(r"[\s,]+", whole) if sum(c.isalpha() for c in part) > 1},
-        key=lambda part: (-len(part), part),
-    )
-    spaced = r"\s+".join(re.escape(part) for part in whole.split())
-    patterns = [re.compile(rf"(?<!\w){spaced}(?!\w)", re.IGNORECASE)]
-    for part in parts:
+    spellings = list(dict.fromkeys([whole, _without_accents(whole)]))
+    between = r"[\s,.-]+"
+    whole_names = (between.join(re.escape(part) for part in each.split()) for each in spellings)
+    patterns = [re.compile(rf"(?<!\w){each}(?!\w)", re.IGNORECASE) for each in whole_names]
+    if person.role == "person":
+        return patterns
+    parts = {
+        part
+        for each in spellings
+        for part in re.split(r"[\s,]+", each)
+        if sum(c.isalpha() for c in part) > 1
+    }
+    for part in sorted(parts, key=lambda part: (-len(part), part)):
         flags = re.NOFLAG if part.casefold() in _ALSO_WORDS else re.IGNORECASE
         patterns.append(re.compile(rf"(?<!\w){re.escape(part)}(?!\w)", flags))
     return patterns
+
+
+def _without_accents(text: str) -> str:
+    decomposed = unicodedata.normalize("NFD", text)
+    return "".join(c for c in decomposed if not unicodedata.combining(c))

@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 from coachops.ai.shared import SharedState
 from coachops.ai.stores import insert_new
 from coachops.core import clock
-from coachops.db.models import AiReply
+from coachops.db.models import AiReply, Transcript
 
 KEEP = dt.timedelta(days=7)
 """How long a reply waits for its analysis; a service that is away for longer is asked anew."""
@@ -144,9 +144,17 @@ def key_of(target: str, messages: Sequence[object]) -> str:
 
 
 def forget(session: Session, transcript_id: uuid.UUID) -> None:
-    """Throw away the replies of a transcript: its analysis is stored, or its consent withdrawn."""
+    """Throw away the replies of a transcript: its analysis is stored."""
     session.execute(
         sa.delete(AiReply).where(AiReply.transcript_id == transcript_id).execution_options(**_QUIET)
+    )
+
+
+def forget_client(session: Session, client_id: uuid.UUID) -> None:
+    """Throw away the replies about a client, who withdrew a consent."""
+    theirs = sa.select(Transcript.id).where(Transcript.client_id == client_id)
+    session.execute(
+        sa.delete(AiReply).where(AiReply.transcript_id.in_(theirs)).execution_options(**_QUIET)
     )
 
 

@@ -236,6 +236,7 @@ def _write(
         _log_outbound(session, replaced, reply.outbound)
         scope.transcript.state, scope.transcript.error_code = "analysed", None
         return replace(_outcome(replaced), reused=True)
+    analysis_again.replaced(session, transcript_id)
     checked = check(reply.result, read.request)
     reasons = dropped if dropped is not None else checked.dropped
     analysis = Analysis(

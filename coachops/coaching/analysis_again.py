@@ -1,6 +1,7 @@
 """Analyses that the local engine made because a service failed, and their second chance.
 
-A degraded analysis says from when another try is worth while. While a service rests, one analysis at
+`retry_at` of a degraded analysis says from when another try is worth while, until another analysis
+takes its place. While a service rests, one analysis at
 a time is tried; when one has been made by the service, the others that waited for it are due at once.
 Trying in vain leaves no trace but a later time, so that an outage of a day does not fill the tables.
 """
@@ -11,12 +12,12 @@ import datetime as dt
 import uuid
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from coachops.ai.gateway import GatewayReply
 from coachops.core import clock
 from coachops.db import Database
-from coachops.db.models import AiCircuit, Analysis, Transcript
+from coachops.db.models import AiCircuit, Analysis, Consent, Transcript
 
 _SHORTEST = dt.timedelta(minutes=1)
 _LONGEST = dt.timedelta(hours=1)
@@ -35,8 +36,13 @@ def degraded_due(database: Database, limit: int = 200) -> list[uuid.UUID]:
     At most one while a service rests after failures: it tries whether it is back for all the others.
     """
     now = clock.now()
-    newer = aliased(Analysis)
-    due = sa.func.coalesce(Analysis.retry_at, Analysis.created_at)
+    may_be_analysed = (
+        sa.select(Consent.granted)
+        .where(Consent.client_id == Transcript.client_id, Consent.kind == "processing")
+        .order_by(Consent.recorded_at.desc(), Consent.created_at.desc(), Consent.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
     with database.read() as session:
         resting = session.scalar(
             sa.select(sa.func.count())
@@ -49,20 +55,11 @@ def degraded_due(database: Database, limit: int = 200) -> list[uuid.UUID]:
                 .join(Transcript, Transcript.id == Analysis.transcript_id)
                 .where(
                     Analysis.status == "degraded",
-                    due <= now,
+                    Analysis.retry_at <= now,
                     Transcript.state == "analysed",
-                    ~sa.exists().where(
-                        newer.transcript_id == Analysis.transcript_id,
-                        newer.status != "failed",
-                        sa.or_(
-                            newer.created_at > Analysis.created_at,
-                            sa.and_(
-                                newer.created_at == Analysis.created_at, newer.id > Analysis.id
-                            ),
-                        ),
-                    ),
+                    may_be_analysed.is_(True),
                 )
-                .order_by(due, Analysis.id)
+                .order_by(Analysis.retry_at, Analysis.id)
                 .limit(1 if resting else limit)
             )
         )
@@ -75,6 +72,16 @@ def postpone(analysis: Analysis, reply: GatewayReply) -> None:
     analysis.error_code = reply.error_code
     analysis.retry_at = max(now + wait, reply.retry_at or now)
     analysis.cost_microusd += reply.cost_microusd or 0
+
+
+def replaced(session: Session, transcript_id: uuid.UUID) -> None:
+    """Another analysis takes the place of all that were: none of them is tried again."""
+    session.execute(
+        sa.update(Analysis)
+        .where(Analysis.transcript_id == transcript_id, Analysis.retry_at.is_not(None))
+        .values(retry_at=None)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def wake(session: Session, transcript_id: uuid.UUID) -> None:

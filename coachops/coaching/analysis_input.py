@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from coachops.ai import types as ai
 from coachops.ai.gateway import Engine, EngineChoice, Gateway
-from coachops.ai.redaction import PrivateName
+from coachops.ai.redaction import PrivateName, mentioned
 from coachops.coaching import actions, consent
 from coachops.coaching.scope import TranscriptScope, open_transcript
 from coachops.core.actor import Actor
@@ -85,8 +85,13 @@ def read_input(
     )
     coach = session.get_one(Coach, scope.meeting.coach_id)
     client = session.get_one(Client, scope.meeting.client_id)
-    private = (PrivateName("client", client.name), PrivateName("coach", coach.name))
+    private: tuple[PrivateName, ...] = (
+        PrivateName("client", client.name),
+        PrivateName("coach", coach.name),
+    )
     target = gateway.resolve(chosen)
+    if target == "openai":
+        private += _others(session, request, (client.name, coach.name))
     return AnalysisInput(
         request=request,
         private=private,
@@ -95,6 +100,17 @@ def read_input(
         target=target,
         input_sha256=gateway.input_sha256(request, target, private),
     )
+
+
+def _others(
+    session: Session, request: ai.AnalysisRequest, known: tuple[str, ...]
+) -> tuple[PrivateName, ...]:
+    """Other people of the roster whose full names are said in what an engine reads."""
+    roster = sa.union(sa.select(Client.name), sa.select(Coach.name))
+    names = [name for name in session.scalars(roster) if name not in known]
+    texts = [each.text for each in request.utterances]
+    texts += [each.text for each in request.open_commitments]
+    return mentioned(names, texts)
 
 
 def require_words(request: ai.AnalysisRequest) -> None:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from coachops import audit
+from coachops.ai import replies
 from coachops.coaching import people
 from coachops.coaching.scope import open_client
 from coachops.core import clock
@@ -80,6 +81,8 @@ def record(
                 note=note,
             )
         )
+        if not granted:
+            replies.forget_client(session, client_id)
         if kind == "processing":
             _move(session, client_id, granted=granted)
         done = "consent.granted" if granted else "consent.withdrawn"

@@ -77,6 +77,12 @@ def upgrade() -> None:
     with op.batch_alter_table("analyses", schema=None) as batch_op:
         batch_op.add_column(sa.Column("retry_at", UtcDateTime(), nullable=True))
         batch_op.create_index("ix_analyses_status_retry_at", ["status", "retry_at"])
+    # what the local engine had stood in for until now is due as well
+    op.execute(
+        "UPDATE analyses SET retry_at = created_at WHERE status = 'degraded' AND NOT EXISTS ("
+        "SELECT 1 FROM analyses newer WHERE newer.transcript_id = analyses.transcript_id "
+        "AND newer.status <> 'failed' AND newer.created_at > analyses.created_at)"
+    )
 
 
 def downgrade() -> None:
