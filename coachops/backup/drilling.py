@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy import exc
 
 from coachops.backup import catalogue, home, snapshot
-from coachops.backup.engines import Engine
+from coachops.backup.engines import NEWEST, Engine
 from coachops.backup.fetching import fetch
 from coachops.backup.model import DrillResult, Manifest, Snapshot
 from coachops.backup.sealing import Keys, fingerprint
@@ -19,7 +20,7 @@ from coachops.backup.site import Site
 from coachops.core import clock
 from coachops.core.errors import CoachError
 from coachops.db import Database
-from coachops.db.models import Client, Coach, CoachingSession, Transcript, Utterance
+from coachops.db.models import Client, Coach, CoachingSession, Heartbeat, Transcript, Utterance
 
 _MOST_REASONS = 8
 _log = logging.getLogger(__name__)
@@ -62,8 +63,9 @@ class _Trial:
     def run(self) -> None:
         site = self._site
         shelf = look(site.place)  # read anew: what was seen before may have been changed since
-        newest = shelf.backups[0] if shelf.backups else None
-        good = shelf.good(site.installation)
+        own = [one for one in shelf.backups if one.may_be_of(site.installation)]
+        newest = own[0] if own else None
+        good = shelf.good(site.installation or "")
         if newest is not None and not newest.good:
             raise CoachError("COACH-BKP-007", backup=newest.id, reason=newest.problem)
         if not good:
@@ -78,9 +80,6 @@ class _Trial:
         with site.work() as work:
             self._restore(engine, self.manifest, keys, work)
         self._rto = clock.monotonic() - begun
-        reach = engine.reach(good)
-        if reach is not None:
-            self._rpo = max(0.0, (self.at - reach).total_seconds())
 
     def _restore(self, engine: Engine, manifest: Manifest, keys: Keys, work: Path) -> None:
         plain, target = work / "plain", work / "target"
@@ -90,18 +89,26 @@ class _Trial:
         self._bytes = sum(path.stat().st_size for path in parts.values())
         if home.ARCHIVE in parts:
             home.unpack(parts.pop(home.ARCHIVE), work / "home")
-        engine.restore(manifest, parts, target, None)
+        engine.restore(manifest, parts, target, NEWEST if engine.covers(manifest, NEWEST) else None)
+        with engine.standing(target) as restored:
+            if not restored.is_sqlite or not self._fail(engine.check(target, restored)):
+                self._found = engine.snapshot(restored)
+                self._fail(compare(manifest.snapshot, self._found))
+        if self.reasons:
+            return
         with engine.opened(target) as restored:
-            self.reasons += [
-                f"COACH-BKP-012: {problem}" for problem in engine.check(target, restored)
-            ]
-            if self.reasons:
-                return
-            self._found = engine.snapshot(restored)
-            self.reasons += [
-                f"COACH-BKP-012: {problem}" for problem in compare(manifest.snapshot, self._found)
-            ]
-            self.reasons += [f"COACH-BKP-012: {problem}" for problem in smoke(restored)]
+            self._fail([] if restored.is_sqlite else engine.check(target, restored))
+            self._fail(smoke(restored))
+            with restored.read() as session:
+                beat = session.scalar(sa.select(sa.func.max(Heartbeat.at)))
+        if beat is not None:
+            self._rpo = max(0.0, (self.at - beat).total_seconds())
+        files = (path for path in target.rglob("*") if path.is_file())
+        self._bytes = max(self._bytes, sum(path.stat().st_size for path in files))
+
+    def _fail(self, problems: Sequence[str]) -> bool:
+        self.reasons += [f"COACH-BKP-012: {problem}" for problem in problems]
+        return bool(problems)
 
     def _require_the_manifest_of_the_catalogue(self) -> None:
         """A manifest that was replaced as a whole, name and all, is known by the database."""

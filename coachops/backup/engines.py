@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from coachops.backup.model import Manifest, Snapshot, StoredFile
+from coachops.backup.model import Manifest, Problem, Snapshot, StoredFile
 
 if TYPE_CHECKING:
     from coachops.backup.place import Place
@@ -59,6 +59,10 @@ class Artefacts:
     tools: dict[str, str] = field(default_factory=dict)
 
 
+NEWEST = dt.datetime.max.replace(tzinfo=dt.UTC)
+"""As the moment of a restore: the newest that can be reached, by the log behind the backup."""
+
+
 class Engine(Protocol):
     """One way to copy a database and to bring it back."""
 
@@ -84,8 +88,15 @@ class Engine(Protocol):
 
         Parameters:
             parts: name of each `Part` to its opened, plain file (which may be moved away).
-            at: the moment to restore to; None for the end of the backup itself, so that the
-                result equals `manifest.snapshot`.
+            at: the moment to restore to, not before the backup; `NEWEST`; None for the end of the
+                backup itself, so that the result equals `manifest.snapshot`.
+        """
+
+    def standing(self, target: Path) -> AbstractContextManager[Database]:
+        """The database at the moment of `manifest.snapshot`, to compare, before it is `opened`.
+
+        Only for reading. Where the engine has a log, `opened` goes on from here to the moment that
+        the restore asked for.
         """
 
     def opened(self, target: Path) -> AbstractContextManager[Database]:
@@ -104,7 +115,19 @@ class Engine(Protocol):
         """The newest heartbeat that could be restored now: the backups', or later by the WAL."""
 
     def covers(self, manifest: Manifest, at: dt.datetime) -> bool:
-        """Whether a restore from `manifest` can reach exactly the moment `at` (by the WAL)."""
+        """Whether a restore from `manifest` can reach exactly the moment `at` (by the WAL).
+
+        `NEWEST`: whether the engine keeps a log at all.
+        """
+
+    def follow(self) -> None:
+        """Bring what was committed since the backup to the place; called after each heartbeat."""
+
+    def problems(self, manifests: Sequence[Manifest]) -> list[Problem]:
+        """What now keeps commits from reaching the place, or breaks the way back to one."""
+
+    def how_to_start(self, target: Path) -> tuple[str, ...]:
+        """What a person does with the restored `target`; empty where nothing is to be done."""
 
     def forget(self, dropped: Sequence[Manifest], kept: Sequence[Manifest]) -> None:
         """Remove what only `dropped` needed in the engine's own repository (the WAL, too)."""

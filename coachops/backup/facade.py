@@ -43,8 +43,18 @@ class Backups:
         return self._site.place
 
     def beat(self) -> dt.datetime:
-        """Write a heartbeat (on PostgreSQL every minute or less; each `run` writes one itself)."""
-        return catalogue.beat(self._database)
+        """Write a heartbeat and bring it to the place by the log, where the engine keeps one.
+
+        On PostgreSQL every half minute: that is how much a disaster loses. Each `run` writes one.
+
+        Raises:
+            CoachError: COACH-DB-… when it cannot be written; COACH-BKP-… when it does not leave the
+                machine.
+        """
+        at = catalogue.beat(self._database)
+        if not self._database.is_sqlite:
+            self._site.engine().follow()
+        return at
 
     def run(self, *, new_place: bool = False) -> BackupRow:
         """Make a backup, then delete what its time has come for.
@@ -142,7 +152,7 @@ class Backups:
         opened = None
         sealed = [
             one
-            for one in look(self.place).good(self._site.installation)
+            for one in look(self.place).good(self._site.installation or "")
             if public[0] in one.recipients
         ]
         if sealed:

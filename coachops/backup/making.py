@@ -16,7 +16,7 @@ from coachops.backup.engines import Artefacts
 from coachops.backup.model import BackupRow, Manifest, StoredFile, folder_of, manifest_name
 from coachops.backup.retention import Kept, Policy, to_keep
 from coachops.backup.sealing import ENDING, Keys
-from coachops.backup.shelf import GRACE, Shelf, look
+from coachops.backup.shelf import GRACE, KEEP_DAMAGED, Shelf, look
 from coachops.backup.site import Site
 from coachops.core import clock
 from coachops.core.errors import CoachError
@@ -156,7 +156,15 @@ def tidy(site: Site, database: Database) -> list[str]:
         site.settings.zone,
     )
     dropped = [one for one in own if one.id not in keep]
-    for one in dropped:
+    damaged = [
+        one
+        for one in shelf.backups
+        if not one.good
+        and one.manifest is not None
+        and one.manifest.installation == installation
+        and one.manifest.made_at < clock.now() - KEEP_DAMAGED
+    ]
+    for one in [*dropped, *damaged]:
         site.place.delete(f"{folder_of(one.id)}/manifest-{one.sha256}.json")
         _delete_all(site, [f"{folder_of(one.id)}/", f"proofs/{one.id}."])
     old = clock.now() - GRACE

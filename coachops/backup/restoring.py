@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from coachops.backup import home, swap
 from coachops.backup.drilling import compare
-from coachops.backup.engines import Engine
+from coachops.backup.engines import NEWEST, Engine
 from coachops.backup.fetching import fetch
 from coachops.backup.folder import place_error
 from coachops.backup.model import Manifest, Restored
@@ -29,6 +29,7 @@ from coachops.backup.sqlite import DATABASE, JOBS
 from coachops.core import clock
 from coachops.core.errors import CoachError
 from coachops.db import migrate
+from coachops.db.models import Heartbeat
 
 _STAGE = ".restore-"
 
@@ -68,7 +69,7 @@ def restore(site: Site, wish: Wish) -> Restored:
     manifest = choose(site, shelf, wish)
     keys = site.ring.for_restore(wish.key_file)
     engine = site.engine(manifest)
-    exact = wish.at if wish.at is not None and engine.covers(manifest, wish.at) else None
+    exact = _moment(engine, manifest, wish)
     with _stage(target.parent, into) as stage:
         plain, fresh = stage / "plain", stage / "fresh"
         plain.mkdir(mode=0o700)
@@ -78,7 +79,7 @@ def restore(site: Site, wish: Wish) -> Restored:
         if archive is not None:
             home.unpack(archive, stage / "home")
         engine.restore(manifest, parts, fresh, exact)
-        settled = _settled(engine, manifest, fresh, exact)
+        settled, beat = _settled(engine, manifest, fresh)
         if archive is not None:
             home.merge(stage / "home", into)
         if wish.key_file is not None:
@@ -90,12 +91,22 @@ def restore(site: Site, wish: Wish) -> Restored:
             swap.move_all(fresh, into)
             aside = None
     rows = sum(table.rows for table in manifest.snapshot.tables.values())
-    lost = 0.0 if exact else max(0.0, ((wish.at or now) - manifest.made_at).total_seconds())
+    until = (
+        manifest.made_at
+        if exact is None
+        else min(exact, max(beat or manifest.made_at, manifest.made_at))
+    )
+    if wish.at is not None and exact is not None:
+        until = wish.at
+    lost = max(0.0, ((wish.at or now) - until).total_seconds())
     return Restored(
         backup_id=manifest.id, made_at=manifest.made_at, into=str(into),
         seconds=clock.monotonic() - begun, lost_seconds=lost, held=settled.held,
         drafts=settled.drafts, signed_out=settled.signed_out, rows=rows,
-        notes=tuple(_notes(site, manifest, settled, shelf, aside)),
+        notes=(
+            *_notes(site, manifest, until, settled, shelf, aside),
+            *engine.how_to_start(into),
+        ),
         aside=str(aside) if aside else None,
     )  # fmt: skip
 
@@ -113,7 +124,7 @@ def choose(site: Site, shelf: Shelf, wish: Wish) -> Manifest:
         if not found[0].good or found[0].manifest is None:
             raise CoachError("COACH-BKP-007", backup=wish.backup_id, reason=found[0].problem)
         return found[0].manifest
-    good = shelf.good(site.installation)
+    good = shelf.good(site.installation or "")
     if not good:  # an empty machine knows no installation yet
         good = shelf.good()
         if len({one.installation for one in good}) > 1:
@@ -169,14 +180,37 @@ def _stage(beside: Path, into: Path) -> Iterator[Path]:
         shutil.rmtree(stage, ignore_errors=True)
 
 
-def _settled(engine: Engine, manifest: Manifest, fresh: Path, exact: dt.datetime | None) -> Settled:
-    """Compare what was brought back, bring it to this version's schema, settle it."""
-    with engine.opened(fresh) as database:
-        problems = engine.check(fresh, database)
-        if exact is None and not problems:
-            problems = compare(manifest.snapshot, engine.snapshot(database))
+def _moment(engine: Engine, manifest: Manifest, wish: Wish) -> dt.datetime | None:
+    """Where the restore ends: see `Engine.restore`.
+
+    Raises:
+        CoachError: COACH-BKP-025 where the engine keeps a log, and it does not reach so far.
+    """
+    if not engine.covers(manifest, NEWEST):
+        return None
+    if wish.at is None:
+        return NEWEST if wish.backup_id is None else None
+    if not engine.covers(manifest, wish.at):
+        raise CoachError("COACH-BKP-025", newest=engine.reach([manifest]) or manifest.made_at)
+    return wish.at
+
+
+def _settled(engine: Engine, manifest: Manifest, fresh: Path) -> tuple[Settled, dt.datetime | None]:
+    """Compare what was brought back, bring it to this version's schema, settle it.
+
+    Returns:
+        with the newest heartbeat that came back.
+    """
+    with engine.standing(fresh) as database:
+        problems = engine.check(fresh, database) if database.is_sqlite else []
+        problems = problems or compare(manifest.snapshot, engine.snapshot(database))
         if problems:
             raise CoachError("COACH-BKP-012", backup=manifest.id, reason=problems[0])
+    with engine.opened(fresh) as database:
+        if not database.is_sqlite and (problems := engine.check(fresh, database)):
+            raise CoachError("COACH-BKP-012", backup=manifest.id, reason=problems[0])
+        with database.read() as session:
+            beat = session.scalar(sa.select(sa.func.max(Heartbeat.at)))
         migrate.upgrade(database)
         settled = settle(database, manifest.id)
         if database.is_sqlite:
@@ -184,14 +218,19 @@ def _settled(engine: Engine, manifest: Manifest, fresh: Path, exact: dt.datetime
                 drop_open_jobs(fresh / JOBS)
         else:
             drop_open_server_jobs(database)
-    return settled
+    return settled, beat
 
 
 def _notes(
-    site: Site, manifest: Manifest, settled: Settled, shelf: Shelf, aside: Path | None
+    site: Site,
+    manifest: Manifest,
+    until: dt.datetime,
+    settled: Settled,
+    shelf: Shelf,
+    aside: Path | None,
 ) -> Iterator[str]:
     """What the person must know now."""
-    at = manifest.made_at.astimezone(site.settings.zone)
+    at = until.astimezone(site.settings.zone)
     since = f"{at:%Y-%m-%d %H:%M:%S %Z}"
     yield f"Everything entered, uploaded or changed after {since} is not in it."
     if settled.held:

@@ -24,6 +24,8 @@ _NAME: Final = re.compile(r"^backups/(?P<id>[^/]+)/manifest-(?P<sha>[0-9a-f]{64}
 _FOLDER: Final = re.compile(r"^backups/(?P<id>[^/]+)/")
 GRACE: Final = dt.timedelta(hours=6)
 """Files without a manifest that are older belong to a backup that died."""
+KEEP_DAMAGED: Final = dt.timedelta(days=35)
+"""How long a damaged backup is kept, in case that something can be saved from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,10 @@ class Shelved:
     problem: str | None
     proven_at: dt.datetime | None
     changed_at: dt.datetime
+
+    def may_be_of(self, installation: str | None) -> bool:
+        """Whether that installation made it, as far as can be told."""
+        return self.manifest is None or self.manifest.installation == installation
 
     @property
     def good(self) -> bool:

@@ -16,9 +16,12 @@ from typing import Any
 import sqlalchemy as sa
 from alembic.migration import MigrationContext
 from sqlalchemy.engine import Connection
+from sqlalchemy.orm import Session
 
+from coachops import audit
 from coachops.backup.model import AuditMark, Snapshot, TableState
-from coachops.db.models import AuditEvent, Heartbeat
+from coachops.core.errors import CoachError
+from coachops.db.models import Heartbeat
 
 _BLOCK = 1_000
 
@@ -81,13 +84,13 @@ def _plain(value: object) -> str:
 
 
 def _audit_end(connection: Connection) -> AuditMark | None:
-    columns = AuditEvent.__table__.c
-    if "seq" not in columns or "hash" not in columns:
-        return None
-    row = connection.execute(
-        sa.select(columns["seq"], columns["hash"]).order_by(columns["seq"].desc()).limit(1)
-    ).first()
-    return None if row is None else AuditMark(seq=row[0], hash=str(row[1]))
+    """The end of the chain; a chain without one is `audit verify`'s finding, not a lost backup."""
+    with Session(connection) as session:
+        try:
+            end = audit.head(session)
+        except CoachError:
+            return None
+    return AuditMark(seq=end.seq, hash=end.hash)
 
 
 def differences(expected: Mapping[str, TableState], found: Mapping[str, TableState]) -> list[str]:

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from coachops.backup import snapshot as snapshots
 from coachops.backup.engines import Artefacts, Part
-from coachops.backup.model import Manifest, Snapshot
+from coachops.backup.model import Manifest, Problem, Snapshot
 from coachops.core import clock
 from coachops.core.errors import CoachError
 from coachops.core.settings import Settings
@@ -85,6 +85,10 @@ class SqliteEngine:
         finally:
             database.close()
 
+    def standing(self, target: Path) -> contextlib.AbstractContextManager[Database]:
+        """See `Engine`: its one moment is that of the snapshot."""
+        return self.opened(target)
+
     def check(self, target: Path, database: Database) -> list[str]:
         """See `Engine`."""
         return [
@@ -113,6 +117,17 @@ class SqliteEngine:
     def covers(self, manifest: Manifest, at: dt.datetime) -> bool:
         """See `Engine`: only the moment of the snapshot itself."""
         return manifest.made_at == at
+
+    def follow(self) -> None:
+        """See `Engine`: there is no log between two snapshots."""
+
+    def problems(self, manifests: Sequence[Manifest]) -> list[Problem]:
+        """See `Engine`."""
+        return []
+
+    def how_to_start(self, target: Path) -> tuple[str, ...]:
+        """See `Engine`."""
+        return ()
 
     def forget(self, dropped: Sequence[Manifest], kept: Sequence[Manifest]) -> None:
         """See `Engine`: all its files are listed."""

@@ -40,7 +40,7 @@ def status(site: Site, database: Database, *, thorough: bool) -> RecoveryStatus:
     drill_limit = dt.timedelta(hours=settings.backup_drill_hours) + DRILL_GRACE
     reach = good.heartbeat if good is not None else None
     problems: list[Problem] = []
-    if thorough:
+    if thorough or not database.is_sqlite:  # a server's log is ahead of what the table knows
         found, seen = _at_the_place(site, good)
         problems += found
         reach = seen or reach
@@ -142,20 +142,24 @@ def _at_the_place(site: Site, good: BackupRow | None) -> tuple[list[Problem], dt
     """What the place says, and the newest heartbeat that can be brought back from it."""
     try:
         shelf = look(site.place)
-        manifests = shelf.good(site.installation)
+        manifests = shelf.good(site.installation or "")
         reach = site.engine(manifests[0]).reach(manifests) if manifests else None
+        behind = site.engine().problems(manifests)
     except CoachError as error:
         return [_of(error, "bad")], None
-    found = [
-        _problem("COACH-BKP-007", "bad", backup=one.id, reason=one.problem)
-        for one in shelf.backups
+    own = [one for one in shelf.backups if one.may_be_of(site.installation)]
+    found = [  # an older one that is damaged harms nobody as long as the newest is whole
+        _problem(
+            "COACH-BKP-007", "bad" if one is own[0] else "warn", backup=one.id, reason=one.problem
+        )
+        for one in own
         if not one.good
     ]
     if good is not None and good.id not in {one.id for one in shelf.backups}:
         found.append(
             _problem("COACH-BKP-007", "bad", backup=good.id, reason="it is gone from the place")
         )
-    return found, reach
+    return found + behind, reach
 
 
 def _problem(code: str, severity: Literal["bad", "warn"], **details: object) -> Problem:
