@@ -19,7 +19,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from coachops.backup import catalogue
-from coachops.backup.engines import Artefacts, Part
+from coachops.backup.engines import NEWEST, Artefacts, Part
 from coachops.backup.model import Manifest, Problem, Snapshot, StoredFile, folder_of
 from coachops.backup.place import Entry, Place
 from coachops.backup.postgres import archive, cluster, live, moment, programs, streaming, walkey
@@ -147,6 +147,8 @@ class BaseBackupEngine:
 
     def covers(self, manifest: Manifest, at: dt.datetime) -> bool:
         """See `Engine`."""
+        if at == NEWEST:
+            return True
         until = self._archive(manifest).whole_until(manifest)
         return until is not None and manifest.made_at <= at <= until
 

@@ -17,16 +17,14 @@ from pathlib import Path
 import sqlalchemy as sa
 from pydantic import BaseModel
 
+from coachops.backup.engines import NEWEST
 from coachops.backup.model import Manifest, Snapshot
 from coachops.backup.postgres import digests, programs
 from coachops.backup.postgres.programs import Runner
 from coachops.backup.postgres.server import Goal, RestoredServer
-from coachops.core import clock
 from coachops.core.errors import CoachError
 from coachops.db import Database
 
-NEWEST = dt.datetime.max.replace(tzinfo=clock.UTC)
-"""As `at` of a restore: everything that is in the archive."""
 DATA, WAL, RECOVERY = "pgdata", "wal", "recovery.json"
 _OURS = ("restore_command", "recovery_target", "archive_mode")
 """Beginnings of settings that belong to the restore and not to the database."""

@@ -16,7 +16,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from coachops.backup import catalogue
-from coachops.backup.engines import Artefacts, Part
+from coachops.backup.engines import NEWEST, Artefacts, Part
 from coachops.backup.folder import FolderPlace
 from coachops.backup.model import Manifest, Problem, Snapshot, StoredFile
 from coachops.backup.place import Place
@@ -177,6 +177,8 @@ class PgBackRestEngine:
 
     def covers(self, manifest: Manifest, at: dt.datetime) -> bool:
         """See `Engine`."""
+        if at == NEWEST:
+            return True
         until = self._archive(manifest).whole_until(manifest)
         return until is not None and manifest.made_at <= at <= until
 
