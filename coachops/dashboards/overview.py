@@ -16,11 +16,13 @@ import datetime as dt
 import uuid
 from typing import TYPE_CHECKING, Any, Final
 
+from coachops.ai.health import health
 from coachops.core import clock
 from coachops.core.actor import SYSTEM, Actor
 from coachops.core.errors import CoachError
 from coachops.dashboards import (
     identity,
+    overview_ai,
     overview_figures,
     overview_jobs,
     overview_needs,
@@ -81,6 +83,7 @@ class Overview:
         self.needs = overview_needs.NeedsCard(self._zone, self._again if is_admin else None)
         self.jobs = overview_jobs.JobsCard(work, actor, self._zone, self.refresh)
         self.system = overview_system.SystemCards(settings.home, self._zone)
+        self.ai = overview_ai.AiCard(self._zone)
         self.ticker = every(REFRESH_SECONDS, self.refresh)
         self._figures = stack(
             [
@@ -89,7 +92,11 @@ class Overview:
                     # what is pressing comes first for the keyboard and on a phone
                     children=[
                         Element(
-                            children=[self.needs.widget, self.system.processes],
+                            children=[
+                                self.needs.widget,
+                                self.system.processes,
+                                *([self.ai.widget] if settings.has_ai_key else []),
+                            ],
                             classes="co-stack ov-right",
                         ),
                         Element(
@@ -151,6 +158,8 @@ class Overview:
         self.panels.show(figures)
         self.needs.show(needs)
         self.system.show(system, now, figures.newest_transcript)
+        if self.services.settings.has_ai_key:
+            self.ai.show(health(database, self.services.settings))
         self.jobs.show(overview_jobs.load(self.work))
         self.fresh.show(
             now, self._zone, _span(figures) if figures.newest_transcript else "", system

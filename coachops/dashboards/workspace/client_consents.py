@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
+from coachops.ai.targets import chain
 from coachops.coaching import consent
 from coachops.coaching.scope import open_client
 from coachops.dashboards.components import (
@@ -63,6 +64,8 @@ class ConsentCard:
 
     def _kind(self, kind: str, *, granted: bool) -> Element:
         title, text = wording.CONSENTS[kind]
+        if kind == "external_ai":
+            text = f"{text} {self._hosts()}"
         head = Element(
             html(
                 '<h3 class="ws-consent-title">{} {}</h3>',
@@ -76,6 +79,13 @@ class ConsentCard:
         return Element(
             children=parts, classes="co-stack", attributes={"role": "group", "aria-label": title}
         )
+
+    def _hosts(self) -> str:
+        """Where words would go: what a client is asked about."""
+        hosts = {each.host: None for each in chain(self._view.workspace.services.settings)}
+        if not hosts:
+            return "None is connected now."
+        return f"Connected: {wording.listed(list(hosts))}."
 
     def _change(self, kind: str, title: str, *, granted: bool) -> list[Any]:
         name = self._row.name
