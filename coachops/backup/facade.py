@@ -6,6 +6,7 @@ import contextlib
 import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from coachops import audit
 from coachops.backup import catalogue, drilling, fetching, making, restoring, standing
@@ -20,6 +21,9 @@ from coachops.core.actor import SYSTEM
 from coachops.core.errors import CoachError
 from coachops.core.settings import Settings
 from coachops.db import Database
+
+if TYPE_CHECKING:
+    from coachops.backup.postgres.setup import Setup
 
 
 class Backups:
@@ -120,6 +124,22 @@ class Backups:
             thorough: also ask the place; without it only the database is read.
         """
         return standing.status(self._site, self._database, thorough=thorough)
+
+    def setup(self) -> Setup:
+        """What has to be set on the database host, and by whom, before PostgreSQL is backed up.
+
+        Raises:
+            CoachError: COACH-SYS-002 for the embedded database, which needs nothing; else as
+                `postgres.setup.setup`.
+        """
+        if self._database.is_sqlite:
+            raise CoachError(
+                "COACH-SYS-002",
+                reason="The embedded database needs no set-up: 'coachops backup run' just works.",
+            )
+        from coachops.backup.postgres.setup import set_up  # noqa: PLC0415 one engine is used
+
+        return set_up(self._site.settings, self._database, self.place)
 
     # keys
 

@@ -15,6 +15,7 @@ from coachops.core.errors import CoachError
 
 if TYPE_CHECKING:
     from coachops.backup import BackupRow, Backups, DrillResult, RecoveryStatus, Restored
+    from coachops.backup.postgres.setup import Setup
     from coachops.core.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
@@ -173,6 +174,20 @@ def status(as_json: JsonOption = False) -> None:
         raise typer.Exit(1)
 
 
+@app.command()
+def setup(as_json: JsonOption = False) -> None:
+    """Print what has to be set on the database host before PostgreSQL can be backed up.
+
+    Changes nothing outside of the home folder. Safe to repeat: keys and passphrases stay. The
+    embedded database needs no set-up.
+
+    Example:  coachops backup setup
+    """
+    with opened() as services:
+        plan = services.backups.setup()
+    emit(plan, as_json=as_json, text=lambda: _tell_setup(plan))
+
+
 @app.command("key-export")
 def key_export(file: KeyFile, as_json: JsonOption = False) -> None:
     """Write a copy of the secret backup key, to be kept off this machine.
@@ -287,6 +302,23 @@ def _measured(result: DrillResult) -> Iterator[str]:
 def _say(error: CoachError) -> None:
     typer.echo(f"{error.code}  {error.message}", err=True)
     typer.echo(f"  Next: {error.next_step}", err=True)
+
+
+def _tell_setup(plan: Setup) -> None:
+    parts = (
+        ("On the database host, as root:", plan.commands),
+        ("In postgresql.conf, then restart the server:", plan.postgresql),
+        ("In pg_hba.conf, then reload the server:", plan.hba),
+        ("In psql, as the owner of the cluster:", plan.sql),
+    )
+    typer.echo(f"Backups with {plan.engine}.")
+    for number, (title, lines) in enumerate([part for part in parts if part[1]], start=1):
+        typer.echo(f"\n{number}. {title}")
+        for line in lines:
+            typer.echo(f"     {line}")
+    for note in plan.notes:
+        typer.echo(f"\n- {note}")
+    typer.echo("\nThen: 'coachops backup run' and 'coachops backup drill'.")
 
 
 def _tell_restored(done: Restored, settings: Settings) -> None:

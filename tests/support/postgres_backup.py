@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from coachops.backup import Backups
 from coachops.backup.folder import FolderPlace
-from coachops.backup.postgres.setup import Setup, setup
+from coachops.backup.postgres.setup import Setup, set_up
 from coachops.core.settings import Settings, load_settings
 from coachops.db import Database, migrate
 from tests.support.postgres import _drop_root
@@ -112,7 +112,7 @@ class Installation:
 
     def set_up(self) -> Setup:
         """Do what `backup setup` says, as an admin does."""
-        plan = setup(self.settings, self.database, self.place, self.engine_name, self.config)
+        plan = set_up(self.settings, self.database, self.place, self.config)
         for command in plan.commands:
             subprocess.run(["/bin/sh", "-c", command], check=True, capture_output=True)
         return plan

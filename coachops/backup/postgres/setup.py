@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -51,20 +52,28 @@ class Setup:
     notes: tuple[str, ...] = field(default=())
 
 
-def setup(
+def set_up(
     settings: Settings,
     database: Database,
     place: Place,
-    engine: Literal["pgbackrest", "basebackup"],
     config: Path = repository.CONFIG,
 ) -> Setup:
     """The lines for this installation. Safe to repeat: the passphrase stays.
+
+    `auto` is pgBackRest where it is installed and the server's files are on this machine.
+
+    Parameters:
+        config: where pgBackRest's configuration belongs.
 
     Raises:
         CoachError: COACH-DB-001 when the database cannot be reached; COACH-BKP-022 when pgBackRest
             is asked for and the server's folder is not known.
     """
     server = live.server_of(database)
+    engine = settings.backup_engine
+    if engine == "auto":
+        here = shutil.which(repository.PROGRAM) and server.data and server.data.exists()
+        engine = "pgbackrest" if here else "basebackup"
     role = str(database.engine.url.username or server.superuser)
     grants = () if role == server.superuser else _grants(role, replication=engine == "basebackup")
     if engine == "basebackup":
