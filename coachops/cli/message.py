@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from coachops.cli import message_addresses
 from coachops.cli.output import JsonOption, emit, opened, table
 from coachops.core.errors import CoachError
 
@@ -94,7 +95,7 @@ def show(message: _MessageArgument, as_json: JsonOption = False) -> None:
             problem = error
 
     def text() -> None:
-        typer.echo(f"State:    {row.state}, version {row.version}{' (stale)' if row.stale else ''}")
+        typer.echo(f"State:    {_state(row)}, version {row.version}")
         if letter is None:
             typer.echo(f"Subject:  {row.subject}\n\n{row.body}")
             typer.echo(f"{problem}", err=True)
@@ -155,7 +156,9 @@ def approve(
 
     message_id = _id(message, "message")
     with opened() as services:
-        row = messages.approve(services.database, SYSTEM, message_id, version)
+        row = messages.approve(
+            services.database, SYSTEM, message_id, version, secret=services.secret("feedback")
+        )
     emit(row, as_json=as_json, text=lambda: _table([row]))
 
 
@@ -218,6 +221,25 @@ def resolve(
     emit(row, as_json=as_json, text=lambda: _table([row]))
 
 
+@app.command("write-again")
+def write_again(
+    message: _MessageArgument,
+    version: Annotated[int, typer.Option(help="The version you read, from 'message show'.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Make a returned or failed follow-up a draft again, to the client's present address.
+
+    Example:  coachops message write-again 0199… --version 2
+    """
+    from coachops.coaching import messages  # noqa: PLC0415 imports SQLAlchemy
+    from coachops.core.actor import SYSTEM  # noqa: PLC0415 as above
+
+    message_id = _id(message, "message")
+    with opened() as services:
+        row = messages.write_again(services.database, SYSTEM, message_id, version)
+    emit(row, as_json=as_json, text=lambda: _table([row]))
+
+
 @app.command()
 def retry(message: _MessageArgument, as_json: JsonOption = False) -> None:
     """Approve a failed message again, with the same words; a running worker sends it.
@@ -229,7 +251,9 @@ def retry(message: _MessageArgument, as_json: JsonOption = False) -> None:
 
     message_id = _id(message, "message")
     with opened() as services:
-        row = messages.retry(services.database, SYSTEM, message_id)
+        row = messages.retry(
+            services.database, SYSTEM, message_id, secret=services.secret("feedback")
+        )
     emit(row, as_json=as_json, text=lambda: _table([row]))
 
 
@@ -248,7 +272,8 @@ def _report_unsent(rows: list[MessageRow], *, whole: bool) -> None:
     from coachops.cli.main import exit_code  # noqa: PLC0415 main imports this module
 
     codes_found = dict.fromkeys(row.error_code for row in rows if row.error_code)
-    errors = {code: CoachError(code, reason="its answer is in the log") for code in codes_found}
+    told: dict[str, str] = {"reason": "its answer is in the log", "status": "for good"}
+    errors = {code: CoachError(code, **told) for code in codes_found}
     if stuck := next((row for row in rows if not row.error_code), None):
         name = f"send/{stuck.id}/{stuck.version}"
         error = CoachError("COACH-JOB-002", name=name, reason=f"the message is {stuck.state}")
@@ -264,10 +289,17 @@ def _table(rows: list[MessageRow]) -> None:
         ["session", "client", "to", "state", "version", "error", "message"],
         [
             [r.held_on, r.client_name, r.recipient_email,
-             f"{r.state}{' (stale)' if r.stale else ''}", r.version, r.error_code, r.id]
+             _state(r), r.version, r.error_code, r.id]
             for r in rows
         ],
     )  # fmt: skip
+
+
+def _state(row: MessageRow) -> str:
+    """The state with what else matters about it."""
+    marks = [row.delivery or "", "stale" if row.stale else "", "put off" if row.retry_at else ""]
+    told = ", ".join(mark for mark in marks if mark)
+    return f"{row.state} ({told})" if told else row.state
 
 
 def _id(text: str, what: str) -> uuid.UUID:
@@ -299,3 +331,11 @@ def _bar(total: int) -> Iterator[Callable[[int, int], None]]:
     with progress() as bars:
         task = bars.add_task("Sending", total=total)
         yield lambda done, _: bars.update(task, completed=done)
+
+
+for each_command in (
+    message_addresses.bounce,
+    message_addresses.suppressed,
+    message_addresses.allow,
+):
+    app.command()(each_command)

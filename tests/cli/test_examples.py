@@ -17,6 +17,7 @@ from coachops.cli import main
 from coachops.core.ids import parse_id
 from coachops.db import Database
 from coachops.db.models import Message
+from tests.coaching.messages.mails import returned
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -48,6 +49,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("examples")
     (folder / "samples").symlink_to(ROOT / "samples")
     (folder / "letter.txt").write_text("Dear client\n")
+    (folder / "returned.eml").write_text(returned("address-unknown", letter="not ours"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COACHOPS_HOME", str(folder / "home"))
         patch.chdir(folder)
@@ -119,7 +121,8 @@ def _filled(title: str, words: list[str], capsys: pytest.CaptureFixture[str]) ->
         return [word.replace(NEW_ID, goal["id"]) for word in words]
     if title.startswith("message ") and NEW_ID in words:
         _sample(capsys)
-        state = {"resolve": "uncertain", "retry": "failed"}.get(title.split()[1], "draft")
+        states = {"resolve": "uncertain", "retry": "failed", "write-again": "failed"}
+        state = states.get(title.split()[1], "draft")
         message = _message(capsys, state)
         words = [word.replace(NEW_ID, message["id"]) for word in words]
         if "--version" in words:

@@ -3,6 +3,7 @@
 `fault` is one of:
     ""               takes every letter
     "refuse_rcpt"    says 550 to the recipient
+    "unknown_rcpt"   says 550 5.1.1 to the recipient: there is no such mailbox
     "busy_rcpt"      says 451 to the recipient
     "refuse_data"    says 554 to the letter
     "drop_at_data"   takes the letter, then closes the connection without an answer
@@ -90,6 +91,8 @@ class SmtpTestServer:
     ) -> str:
         if self.fault == "refuse_rcpt":
             return f"550 no such user {address}"
+        if self.fault == "unknown_rcpt":
+            return f"550 5.1.1 <{address}> unknown"
         if self.fault == "busy_rcpt":
             return "451 try again later"
         if self.fault == "drop_early":

@@ -21,6 +21,7 @@ from coachops.coaching.messages.events import Reported, record_reports, unknown_
 from coachops.coaching.messages.letter import Letterhead, Preview, letterhead_for, preview
 from coachops.coaching.messages.mailers import Mailer, OutboxMailer, SmtpMailer, mailer_for
 from coachops.coaching.messages.opt_out import Choice, open_choice, resume_letters, stop_letters
+from coachops.coaching.messages.reports import TakenMail, take_mail
 from coachops.coaching.messages.rows import MessageRow, get, list_messages
 from coachops.coaching.messages.sending import (
     SEND_LIMIT,
@@ -49,6 +50,7 @@ __all__ = [
     "Reported",
     "SmtpMailer",
     "Standing",
+    "TakenMail",
     "approve",
     "claim_and_send",
     "draft",
@@ -70,6 +72,7 @@ __all__ = [
     "resume_letters",
     "retry",
     "stop_letters",
+    "take_mail",
     "unknown_reports",
     "unsent_approved",
     "use_engine_draft",

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from email.message import Message
 from email.policy import compat32
 from email.utils import parsedate_to_datetime
+from typing import Literal
 
-from coachops.coaching.messages.events import EventKind, Reported
+from coachops.coaching.messages.events import EventKind, Reported, record_reports
 from coachops.coaching.messages.references import (
     LETTER_HEADER,
     Letter,
@@ -26,6 +27,7 @@ from coachops.coaching.messages.references import (
 )
 from coachops.coaching.messages.statuses import enhanced_status
 from coachops.core.errors import CoachError
+from coachops.db import Database
 
 MAX_BYTES = 512 * 1024
 """A report holds the headers of a letter or the whole of it; ours have no attachments."""
@@ -66,6 +68,37 @@ class MailReport:
             return None
         key = hashlib.sha256(data).hexdigest()
         return Reported(key, self.kind, "report", self.letter, self.status, self.at)
+
+
+Outcome = Literal["recorded", "duplicate", "unknown", "no_report"]
+
+
+@dataclass(frozen=True, slots=True)
+class TakenMail:
+    """What became of a mail.
+
+    Attributes:
+        outcome: `unknown` is a report about no letter of ours, `no_report` tells nothing about one.
+        kind: what it reports, if anything.
+    """
+
+    outcome: Outcome
+    kind: EventKind | None
+    status: str
+
+
+def take_mail(database: Database, data: bytes, secret: bytes) -> TakenMail:
+    """Read a mail from a mail server and record what it reports; the same mail again is one report.
+
+    Raises:
+        CoachError: COACH-MSG-013.
+    """
+    report = read_report(data, secret)
+    reported = report.reported(data)
+    if reported is None:
+        return TakenMail("no_report", None, "")
+    (taken,) = record_reports(database, [reported], secret)
+    return TakenMail(taken, report.kind, report.status)
 
 
 def read_report(data: bytes, secret: bytes) -> MailReport:

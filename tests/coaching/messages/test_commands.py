@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,14 @@ from typer.testing import CliRunner
 
 from coachops.cli.main import app
 from coachops.coaching import messages
+from coachops.coaching.messages.references import letter_ref
 from coachops.core.actor import SYSTEM
 from coachops.core.errors import CoachError
 from coachops.db import Database
 from tests.coaching.builders import Pair, make_pair, make_transcript
+from tests.coaching.messages.mails import returned
 from tests.coaching.messages.parts import make_analysis
+from tests.support.postgres import free_port
 from tests.support.smtp import SmtpTestServer
 
 Run = Callable[..., Any]
@@ -134,3 +138,58 @@ def test_goals_are_added_rated_and_listed(run: Run, installation: Pair) -> None:
     assert listed["attainment"]["t_score"] == pytest.approx(60)
     with pytest.raises(CoachError, match="COACH-SYS-002"):
         run("goal", "add", "--client", client, "--title", "x", "--level", "only one")
+
+
+def test_returned_mails_from_files_folders_and_a_mail_server(
+    run: Run, installation: Pair, sqlite_database: Database, home: Path, tmp_path: Path
+) -> None:
+    transcript_id = make_transcript(sqlite_database, installation)
+    make_analysis(sqlite_database, transcript_id, ["First."])
+    (drafted,) = run("message", "draft", str(transcript_id))["messages"]
+    run("message", "approve", drafted["id"], "--version", "1")
+    run("message", "send", drafted["id"])
+    letter = letter_ref(uuid.UUID(drafted["id"]), 1)
+    maildir = tmp_path / "Maildir"
+    for folder, name in (("new", "mailbox-full"), ("cur", "out-of-office"), ("tmp", "complaint")):
+        (maildir / folder).mkdir(parents=True)
+        (maildir / folder / f"1.{name}").write_text(returned(name, letter=letter))
+    bad = tmp_path / "bad.eml"
+    bad.write_bytes(b"x" * 600_000)
+    mails = run("message", "bounce", str(maildir), str(bad))["mails"]
+    assert [(Path(m["mail"]).name, m["outcome"], m["status"]) for m in mails] == [
+        ("1.out-of-office", "no_report", ""),
+        ("1.mailbox-full", "recorded", "5.2.2"),
+        ("bad.eml", "unreadable", ""),
+    ]
+    assert run("message", "list", "--state", "sent")["messages"][0]["delivery"] == "bounced"
+    piped = returned("address-unknown", letter=letter)
+    for outcome in ("recorded", "duplicate"):
+        (mail,) = run("message", "bounce", "--pipe", stdin=piped)["mails"]
+        assert (mail["outcome"], mail.get("kept")) == (outcome, None)
+    unknown = returned("no-letter-named", letter="")
+    (mail,) = run("message", "bounce", "-", stdin=unknown)["mails"]
+    assert run("message", "bounce", "-", stdin=unknown)["mails"][0]["outcome"] == "duplicate"
+    kept = list((home / "mail-reports").iterdir())
+    assert [str(path) for path in kept] == [mail["kept"]]
+    listed = run("message", "suppressed")
+    assert [(r["reason"], r["clients"]) for r in listed["suppressed"]] == [
+        ("bounce", [installation.client_name])
+    ]
+    assert listed["unknown_reports"] == 1
+    again = run("message", "write-again", drafted["id"], "--version", "1")
+    with pytest.raises(CoachError, match="COACH-MSG-010"):
+        run("message", "approve", drafted["id"], "--version", str(again["version"]))
+    client = str(installation.client_id)
+    done = run("message", "allow", client, "--reason", "bounce", "--note", "Mended by their host")
+    assert done["still"] is None
+    run("message", "approve", drafted["id"], "--version", str(again["version"]))
+
+
+def test_a_mail_server_is_asked_to_come_back_while_the_database_is_away(
+    installation: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(
+        "COACHOPS_DATABASE_URL", f"postgresql://nobody@127.0.0.1:{free_port()}/nowhere"
+    )
+    done = CliRunner().invoke(app, ["message", "bounce", "--pipe"], input="x")
+    assert done.exit_code == 75
