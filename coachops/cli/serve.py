@@ -62,7 +62,10 @@ def serve(
 
 
 def _prepare(settings: Settings) -> str | None:
-    """Set up an empty database, refuse one of another version; the first admin's link, if needed."""
+    """Set up an empty database, refuse a damaged one or one of another version.
+
+    Returns the first admin's link, where nobody can sign in as admin.
+    """
     from coachops.bootstrap import prepare, services  # noqa: PLC0415 imports SQLAlchemy
     from coachops.core.actor import SYSTEM  # noqa: PLC0415 as above
     from coachops.db import Database, migrate  # noqa: PLC0415 as above
@@ -76,6 +79,7 @@ def _prepare(settings: Settings) -> str | None:
         prepare(settings)
     opened = services(settings)
     try:
+        opened.database.require_sound()
         identity = opened.identity
         if identity.has_working_admin():
             return None

@@ -41,6 +41,7 @@ def worker() -> None:
     while not stopping.is_set():
         try:
             with opened() as services:
+                services.database.require_sound()
                 jobs = Jobs(services.settings, services)
                 jobs.start(worker=True)
                 log.info("the worker is ready")

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 WRITE = "coachops_write"
 """Execution option of connections that will write."""
 
-BUSY_TIMEOUT_MS = 5_000
+BUSY_SECONDS = "coachops_busy_seconds"
+"""Execution option: how long this write waits for the lock of SQLite."""
+
 PING_LIMIT_SECONDS = 1.5
 """How long a pooled connection may take to show that it lives."""
 
@@ -175,11 +177,10 @@ def any_server_engine(servers: Servers, url: sa.URL) -> Engine:
     return engine
 
 
-def sqlite_engine(url: sa.URL) -> Engine:
+def sqlite_engine(url: sa.URL, limits: Limits) -> Engine:
     """The engine of an embedded database."""
-    engine = sa.create_engine(
-        url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False}
-    )
+    busy = limits.wait / 2  # two tries fit into the wait
+    engine = sa.create_engine(url, connect_args={"timeout": busy, "check_same_thread": False})
 
     @event.listens_for(engine, "connect")
     def _set_up(connection: sqlite3.Connection, _record: Any) -> None:
@@ -188,12 +189,15 @@ def sqlite_engine(url: sa.URL) -> Engine:
         cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute("PRAGMA synchronous = NORMAL")
         cursor.execute("PRAGMA foreign_keys = ON")
-        cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         cursor.close()
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get(WRITE, False)
+        options = connection.get_execution_options()
+        writes = options.get(WRITE, False)
+        if writes:
+            milliseconds = int(options.get(BUSY_SECONDS, busy) * 1000)
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {milliseconds}")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine

@@ -20,9 +20,10 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import Session
 
 from coachops.core import clock
-from coachops.core.errors import CoachError
+from coachops.core.errors import CoachError, Kind
 from coachops.db import integrity
 from coachops.db.engine import (
+    BUSY_SECONDS,
     WRITE,
     Limits,
     any_server_engine,
@@ -46,6 +47,9 @@ T = TypeVar("T")
 
 UNLIMITED = 10_000
 """Attempts: the deadline ends them."""
+
+ASIDE_SECONDS = 0.2
+"""How long a write beside a read waits for SQLite's lock."""
 
 READERS_LOOK_EVERY = 5.0
 """Seconds between readers' looks for a primary that is away: one look may take seconds itself."""
@@ -78,7 +82,7 @@ class Database:
         self._any: Engine | None = None
         parsed = parsed_url(url)
         if parsed.get_backend_name() == "sqlite":
-            self.engine: Engine = sqlite_engine(parsed)
+            self.engine: Engine = sqlite_engine(parsed, self.limits)
         else:
             self.servers = servers_of(parsed, Fence(home))
             self.engine = postgres_engine(self.servers, parsed, self.limits)
@@ -139,15 +143,21 @@ class Database:
             raise CoachError("COACH-DB-008", reason=problems[0])
 
     @contextlib.contextmanager
-    def connect(self, *, write: bool = False) -> Iterator[Connection]:
+    def connect(self, *, write: bool = False, busy: float | None = None) -> Iterator[Connection]:
         """A connection in one transaction, committed at the end; for bulk work below the ORM.
+
+        Parameters:
+            busy: seconds that a write waits for the lock of SQLite; None: half of the wait.
 
         Raises:
             CoachError: COACH-DB-001 … COACH-DB-011. A write that ends in COACH-DB-004 may have been
                 committed or not.
         """
         with translated(self.limits.pool + self.limits.overflow), self._opened(write) as plain:
-            connection = plain.execution_options(**self._options(write=write))
+            options = self._options(write=write)
+            if busy is not None:
+                options[BUSY_SECONDS] = busy
+            connection = plain.execution_options(**options)
             if write:
                 with self._written(connection):
                     yield connection
@@ -207,6 +217,27 @@ class Database:
             if final is error:
                 raise
             raise final from error
+
+    def aside(self, work: Callable[[Session], object]) -> bool:
+        """Write what a read leaves beside it (last seen, last used), if that is possible now.
+
+        Reading must go on while nothing can be written: one short try, no error where the database
+        is busy, read-only or away. Returns whether it was written.
+        """
+        if not self._watch.state.writable and self._watch.fresh(READERS_LOOK_EVERY):
+            return False
+        try:
+            with (
+                self.connect(write=True, busy=ASIDE_SECONDS) as connection,
+                Session(connection, expire_on_commit=False) as session,
+            ):
+                work(session)
+                session.flush()
+        except CoachError as error:
+            if error.kind is not Kind.UNAVAILABLE:
+                raise
+            return False
+        return True
 
     def close(self) -> None:
         """Close all pooled connections."""

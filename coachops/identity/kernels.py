@@ -176,7 +176,7 @@ class Kernels(Part):
         """Write that the pages of these kernels are open now."""
         if not kernel_ids:
             return
-        self.database.run(
+        self.database.aside(
             lambda session: session.execute(
                 sa.update(KernelBinding)
                 .where(KernelBinding.kernel_id.in_(kernel_ids), KernelBinding.ended_at.is_(None))
@@ -207,7 +207,7 @@ class Kernels(Part):
             grace: seconds that a closed page's kernel may live on.
         """
         seen = clock.now() - dt.timedelta(seconds=max(0.0, grace - remaining))
-        self.database.run(
+        self.database.aside(
             lambda session: session.execute(
                 sa.update(KernelBinding)
                 .where(KernelBinding.kernel_id == kernel_id, KernelBinding.last_seen_at > seen)

@@ -135,7 +135,7 @@ class SigningIn(Part):
                 raise CoachError("COACH-IDN-002")
             actor = actor_for(session, row[0])
         if now - row[1] > _SEEN_EVERY:
-            self.database.run(
+            self.database.aside(
                 lambda session: session.execute(
                     sa.update(WebSession)
                     .where(WebSession.id == session_id)

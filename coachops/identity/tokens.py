@@ -135,10 +135,10 @@ class Tokens(Part):
             token, user = row
             actor = actor_for(session, user)
         if user.disabled_at is not None or _status(token, now) != "active":
-            self.database.run(lambda session: _record_refusal(session, token.id))
+            self.database.aside(lambda session: _record_refusal(session, token.id))
             raise CoachError("COACH-IDN-012")
         if token.last_used_at is None or now - token.last_used_at > _USED_EVERY:
-            self.database.run(
+            self.database.aside(
                 lambda session: session.execute(
                     sa.update(ApiToken).where(ApiToken.id == token.id).values(last_used_at=now)
                 )
