@@ -1,4 +1,8 @@
-"""The guide under `/guide/`: the built MkDocs site, for everybody who is signed in."""
+"""The guide under `/guide/`: the built MkDocs site, for everybody who is signed in.
+
+What explains an error is for everybody: whoever cannot sign in, and programs that follow the address
+in a problem's `type`, must be able to read it. Nothing in it is secret.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,9 @@ CSP = (
 )
 """MkDocs Material writes inline scripts; nothing is fetched from elsewhere."""
 
+FOR_EVERYBODY = ("reference/errors/", "how-to/when-something-fails/", "assets/")
+"""Beginnings of paths that need no sign-in: pages about errors, and their style."""
+
 
 def guide_router(folder: Path) -> APIRouter:
     """The routes that serve the site built in `folder`, which may appear later."""
@@ -33,10 +40,11 @@ def guide_router(folder: Path) -> APIRouter:
 
     @router.get("/guide/{path:path}")
     async def guide_file(path: str, request: Request) -> Response:
-        try:
-            await run_in_threadpool(visit_of, request)
-        except CoachError:
-            return to_sign_in(request.url.path)
+        if not path.startswith(FOR_EVERYBODY) or ".." in path:
+            try:
+                await run_in_threadpool(visit_of, request)
+            except CoachError:
+                return to_sign_in(request.url.path)
         if not (folder / "index.html").is_file():
             raise CoachError("COACH-API-008")
         try:

@@ -47,6 +47,12 @@ def test_the_guide_is_for_those_who_are_signed_in(site: Site) -> None:
     (folder / "start" / "index.html").write_text("<h1>Start</h1>")
     assert site.client.get("/guide/start/").headers["location"] == "/login?next=/guide/start/"
     assert site.client.get("/guide").headers["location"] == "/guide/"
+    for public in ("reference/errors", "reference/errors/coach-trn-001", "assets/styles"):
+        (folder / public).mkdir(parents=True)
+        (folder / public / "index.html").write_text("<h1>For all</h1>")
+        assert site.client.get(f"/guide/{public}/").json()["code"] == "COACH-API-008"
+    for path in ("reference/errors/../../start/", "assets/%2e%2e/start/"):
+        assert "login" in site.client.get(f"/guide/{path}").headers["location"]
     site.add("ada@example.org", "admin")
     site.sign_in("ada@example.org")
     missing = site.client.get("/guide/", headers={"Accept": "text/html"})
@@ -54,8 +60,22 @@ def test_the_guide_is_for_those_who_are_signed_in(site: Site) -> None:
     assert "COACH-API-008" in missing.text
     (folder / "index.html").write_text("<h1>Home</h1>")
     assert title_of(site.client.get("/guide/").text) == "Home"
+    site.client.cookies.clear()
+    assert title_of(site.client.get("/guide/reference/errors/coach-trn-001/").text) == "For all"
+    site.sign_in("ada@example.org")
     assert title_of(site.client.get("/guide/start/").text) == "Start"
     assert site.client.get("/guide/start").headers["location"] == "/guide/start/"
     for path in ("nothing/", "../secrets/cookie", "%2e%2e/secrets/cookie", "start/../../secrets"):
         assert site.client.get(f"/guide/{path}").status_code == 404, path
     assert "frame-ancestors 'none'" in site.client.get("/guide/").headers["content-security-policy"]
+
+
+def test_a_page_asked_for_while_the_dashboards_start_asks_again_by_itself(site: Site) -> None:
+    site.add("ada@example.org", "admin")
+    site.sign_in("ada@example.org")
+    response = site.client.get("/app/overview", headers={"Accept": "text/html"})
+    assert response.status_code == 503
+    assert int(response.headers["retry-after"]) > 0
+    assert "COACH-API-007" in response.text
+    assert 'http-equiv="refresh"' in response.text
+    assert 'href="/guide/reference/errors/coach-api-007/"' in response.text

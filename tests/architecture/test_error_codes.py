@@ -1,4 +1,4 @@
-"""The catalogue of error codes and the code that raises them agree, both ways."""
+"""The catalogue of error codes, the code that raises them and the tests that provoke them agree."""
 
 from __future__ import annotations
 
@@ -79,3 +79,47 @@ def test_errors_are_raised_with_the_details_that_their_texts_name() -> None:
             if not named <= given:
                 wrong.append(f"{name}:{node.lineno} {spec.code} lacks {sorted(named - given)}")
     assert wrong == []
+
+
+def _tested() -> set[str]:
+    """Codes that a test holds as a value, beyond the files that only list codes."""
+    lists = {"matrix.py", Path(__file__).name}
+    found: set[str] = set()
+    for path in (PACKAGE.parent / "tests").rglob("*.py"):
+        if path.name in lists:
+            continue
+        tree = ast.parse(path.read_text("utf-8"))
+        spoken = {id(node.value) for node in ast.walk(tree) if _is_docstring(node)}  # type: ignore[attr-defined]  # checked
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and id(node) not in spoken:
+                found.update(CODE.findall(str(node.value)))
+    return found
+
+
+def test_every_code_of_the_catalogue_is_provoked_by_a_test() -> None:
+    assert sorted(CATALOGUE.keys() - _tested()) == []
+
+
+def test_every_code_says_what_happened_why_and_what_to_do_in_whole_sentences() -> None:
+    wrong = [
+        spec.code
+        for spec in CATALOGUE.values()
+        for text in (spec.happened, spec.why, spec.next_step)
+        if not text or not text.endswith((".", "}")) or "{" in spec.why
+    ]
+    assert wrong == []
+
+
+ONLY_ON_PAGES = {"COACH-IDN-013", "COACH-IDN-007"}
+"""Codes that nobody can meet but in a browser."""
+
+
+def test_next_steps_hold_on_every_surface() -> None:
+    """A command has no page to reload, and a program no button to press."""
+    of_pages = re.compile(r"reload|press|click|this page|\bbelow\b|\babove\b", re.IGNORECASE)
+    wrong = {
+        spec.code: spec.next_step
+        for spec in CATALOGUE.values()
+        if of_pages.search(spec.next_step) and spec.code not in ONLY_ON_PAGES
+    }
+    assert wrong == {}

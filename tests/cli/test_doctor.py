@@ -8,13 +8,15 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from coachops import audit
-from coachops.bootstrap import prepare
+from coachops.ai.targets import chain
+from coachops.bootstrap import prepare, services
 from coachops.cli.checks import Check, data, machine, run_all
 from coachops.cli.doctor import run_checks
 from coachops.core import clock
@@ -131,16 +133,19 @@ def test_spending_and_a_spared_service(
     monkeypatch.setenv("COACHOPS_AI_DAILY_LIMIT_USD", "2")
     assert found("AI use").code == "COACH-AI-008"
     monkeypatch.delenv("COACHOPS_AI_DAILY_LIMIT_USD")
+    monkeypatch.setenv("COACHOPS_OPENAI_API_KEY", "sk-test")
+    (target,) = chain(load_settings())
     with database.write() as session:
         now = clock.now()
         session.add(
             AiCircuit(
-                target="https://ai.example gpt #1", opened_at=now, rest_seconds=30,
+                target=target.name, opened_at=now, rest_seconds=30, failures=5,
                 last_code="COACH-AI-003", updated_at=now,
             )
         )  # fmt: skip
+    with closing(services(load_settings())) as opened:
+        check = data.spending(opened)
     database.close()
-    check = found("AI use")
     assert check.status == "warn"
     assert "COACH-AI-003" in check.found
 

@@ -6,13 +6,22 @@ import codecs
 import re
 import subprocess
 import sys
+from contextlib import closing
+from html import unescape
 from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
+from fastapi.testclient import TestClient
+from markupsafe import Markup
 
+from coachops.api import create_app
+from coachops.bootstrap import Services
 from coachops.core.errors import CATALOGUE
+from coachops.core.settings import load_settings
 from coachops.dashboards.theme import COLOURS
+from coachops.db import Database
+from coachops.identity.runtime import Runtime
 from tests.docs.conftest import ROOT, BuiltPage
 
 _GUIDE = "/guide/"
@@ -83,10 +92,32 @@ def test_the_guide_sends_nobody_to_another_host(built: dict[str, BuiltPage]) -> 
 
 
 @pytest.mark.parametrize("code", sorted(CATALOGUE))
-def test_every_error_code_has_its_place_in_the_reference(
-    built: dict[str, BuiltPage], code: str
-) -> None:
+def test_every_error_code_has_its_row_and_its_page(built: dict[str, BuiltPage], code: str) -> None:
     assert code.lower() in built["reference/errors/"].anchors
+    assert f"reference/errors/{code.lower()}/" in built
+
+
+def test_the_page_of_every_code_is_served_to_everybody_and_complete(
+    site: Path, tmp_path: Path, sqlite_database: Database
+) -> None:
+    """As whoever follows a problem's `type`, a command's hint or a card's link gets it."""
+    settings = load_settings(home=tmp_path, database_url=sqlite_database.url)
+    runtime = Runtime(tmp_path, 1, "unused", tmp_path, site)
+    app = create_app(Services(settings, sqlite_database), runtime)
+    with closing(TestClient(app, base_url=settings.public_url, follow_redirects=False)) as client:
+        for code, spec in CATALOGUE.items():
+            page = client.get(spec.page)
+            assert page.status_code == 200, code
+            text = " ".join(unescape(Markup(page.text).striptags()).split())  # noqa: S704 only read
+            assert f"{code} " in text
+            for part in (spec.happened, spec.why, spec.next_step):
+                words = re.sub(r"\{(\w+)\}", lambda gap: gap[1].replace("_", " "), part)
+                assert _letters(words) in _letters(text), code
+
+
+def _letters(text: str) -> str:
+    """Text without spaces and the quotes and dashes that a browser's page writes its own way."""
+    return re.sub(r"[\s'\"\u2018\u2019\u201c\u201d\u2013\u2014.*-]", "", text)
 
 
 def test_help_links_of_the_product_lead_to_pages_of_the_guide(built: dict[str, BuiltPage]) -> None:

@@ -110,6 +110,15 @@ def test_unknown_reports_are_refused(settings: Settings) -> None:
     assert caught.value.code == "COACH-REP-001"
 
 
+def test_a_folder_that_cannot_be_written_is_said_before_anything_runs(settings: Settings) -> None:
+    settings.home.mkdir(parents=True)
+    (settings.home / "reports").write_text("a file where the folder should be")
+    with pytest.raises(CoachError) as caught:
+        run_report(settings, "weekly_operations")
+    assert caught.value.code == "COACH-REP-005"
+    assert caught.value.spec.retryable
+
+
 @pytest.mark.notebook
 def test_a_notebook_that_fails_is_kept_with_its_cell_and_without_foreign_words(
     seeded: Settings, small_report: Callable[[str], None]

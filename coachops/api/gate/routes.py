@@ -108,6 +108,8 @@ async def _page(gate: Gate, page: Page, request: Request) -> Response:
             starting.message,
             starting.next_step,
             code=starting.code,
+            request_id=starting.request_id,
+            more=starting.spec.page,
             status=503,
             reload_after=_RELOAD_AFTER,
             action=(request.url.path, "Reload now"),

@@ -102,30 +102,26 @@ def work(services: Services) -> Check:
 
 def spending(services: Services) -> Check:
     """The AI services are not being spared after failures, and today's limit is not reached."""
-    import sqlalchemy as sa  # noqa: PLC0415 kept out of --help
+    from coachops.ai.health import health  # noqa: PLC0415 imports SQLAlchemy
 
-    from coachops.db.models import AiCircuit, AiSpend  # noqa: PLC0415 as above
-
-    name, settings = "AI use", services.settings
-    with services.database.read() as session:
-        resting = session.execute(
-            sa.select(AiCircuit.target, AiCircuit.last_code).where(AiCircuit.opened_at.is_not(None))
-        ).all()
-        spent = session.scalar(
-            sa.select(AiSpend.spent_microusd).where(AiSpend.day == services.database.today())
-        )
-    dollars = (spent or 0) / 1e6
-    limit = settings.ai_daily_limit_usd
-    found = f"{dollars:.2f} USD today" + (f" of {limit:.2f}" if limit else ", no limit")
-    if limit and dollars >= limit:
+    name = "AI use"
+    now = health(services.database, services.settings)
+    found = f"{now.spent_usd:.2f} USD today" + (
+        ", no limit" if now.limit_usd is None else f" of {now.limit_usd:.2f}"
+    )
+    if now.stand_ins:
+        found += f", {now.stand_ins} analyses wait to be made again"
+    if now.limit_usd is not None and now.spent_usd >= now.limit_usd:
         error = CoachError("COACH-AI-008", reason=found)
         return Check(name, "warn", f"{error.code} {error.message}", error.next_step, error.code)
-    if resting:
-        target = resting[0].target.partition(" #")[0]
-        return Check(
-            name, "warn", f"{target} is spared after failures ({resting[0].last_code}); {found}",
-            "It is tried again by itself; the check 'AI' shows whether it answers.",
-        )  # fmt: skip
+    for each in now.targets:
+        if each.state == "refused":
+            return failed(name, CoachError(each.code or "COACH-AI-002"))
+        if each.state == "resting":
+            return Check(
+                name, "warn", f"{each.label} is spared after failures ({each.code}); {found}",
+                "It is tried again by itself; the check 'AI' shows whether it answers.",
+            )  # fmt: skip
     return Check(name, "ok", found)
 
 
