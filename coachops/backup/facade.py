@@ -128,15 +128,8 @@ class Backups:
     def setup(self) -> Setup:
         """What has to be set on the database host, and by whom, before PostgreSQL is backed up.
 
-        Raises:
-            CoachError: COACH-SYS-002 for the embedded database, which needs nothing; else as
-                `postgres.setup.setup`.
+        Nothing for the embedded database. Raises as `postgres.setup.set_up`.
         """
-        if self._database.is_sqlite:
-            raise CoachError(
-                "COACH-SYS-002",
-                reason="The embedded database needs no set-up: 'coachops backup run' just works.",
-            )
         from coachops.backup.postgres.setup import set_up  # noqa: PLC0415 one engine is used
 
         return set_up(self._site.settings, self._database, self.place)

@@ -42,8 +42,8 @@ class Setup:
         notes: what a person should know.
     """
 
-    engine: Literal["pgbackrest", "basebackup"]
-    postgresql: tuple[str, ...]
+    engine: Literal["sqlite", "pgbackrest", "basebackup"]
+    postgresql: tuple[str, ...] = ()
     hba: tuple[str, ...] = ()
     sql: tuple[str, ...] = ()
     config: Path | None = None
@@ -69,6 +69,8 @@ def set_up(
         CoachError: COACH-DB-001 when the database cannot be reached; COACH-BKP-022 when pgBackRest
             is asked for and the server's folder is not known.
     """
+    if database.is_sqlite:
+        return Setup("sqlite", notes=("The embedded database needs no set-up.",))
     server = live.server_of(database)
     engine = settings.backup_engine
     if engine == "auto":
