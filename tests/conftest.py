@@ -112,7 +112,7 @@ def postgres_pair(_running_pair: PostgresPair) -> PostgresPair:
 
     `pair.url(pair.create("template_coachops"))` is the URL of a new migrated database on both.
     """
-    _running_pair.heal()
+    _running_pair.heal(empty=True)
     return _running_pair
 
 

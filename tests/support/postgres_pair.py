@@ -166,6 +166,7 @@ class PostgresPair:
         self.b = Node(binaries, self._folder, "b", self._as_user)
         self.primary, self.standby = self.a, self.b
         self._made = 0
+        self._databases: list[str] = []
 
     def start(self, mode: Mode = "sync") -> None:
         """Initialise the primary, copy the standby from it, and wait until it streams."""
@@ -192,6 +193,7 @@ class PostgresPair:
         """The name of a new database, empty or copied from `template`."""
         self._made += 1
         name = f"pair_{os.getpid()}_{self._made}"
+        self._databases.append(name)
         copied = f' TEMPLATE "{template}"' if template else ""
         self.primary.query(f'CREATE DATABASE "{name}"{copied}')
         self.wait_for_replay()
@@ -227,17 +229,26 @@ class PostgresPair:
         node.query("SELECT pg_promote(true, 30)")
         self.primary, self.standby = self.standby, self.primary
 
-    def heal(self, mode: Mode = "sync") -> None:
-        """Whatever happened: one primary, one streaming standby made anew where it does not stream."""
+    def heal(self, mode: Mode = "sync", *, empty: bool = False) -> None:
+        """Whatever happened: one primary, one streaming standby made anew where it does not stream.
+
+        Parameters:
+            empty: drop the databases of earlier tests first, so that copies stay small.
+        """
         for node in (self.a, self.b):
             node.unfreeze()
         if not self.primary.running:
             self.primary.start()
         if self.primary.query("SELECT pg_is_in_recovery()"):
             self.primary.query("SELECT pg_promote(true, 30)")
-        if not self._streams():
-            self.primary.query("ALTER SYSTEM RESET synchronous_standby_names")
-            self.primary.query("SELECT pg_reload_conf()")
+        streams = self._streams()
+        if empty:
+            self._commit_alone()
+            for name in self._databases:
+                self.primary.query(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+            self._databases.clear()
+        if not streams:
+            self._commit_alone()
             self._copy_standby()
         self.set_mode(mode)
 
@@ -246,6 +257,13 @@ class PostgresPair:
         for node in (self.b, self.a):
             node.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _commit_alone(self) -> None:
+        """Let the primary commit without a standby; returns when it does."""
+        self.primary.query("ALTER SYSTEM RESET synchronous_standby_names")
+        self.primary.query("SELECT pg_reload_conf()")
+        names = "SELECT current_setting('synchronous_standby_names') = ''"
+        self.primary.wait_until(lambda: self.primary.query(names))
 
     def _streams(self) -> bool:
         found = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"
