@@ -33,6 +33,9 @@ BUDGET = RetryBudget()
 MENDED_BY_PEOPLE = frozenset({"COACH-AI-002", "COACH-AI-006"})
 """A refused key, an empty account: of no use to try again before somebody did something."""
 
+_PATIENCE = 1.0
+"""Seconds that a call waits for SQLite's lock before it goes on without what others know."""
+
 _AWAY = 5.0
 """Seconds for which a database that failed is not asked again."""
 
@@ -127,11 +130,16 @@ class SharedState:
         if clock.monotonic() < self._away_until:
             return otherwise
         try:
-            with self._database.write() as session:
+            with (
+                self._database.connect(write=True, busy=_PATIENCE) as connection,
+                Session(connection, expire_on_commit=False) as session,
+            ):
                 if not self._database.is_sqlite:
                     # one's own disk is enough: a standby that is away must not hold up calls
                     session.execute(sa.text("SET LOCAL synchronous_commit = local"))
-                return work(session)
+                done = work(session)
+                session.flush()
+                return done
         except CoachError as error:
             if error.code.startswith("COACH-AI-"):
                 raise

@@ -24,8 +24,8 @@ def insert_new(session: Session, table: type[Any], **values: object) -> bool:
     """Insert a row unless its key is there already; says whether it was inserted."""
     dialect = session.get_bind().dialect.name
     make = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    done: Any = session.execute(make(table).values(**values).on_conflict_do_nothing())
-    return bool(done.rowcount)
+    new = make(table).values(**values).on_conflict_do_nothing().returning(sa.literal(1))
+    return session.execute(new).first() is not None  # its row count is not to be had everywhere
 
 
 class SqlCircuits:

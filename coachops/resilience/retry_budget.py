@@ -44,7 +44,8 @@ class RetryBudget:
     def retry(self, bucket: Bucket, now: dt.datetime) -> tuple[bool, Bucket]:
         """Whether a retry may be made, and what is left."""
         tokens = self._filled(bucket, now)
-        return (True, Bucket(tokens - 1, now)) if tokens >= 1 else (False, Bucket(tokens, now))
+        granted = tokens > 1 - 1e-6  # ten tenths are one
+        return granted, Bucket(max(0.0, tokens - 1) if granted else tokens, now)
 
     def _filled(self, bucket: Bucket, now: dt.datetime) -> float:
         minutes = max(0.0, (now - bucket.filled_at).total_seconds() / 60)  # a clock set back: 0

@@ -7,6 +7,7 @@ one it answers well.
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import threading
@@ -22,7 +23,9 @@ class AiServer:
 
     Attributes:
         requests: bodies as they came.
-        script: names of faults (methods of `_Faults`) for the next requests.
+        script: names of faults (methods of `_Handler`) for the next requests.
+        always: the fault of every request after those of the script.
+        on_request: told the number of each request, from 1, before it is answered.
         change: turns the good answer into another one.
     """
 
@@ -30,6 +33,8 @@ class AiServer:
         self.requests: list[Json] = []
         self.headers: list[dict[str, str]] = []
         self.script: list[str] = []
+        self.always = "good"
+        self.on_request: Callable[[int], None] = lambda _number: None
         self.change: Callable[[Json, Json], Json] = lambda _request, answer: answer
         self.released = threading.Event()
         self._lock = threading.Lock()
@@ -59,7 +64,10 @@ class AiServer:
         with self._lock:
             self.requests.append(body)
             self.headers.append(headers)
-            return self.script.pop(0) if self.script else "good"
+            number = len(self.requests)
+            fault = self.script.pop(0) if self.script else self.always
+        self.on_request(number)
+        return fault
 
 
 def transcript_lines(body: Json) -> list[Json]:
@@ -213,6 +221,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _busy(self, _: Json) -> None:
         self._error(429, "rate_limit_exceeded", Retry_After="0")
 
+    def _busy_second(self, _: Json) -> None:
+        self._error(429, "rate_limit_exceeded", Retry_After="1")
+
     def _busy_long(self, _: Json) -> None:
         self._error(429, "rate_limit_exceeded", Retry_After="600")
 
@@ -275,6 +286,33 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b'{"id": "x"')
         self.close_connection = True
+
+    def _stream_cut(self, body: Json) -> None:
+        """Events, though none were asked for, that end in the middle of the answer."""
+        half = self._answer(body)[:60]
+        event = {"choices": [{"index": 0, "delta": {"content": half}, "finish_reason": None}]}
+        self._send(200, b"data: " + json.dumps(event).encode() + b"\n\n", "text/event-stream")
+
+    def _endless(self, _: Json) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.close_connection = True
+        for _number in range(400):
+            self.wfile.write(b" " * 100_000)
+
+    def _packed(self, _: Json) -> None:
+        self._send(200, gzip.compress(b" " * 1_000_000), Content_Encoding="gzip")
+
+    def _hostile(self, body: Json) -> None:
+        """Characters that a database refuses, and half of one."""
+        document = completion(body, self._answer(body))
+        message = document["choices"][0]["message"]
+        message["content"] = message["content"].replace(
+            "The client said", "The\\u0000 client\\u202e said"
+        )
+        self._json(200, document)
 
     def _hang(self, _: Json) -> None:
         self.owner.released.wait(60)
