@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from coachops import audit
 from coachops.core import clock
 from coachops.core.errors import CoachError
+from coachops.db import operations
 from coachops.jobs import findings, heartbeat
 from coachops.jobs.schedules import Schedule, load_schedules
 from coachops.jobs.store import file_identity
@@ -174,3 +175,4 @@ class Sweeper:
         now = clock.now()
         for kind, keep in KEEP.items():
             self._queue.forget_ended(now - keep, (kind,))
+        operations.forget(self._services.database)
