@@ -98,6 +98,7 @@ class BucketPlace:
                 use_listings_cache=False,
                 skip_instance_cache=True,
             )
+            self._opened.retries = 1  # the library below tries again by itself: one layer of it
         return self._opened
 
     def _require_bucket(self) -> None:

@@ -8,6 +8,7 @@ import logging
 import platform
 import secrets
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from coachops import __version__, audit
@@ -16,7 +17,7 @@ from coachops.backup.engines import Artefacts
 from coachops.backup.model import BackupRow, Manifest, StoredFile, folder_of, manifest_name
 from coachops.backup.retention import Kept, Policy, to_keep
 from coachops.backup.sealing import ENDING, Keys
-from coachops.backup.shelf import GRACE, KEEP_DAMAGED, Shelf, look
+from coachops.backup.shelf import GRACE, KEEP_DAMAGED, Shelf, Shelved, look
 from coachops.backup.site import Site
 from coachops.core import clock
 from coachops.core.errors import CoachError
@@ -41,8 +42,9 @@ def make(site: Site, database: Database, *, new_place: bool = False) -> BackupRo
         with site.work() as work:
             manifest, sha256 = _publish(site, database, backup_id, work, new_place)
     except BaseException as error:
-        _clear_away(site, backup_id)
         code = error.code if isinstance(error, CoachError) else "COACH-SYS-003"
+        if code not in {"COACH-BKP-001", "COACH-BKP-002", "COACH-BKP-003"}:  # the place is away
+            _clear_away(site, backup_id)
         if isinstance(error, Exception):
             with contextlib.suppress(CoachError):
                 catalogue.add_failed(database, backup_id, "?", site.place.url, code, started)
@@ -52,7 +54,7 @@ def make(site: Site, database: Database, *, new_place: bool = False) -> BackupRo
         tidy(site, database)
     except CoachError as error:  # the backup itself is made
         _log.warning("after the backup", extra={"backup": backup_id, "code": error.code})
-    return next(one.row() for one in look(site.place, site.seen).backups if one.id == backup_id)
+    return Shelved(backup_id, sha256, manifest, None, None, manifest.finished_at).row()
 
 
 def _publish(
@@ -175,7 +177,8 @@ def tidy(site: Site, database: Database) -> list[str]:
     stay = [one.manifest for one in own if one.id in keep and one.manifest is not None]
     if gone:
         site.engine().forget(gone, stay)
-    catalogue.follow(database, look(site.place, site.seen), site.place.url, installation)
+    left = replace(shelf, backups=tuple(one for one in shelf.backups if one not in dropped))
+    catalogue.follow(database, left, site.place.url, installation)
     return [one.id for one in dropped]
 
 
