@@ -24,7 +24,7 @@ from coachops.core import clock, ids
 from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
 from coachops.db import Database
-from coachops.db.models import Transcript, TranscriptEdit, User, Utterance
+from coachops.db.models import QuarantineItem, Transcript, TranscriptEdit, User, Utterance
 from coachops.db.models.sessions import BEHAVIOURS, SPEAKERS
 
 CHANGES_READING = ("swap_roles", "speaker", "cut", "redact")
@@ -264,13 +264,19 @@ def revision_of(session: Session, transcript_id: uuid.UUID) -> str:
 
 
 def is_stale(session: Session, transcript_id: uuid.UUID, analysed_at: dt.datetime) -> bool:
-    """Whether what an engine reads was corrected after `analysed_at`."""
+    """Whether what an engine reads was corrected, or completed by a line, after `analysed_at`."""
     later = sa.select(TranscriptEdit.id).where(
         TranscriptEdit.transcript_id == transcript_id,
         TranscriptEdit.kind.in_(CHANGES_READING),
         sa.or_(TranscriptEdit.created_at > analysed_at, TranscriptEdit.undone_at > analysed_at),
     )
-    return session.scalar(later.limit(1)) is not None
+    added = sa.select(QuarantineItem.id).where(
+        QuarantineItem.transcript_id == transcript_id,
+        QuarantineItem.kind == "cue",
+        QuarantineItem.state == "replayed",
+        QuarantineItem.resolved_at > analysed_at,
+    )
+    return any(session.scalar(found.limit(1)) is not None for found in (later, added))
 
 
 def _correct(

@@ -1,27 +1,36 @@
 """Taking a transcript in: read, account for every line, map the speakers, keep the original.
 
 A transcript is the same when client and SHA-256 are the same; the same file for another client is
-a new transcript with a warning. Nothing is written unless everything is.
+a new transcript with a warning. Nothing is written unless everything is. What cannot be taken, a file
+or a line of one, goes to the quarantine; a line keeps its place free in the order of utterances.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import logging
+import traceback
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from coachops import audit
-from coachops.ai.types import Speaker
-from coachops.coaching import people
+from coachops.coaching import people, quarantine
+from coachops.coaching.importing_rows import (
+    engagement_on,
+    keep_lines,
+    positions_of,
+    roles_of,
+    session_on,
+    utterance_rows,
+    warnings_of,
+)
+from coachops.coaching.quarantine import Refused, Source
 from coachops.coaching.transcripts import (
     ParsedTranscript,
-    SpeakerMapping,
-    map_speakers,
+    check_size,
     notes_to_transcript,
     read,
 )
@@ -30,25 +39,25 @@ from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
 from coachops.db import Database
 from coachops.db.models import (
-    Client,
-    Coach,
     CoachingSession,
-    Engagement,
     Transcript,
     Utterance,
 )
 from coachops.telemetry import record_activity
+
+log = logging.getLogger("coachops.coaching")
 
 _BATCH = 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class UnparsedLine:
-    """A line that looked like a cue and could not be imported."""
+    """A line that looked like a cue and could not be imported; `item` is its id in the quarantine."""
 
     line: int
     reason: str
     excerpt: str
+    item: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,18 +91,113 @@ def import_transcript(
     coach: str,
     client: str,
     held_on: dt.date | None = None,
+    source: Source = "program",
+    resolves: uuid.UUID | None = None,
 ) -> ImportResult:
     """Import the file `data` called `name` for a coach and a client (REFs).
 
+    A file that cannot be taken is kept in the quarantine; the error's detail `quarantine_id` names
+    the item.
+
     Parameters:
         held_on: day of the session; None takes the day the file tells, else today.
+        source: where it came in.
+        resolves: the item of the quarantine that this file is the correction of; it ends with the
+            import, and a file that cannot be taken is not kept again.
 
     Raises:
         CoachError: COACH-TRN-… for files that cannot be taken, COACH-CCH-001 for unknown people,
             COACH-CCH-006 where the two do not work together, COACH-CCH-005 for a day to come.
     """
-    parsed = read(data, name)
-    return _store(database, actor, data, parsed, coach, client, held_on, kind="recording")
+    name = quarantine.file_name(name)
+    try:
+        parsed = _read(data, name)
+    except CoachError as error:
+        if resolves is None:
+            _keep(
+                database, actor, error, name, data,
+                coach=coach, client=client, held_on=held_on, source=source,
+            )  # fmt: skip
+        raise
+    return _store(
+        database, actor, data, parsed, coach, client, held_on, kind="recording", source=source,
+        resolves=resolves,
+    )  # fmt: skip
+
+
+def refuse_large(
+    database: Database,
+    actor: Actor,
+    size_bytes: int,
+    name: str,
+    *,
+    coach: str,
+    client: str,
+    held_on: dt.date | None = None,
+    source: Source = "program",
+) -> None:
+    """Refuse a file by its size, before its bytes are read; its name and the reason are kept.
+
+    Raises:
+        CoachError: COACH-TRN-002, COACH-TRN-003; COACH-CCH-001 for unknown people.
+    """
+    name = quarantine.file_name(name)
+    try:
+        check_size(size_bytes, name)
+    except CoachError as error:
+        _keep(
+            database, actor, error, name, None,
+            coach=coach, client=client, held_on=held_on, source=source, size_bytes=size_bytes,
+        )  # fmt: skip
+        raise
+
+
+def _read(data: bytes, name: str) -> ParsedTranscript:
+    """What the reader makes of a file; a mistake of the reader is an error with a code, too."""
+    try:
+        return read(data, name)
+    except CoachError:
+        raise
+    except Exception as mistake:
+        frames = "".join(traceback.format_tb(mistake.__traceback__))  # its message may quote words
+        log.error("a reader failed with %s\n%s", type(mistake).__name__, frames)  # noqa: TRY400 as said
+        raise CoachError("COACH-TRN-013", name=name, reason=type(mistake).__name__) from mistake
+
+
+def _keep(
+    database: Database,
+    actor: Actor,
+    error: CoachError,
+    name: str,
+    data: bytes | None,
+    *,
+    coach: str,
+    client: str,
+    held_on: dt.date | None,
+    source: Source,
+    size_bytes: int | None = None,
+) -> None:
+    """Keep a refused file for the two people it is about; `error` then names the item.
+
+    Raises:
+        CoachError: COACH-CCH-001, COACH-IDN-003 where the actor may not bring files for them.
+    """
+    with database.read() as session:
+        of_coach = people.find_coach(session, actor, coach).id
+        of_client = people.find_client(session, actor, client).id
+    if not actor.may_change(of_coach):
+        raise CoachError("COACH-IDN-003", what="transcripts of other coaches")
+    line = error.details.get("line")
+    item = quarantine.keep(
+        database,
+        actor,
+        Refused(
+            "transcript", name, data, error, source,
+            line=line if isinstance(line, int) and line >= 1 else None,
+            size_bytes=size_bytes, coach_id=of_coach, client_id=of_client, held_on=held_on,
+        ),
+    )  # fmt: skip
+    error.details["quarantine_id"] = str(item)
 
 
 def import_notes(
@@ -105,7 +209,8 @@ def import_notes(
         CoachError: as `import_transcript`.
     """
     parsed = notes_to_transcript(text)
-    return _store(database, actor, text.encode(), parsed, coach, client, held_on, kind="notes")
+    data = text.encode("utf-8", errors="replace")
+    return _store(database, actor, data, parsed, coach, client, held_on, kind="notes")
 
 
 def _store(
@@ -118,6 +223,8 @@ def _store(
     held_on: dt.date | None,
     *,
     kind: str,
+    source: Source = "program",
+    resolves: uuid.UUID | None = None,
 ) -> ImportResult:
     day = held_on or parsed.date or database.today()
     if day > database.today() + dt.timedelta(days=1):
@@ -128,38 +235,48 @@ def _store(
         client = people.find_client(session, actor, client_ref)
         if not actor.may_change(coach.id):
             raise CoachError("COACH-IDN-003", what="transcripts of other coaches")
+        item = None if resolves is None else quarantine.open_item(session, actor, resolves)
         known = _known(session, actor, client.id, parsed.sha256)
         if known is not None:
+            if item is not None:
+                quarantine.resolve(
+                    session, actor, item, "replayed", transcript_id=known.transcript_id
+                )
             return known
-        warnings = _warnings(session, client.id, parsed)
-        engagement = _engagement(session, coach, client, day)
-        meeting = _session(session, engagement, day, parsed)
-        mapping, role_state = _roles(kind, parsed, coach, client)
+        warnings = warnings_of(session, client.id, parsed)
+        engagement = engagement_on(session, coach, client, day)
+        meeting = session_on(session, engagement, day, parsed)
+        mapping, role_state = roles_of(kind, parsed, coach, client)
         transcript = Transcript(
             id=ids.new_id(),
             session_id=meeting.id,
             client_id=client.id,
             kind=kind,
-            source_name=parsed.source_name[-200:],
+            source_name=parsed.source_name,
             format=str(parsed.format),
             encoding=parsed.encoding,
             sha256=parsed.sha256,
             size_bytes=parsed.size_bytes,
             original=data,
             cue_count=len(parsed.cues),
-            unparsed=[
-                {"line": row.line, "reason": str(row.reason), "excerpt": row.excerpt}
-                for row in parsed.unparsed
-            ],
+            unparsed=[],
             role_state=role_state,
             state="waiting_roles" if role_state == "unclear" else "imported",
             imported_by=actor.user_id,
         )
         session.add(transcript)
         session.flush()
-        rows = _utterances(transcript.id, parsed, mapping, kind)
+        positions, gaps = positions_of(parsed)
+        rows = utterance_rows(transcript.id, parsed, positions, mapping, kind)
         for start in range(0, len(rows), _BATCH):
             session.execute(sa.insert(Utterance), rows[start : start + _BATCH])
+        transcript.unparsed = keep_lines(session, actor, transcript, coach, parsed, gaps, source)
+        if item is not None:
+            quarantine.resolve(
+                session, actor, item, "replayed", transcript_id=transcript.id,
+                keep_bytes=item.sha256 != parsed.sha256,
+            )  # fmt: skip
+        quarantine.resolve_imported(session, actor, parsed.sha256, client.id, transcript.id)
         audit.record(
             session, actor, "transcript.imported", "transcript", transcript.id,
             cues=len(rows), unparsed=len(parsed.unparsed),
@@ -213,120 +330,6 @@ def _result(transcript: Transcript, *, duplicate: bool, warnings: tuple[str, ...
         warnings=warnings,
         role_state=transcript.role_state,
     )
-
-
-def _warnings(session: Session, client_id: uuid.UUID, parsed: ParsedTranscript) -> tuple[str, ...]:
-    elsewhere = session.scalar(
-        sa.select(sa.func.count())
-        .select_from(Transcript)
-        .where(Transcript.sha256 == parsed.sha256, Transcript.client_id != client_id)
-    )
-    warnings = []
-    if elsewhere:
-        warnings.append("The same file was imported for another client: check that it is right.")
-    if parsed.unparsed:
-        lines = "1 line" if len(parsed.unparsed) == 1 else f"{len(parsed.unparsed)} lines"
-        warnings.append(f"{lines} could not be imported; see the report.")
-    cleaned = dict(parsed.cleaned)
-    damaged = cleaned.pop("damaged", 0)
-    if damaged:
-        warnings.append(f"Characters that could not be read are shown as \ufffd ({damaged}).")
-    if removed := sum(cleaned.values()):
-        warnings.append(
-            f"Invisible characters that do not belong in a text were taken out ({removed}); "
-            "the file as uploaded is kept."
-        )
-    return tuple(warnings)
-
-
-def _engagement(session: Session, coach: Coach, client: Client, day: dt.date) -> Engagement:
-    """The engagement that was running on `day`, else the nearest one of the two."""
-    engagements: Sequence[Engagement] = session.scalars(
-        sa.select(Engagement)
-        .where(Engagement.coach_id == coach.id, Engagement.client_id == client.id)
-        .order_by(Engagement.started_on.desc(), Engagement.id)
-    ).all()
-    if not engagements:
-        raise CoachError("COACH-CCH-006", coach=coach.external_id, client=client.external_id)
-    for engagement in engagements:
-        if engagement.started_on <= day and (
-            engagement.ended_on is None or day < engagement.ended_on
-        ):
-            return engagement
-    return engagements[0]
-
-
-def _session(
-    session: Session, engagement: Engagement, day: dt.date, parsed: ParsedTranscript
-) -> CoachingSession:
-    """The session of that day that has no transcript yet, else a new one."""
-    has_transcript = sa.select(Transcript.id).where(Transcript.session_id == CoachingSession.id)
-    meeting = session.scalars(
-        sa.select(CoachingSession)
-        .where(
-            CoachingSession.engagement_id == engagement.id,
-            CoachingSession.held_on == day,
-            ~has_transcript.exists(),
-        )
-        .order_by(CoachingSession.id)
-    ).first()
-    if meeting is None:
-        meeting = CoachingSession(
-            id=ids.new_id(),
-            engagement_id=engagement.id,
-            coach_id=engagement.coach_id,
-            client_id=engagement.client_id,
-            held_on=day,
-            title=(parsed.title or "")[:200],
-        )
-        session.add(meeting)
-    meeting.duration_ms = parsed.duration_ms
-    session.flush()
-    return meeting
-
-
-def _roles(
-    kind: str, parsed: ParsedTranscript, coach: Coach, client: Client
-) -> tuple[SpeakerMapping | None, str]:
-    if kind == "notes":
-        return None, "certain"
-    mapping = map_speakers(
-        parsed,
-        [coach.name, coach.email],
-        [client.name, *([client.email] if client.email else [])],
-    )
-    if not mapping.certain:
-        return mapping, "unclear"
-    return mapping, "inferred" if mapping.inferred else "certain"
-
-
-def _utterances(
-    transcript_id: uuid.UUID,
-    parsed: ParsedTranscript,
-    mapping: SpeakerMapping | None,
-    kind: str,
-) -> list[dict[str, Any]]:
-    def speaker(label: str | None) -> str:
-        if kind == "notes":
-            return Speaker.COACH.value
-        return (mapping.role_of(label) if mapping else Speaker.OTHER).value
-
-    return [
-        {
-            "id": ids.new_id(),
-            "transcript_id": transcript_id,
-            "position": cue.position,
-            "line": cue.line,
-            "speaker_label": cue.speaker_label[:200] if cue.speaker_label else None,
-            "speaker": speaker(cue.speaker_label),
-            "original_speaker": speaker(cue.speaker_label),
-            "start_ms": cue.start_ms,
-            "end_ms": cue.end_ms,
-            "text": cue.text,
-            "is_cut": False,
-        }
-        for cue in parsed.cues
-    ]
 
 
 def pending_transcripts(database: Database) -> list[uuid.UUID]:

@@ -1,7 +1,8 @@
 """The roster: coaches, clients, engagements and consents from a CSV file, by external ids.
 
 Importing the same file again changes nothing; a changed row updates what it names. A row that
-cannot be taken is rejected with its line and reason, and the others are imported.
+cannot be taken is rejected with its line and reason, and the others are imported. Rejected rows and
+files wait in the quarantine.
 """
 
 from __future__ import annotations
@@ -9,20 +10,26 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
+import uuid
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
 import sqlalchemy as sa
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, undefer
 
 from coachops import audit
+from coachops.coaching import quarantine
+from coachops.coaching.quarantine import Refused, Source
+from coachops.coaching.transcripts.decoding import decode
 from coachops.core import clock
 from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
+from coachops.core.text import CleanLine, clean, clean_line
 from coachops.db import Database
-from coachops.db.models import Client, Coach, Consent, Engagement
+from coachops.db.models import Client, Coach, Consent, Engagement, QuarantineItem
 from coachops.db.models.people import CONSENT_KINDS
 
 MAX_BYTES = 20 * 1024 * 1024
@@ -42,14 +49,14 @@ def _yes_no(value: object) -> object:
 
 
 YesNo = Annotated[bool | None, BeforeValidator(_yes_no)]
-Name = Annotated[str, Field(min_length=1, max_length=200)]
-Email = Annotated[str, Field(max_length=200, pattern=_EMAIL)]
+Name = Annotated[str, CleanLine(max=200, min=1)]
+Email = Annotated[str, Field(pattern=_EMAIL), CleanLine(max=200)]
 
 
 class RosterRow(BaseModel):
     """One line of the roster: an engagement with its coach and client."""
 
-    model_config = ConfigDict(str_strip_whitespace=True, extra="ignore")
+    model_config = ConfigDict(extra="ignore")
 
     coach_external_id: Name
     coach_name: Name
@@ -60,7 +67,7 @@ class RosterRow(BaseModel):
         Email | None, BeforeValidator(lambda text: (text or "").strip() or None)
     ] = None
     engagement_external_id: Name
-    engagement_title: str = Field("", max_length=200)
+    engagement_title: Annotated[str, CleanLine(max=200)] = ""
     started_on: dt.date
     consent_processing: YesNo = None
     consent_external_ai: YesNo = None
@@ -68,10 +75,11 @@ class RosterRow(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class RejectedRow:
-    """A line of the file that was not imported."""
+    """A line of the file that was not imported; `item` is its id in the quarantine."""
 
     line: int
     reason: str
+    item: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,30 +96,56 @@ class RosterResult:
     rejected: tuple[RejectedRow, ...]
 
 
-def import_roster(database: Database, actor: Actor, data: bytes) -> RosterResult:
-    """Import the CSV file `data`.
+def import_roster(
+    database: Database,
+    actor: Actor,
+    data: bytes,
+    name: str = "roster.csv",
+    *,
+    source: Source = "program",
+    resolves: uuid.UUID | None = None,
+) -> RosterResult:
+    """Import the CSV file `data`; what cannot be taken of it waits in the quarantine.
+
+    Parameters:
+        resolves: the item of the quarantine that this is the correction of: it ends with the import;
+            a row that is rejected still takes everything back.
 
     Raises:
-        CoachError: COACH-ROS-001 where the file as a whole cannot be read; single rows never
-            raise, they are in `rejected`.
+        CoachError: COACH-ROS-001 where the file as a whole cannot be read (its detail
+            `quarantine_id` names the item); single rows never raise, they are in `rejected`.
+            COACH-QRN-001, COACH-QRN-002 of a correction.
     """
     actor.require_role("admin", "service", what="importing the roster")
-    rows = _parse(data)
+    name = quarantine.file_name(name)
+    try:
+        rows = _parse(data)
+    except CoachError as error:
+        if resolves is None:
+            kept = data if len(data) <= MAX_BYTES else None
+            refused = Refused("roster", name, kept, error, source, size_bytes=len(data))
+            error.details["quarantine_id"] = str(quarantine.keep(database, actor, refused))
+        raise
 
     def work(session: Session) -> RosterResult:
+        item = None if resolves is None else quarantine.open_item(session, actor, resolves)
         done: Counter[str] = Counter()
-        rejected: list[RejectedRow] = []
-        for line, values in rows:
-            try:
-                row = RosterRow.model_validate(values)
-                with session.begin_nested():
-                    changes = _apply(session, actor, row)
-            except ValidationError as error:
-                rejected.append(RejectedRow(line, _reason(error)))
-            except _ConflictError as conflict:
-                rejected.append(RejectedRow(line, str(conflict)))
+        rejected: list[tuple[_Line, str]] = []
+        taken: set[str] = set()
+        for line in rows:
+            reason = _take(session, actor, line, done)
+            if reason is None:
+                taken.add(clean_line(line.values["engagement_external_id"]))
             else:
-                done += changes
+                rejected.append((line, reason))
+        if item is not None:
+            if rejected and item.kind == "roster_row":
+                raise CoachError("COACH-QRN-002", reason=rejected[0][1])
+            quarantine.resolve(session, actor, item, "replayed")
+        kept = quarantine.keep_in(
+            session, actor, [_refused(line, reason, name, source) for line, reason in rejected]
+        )
+        _resolve_rows(session, actor, taken)
         audit.record(
             session, actor, "roster.imported", "roster", clock.today(),
             rows=len(rows), rejected=len(rejected),
@@ -124,43 +158,113 @@ def import_roster(database: Database, actor: Actor, data: bytes) -> RosterResult
             updated=done["updated"],
             unchanged=done["unchanged"],
             consents_recorded=done["consents"],
-            rejected=tuple(rejected),
+            rejected=tuple(
+                RejectedRow(line.number, reason, str(item_id))
+                for (line, reason), item_id in zip(rejected, kept, strict=True)
+            ),
         )
 
     return database.run(work)
+
+
+def _take(session: Session, actor: Actor, line: _Line, done: Counter[str]) -> str | None:
+    """Import a row; why not, where it cannot be taken."""
+    if line.more:
+        return f"it has more cells than the head of the table ({len(line.more)} more)"
+    try:
+        row = RosterRow.model_validate(line.values)
+        with session.begin_nested():
+            changes = _apply(session, actor, row)
+    except ValidationError as error:
+        return _reason(error)
+    except _ConflictError as conflict:
+        return str(conflict)
+    except sa.exc.IntegrityError:  # a limit that only the database knows
+        return "it contradicts what is there"
+    done.update(changes)
+    return None
+
+
+def _refused(line: _Line, reason: str, name: str, source: Source) -> Refused:
+    """A rejected row with the head of its table, so that it can be imported alone."""
+    written = io.StringIO()
+    table = csv.writer(written, lineterminator="\n")
+    table.writerows([list(line.values), [*line.values.values(), *line.more]])
+    error = CoachError("COACH-ROS-003", line=line.number, name=name, reason=reason)
+    return Refused("roster_row", name, written.getvalue().encode(), error, source, line=line.number)
+
+
+def _resolve_rows(session: Session, actor: Actor, taken: set[str]) -> None:
+    """Rows of these engagements that were rejected before are in now."""
+    query = sa.select(QuarantineItem).where(
+        QuarantineItem.kind == "roster_row", QuarantineItem.state == "waiting"
+    )
+    for item in session.scalars(query.options(undefer(QuarantineItem.content))).all():
+        for line in _lines((item.content or b"").decode()):
+            key = clean_line(line.values.get("engagement_external_id", ""))
+            if key in taken:
+                quarantine.resolve(session, actor, item, "replayed")
 
 
 class _ConflictError(Exception):
     """The row contradicts what is there."""
 
 
-def _parse(data: bytes) -> list[tuple[int, dict[str, str]]]:
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A row: the number of its (last) line, its cells by column, cells beyond the head."""
+
+    number: int
+    values: dict[str, str]
+    more: tuple[str, ...] = ()
+
+
+def _parse(data: bytes) -> list[_Line]:
     if len(data) > MAX_BYTES:
         raise CoachError("COACH-ROS-001", reason="it is larger than 20 MB")
     try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = data.decode("cp1252", errors="replace")
-    if "\0" in text:
-        raise CoachError("COACH-ROS-001", reason="it holds NUL bytes, so it is not a CSV file")
-    lines = text.splitlines()
-    if not lines:
+        text, _ = decode(data, "roster", Counter())
+    except CoachError:
+        raise CoachError("COACH-ROS-001", reason="it holds binary data, not text") from None
+    text = clean(text).text
+    if not text.strip():
         raise CoachError("COACH-ROS-001", reason="it is empty")
-    delimiter = max(",;\t", key=lines[0].count)
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     needed = {name for name, info in RosterRow.model_fields.items() if info.is_required()}
-    missing = sorted(needed - {(name or "").strip() for name in reader.fieldnames or ()})
-    if missing:
-        raise CoachError("COACH-ROS-001", reason=f"these columns are missing: {', '.join(missing)}")
-    rows = []
     try:
-        for values in reader:
-            named = {(key or "").strip(): value or "" for key, value in values.items() if key}
-            if any(value.strip() for value in named.values()):
-                rows.append((reader.line_num, named))
+        missing = sorted(needed - set(next(_table(text), [])))
+        if missing:
+            reason = f"these columns are missing: {', '.join(missing)}"
+            raise CoachError("COACH-ROS-001", reason=reason)
+        return list(_lines(text))
     except csv.Error as error:
-        raise CoachError("COACH-ROS-001", reason=f"line {reader.line_num}: {error}") from None
-    return rows
+        raise CoachError("COACH-ROS-001", reason=str(error)) from None
+
+
+def _table(text: str) -> Iterator[list[str]]:
+    """The names of the columns, then the cells of each line with anything in it, its number last.
+
+    Raises `csv.Error` with the line.
+    """
+    delimiter = max(",;\t", key=text.splitlines()[0].count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        yield [name.strip() for name in next(reader, [])]
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                yield [*cells, str(reader.line_num)]
+    except csv.Error as error:
+        raise csv.Error(f"line {reader.line_num}: {error}") from None
+
+
+def _lines(text: str) -> Iterator[_Line]:
+    """The rows below the head. Raises `csv.Error` as `_table`."""
+    table = _table(text)
+    head = next(table, [])
+    for *cells, number in table:
+        padded = [*cells, *[""] * (len(head) - len(cells))]
+        values = {name: cell for name, cell in zip(head, padded, strict=False) if name}
+        more = tuple(cell for cell in cells[len(head) :] if cell.strip())
+        yield _Line(int(number), values, more)
 
 
 def _reason(error: ValidationError) -> str:

@@ -170,7 +170,7 @@ class _Kind:
                 raise ValueError("nothing can be seen of it")
             return value
 
-        inner = handler(source)
+        inner: Any = handler(source)
         if inner["type"] == "str":
             if self.max is not None:
                 inner["max_length"] = self.max

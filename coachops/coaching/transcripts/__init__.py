@@ -16,7 +16,12 @@ from coachops.coaching.transcripts.model import (
     Remark,
     Unparsed,
 )
-from coachops.coaching.transcripts.reader import check_size, notes_to_transcript, read
+from coachops.coaching.transcripts.reader import (
+    check_size,
+    notes_to_transcript,
+    read,
+    read_piece,
+)
 from coachops.coaching.transcripts.roles import SpeakerMapping, map_speakers
 
 __all__ = [
@@ -33,4 +38,5 @@ __all__ = [
     "map_speakers",
     "notes_to_transcript",
     "read",
+    "read_piece",
 ]

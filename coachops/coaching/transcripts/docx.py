@@ -115,14 +115,8 @@ def _paragraphs(data: bytes, into: Collector) -> Iterator[_Paragraph]:
 
 def _walk(events: Iterable[tuple[str, Element]], into: Collector) -> Iterator[_Paragraph]:
     """Gather paragraphs outside tables and rows of tables; each is forgotten once it was read."""
-    number = depth = level = elements = characters = 0
-    for event, element in events:
-        level += 1 if event == "start" else -1
-        elements += event == "start"
-        if level > LIMITS.xml_depth or elements > LIMITS.xml_elements:
-            raise CoachError(
-                "COACH-TRN-008", name=into.name, reason="far too many elements, or far too deep"
-            )
+    number = depth = characters = 0
+    for event, element in _bounded(events, into.name):
         if element.tag == f"{_W}tbl":
             depth += 1 if event == "start" else -1
         if event == "start":
@@ -145,6 +139,18 @@ def _walk(events: Iterable[tuple[str, Element]], into: Collector) -> Iterator[_P
             into.remark(number, " ".join(lines))
         elif lines:
             yield _Paragraph(number, lines)
+
+
+def _bounded(events: Iterable[tuple[str, Element]], name: str) -> Iterator[tuple[str, Element]]:
+    """The same events, until there are more elements, or deeper ones, than a document has."""
+    level = elements = 0
+    for event, element in events:
+        level += 1 if event == "start" else -1
+        elements += event == "start"
+        if level > LIMITS.xml_depth or elements > LIMITS.xml_elements:
+            reason = "far too many elements, or far too deep"
+            raise CoachError("COACH-TRN-008", name=name, reason=reason)
+        yield event, element
 
 
 def _document(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:

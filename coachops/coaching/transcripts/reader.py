@@ -14,7 +14,13 @@ from coachops.coaching.transcripts.cleaning import clean
 from coachops.coaching.transcripts.collector import Collector
 from coachops.coaching.transcripts.decoding import decode
 from coachops.coaching.transcripts.header_lines import find_date
-from coachops.coaching.transcripts.model import LIMITS, Cue, Format, ParsedTranscript
+from coachops.coaching.transcripts.model import (
+    LIMITS,
+    Cue,
+    Format,
+    ParsedTranscript,
+    Unparsed,
+)
 from coachops.coaching.transcripts.timing import looks_like_timing, timing_line
 from coachops.core.errors import CoachError
 
@@ -101,6 +107,30 @@ def notes_to_transcript(notes: str, name: str = "notes") -> ParsedTranscript:
     if not into.cues and not into.remarks:
         raise CoachError("COACH-TRN-002", name=name)
     return _result(data, into, Format.NOTES, "utf-8", None)
+
+
+def read_piece(words: str, form: str) -> tuple[list[Cue], list[Unparsed]]:
+    """Read a line or a cue out of a transcript alone, as somebody corrected it.
+
+    Parameters:
+        form: format of the transcript; words with a time line are always read as a cue.
+
+    Raises `CoachError` with a `COACH-TRN-…` code where it is no JSON of a known shape.
+    """
+    check_size(len(words.encode("utf-8", errors="replace")), "line")
+    cleaned: Counter[str] = Counter()
+    into = Collector("line", cleaned)
+    words = clean(words, cleaned)
+    if _has_time_lines(words):
+        timed_blocks.parse(lines_of(words), into, webvtt=form == Format.VTT)
+    elif form == Format.JSON and words.lstrip().startswith(("{", "[")):
+        start = words.lstrip()[:1]
+        services.parse(services.load(f"[{words}]" if start == "{" else words, "line"), into)
+    elif form == Format.NOTES:
+        text.parse_notes(lines_of(words), into)
+    else:
+        text.parse(lambda: lines_of(words), into)
+    return into.cues, into.unparsed
 
 
 def lines_of(words: str) -> Iterable[tuple[int, str]]:

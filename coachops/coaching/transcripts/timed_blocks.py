@@ -82,14 +82,14 @@ class _Blocks:
         self.open: _Block | None = None
         self.waiting: list[Line] = []
         self.header = webvtt
+        self.first = True
 
     def take(self, number: int, line: str) -> None:
         """The next line of the file."""
         if not line or line.isspace():
             self.close()
             return
-        if self.header:
-            self._in_header(number, line)
+        if self.header and self._in_header(number, line):
             return
         if "-->" in line or looks_like_timing(line):
             if self.open is None or looks_like_timing(line):
@@ -107,16 +107,19 @@ class _Blocks:
         self._stray(self.waiting)
         self.waiting = []
 
-    def _in_header(self, number: int, line: str) -> None:
-        if number != 1 and "-->" in line:
+    def _in_header(self, number: int, line: str) -> bool:
+        """Take a line of the header; False where none is, or where it ends without a blank line."""
+        first, self.first = self.first, False
+        starts = line.startswith("WEBVTT")
+        if (first and not starts) or (not first and "-->" in line):
             self.header = False
-            self._start(number, line)
-            return
-        if number != 1:
+            return False
+        if not first:
             self.into.remark(number, line)
         elif title := line.removeprefix("WEBVTT").strip(" \t-\u2013:"):
             self.into.title = self.into.title or title
             self.into.remark(number, title)
+        return True
 
     def _start(self, number: int, line: str) -> None:
         span, rest = timing_line(line) or (Span(problem=Reason.BAD_TIME), "")

@@ -19,4 +19,12 @@ ROWS = (
         "Correct the rows listed and import the same file again; accepted rows are not doubled.",
         why="Some rows miss a value, or contradict others.",
     ),
+    ErrorSpec(
+        "COACH-ROS-003",
+        Kind.INVALID,
+        "Line {line} of {name} was rejected: {reason}.",
+        "Correct the row in your file and import it again, or replay the corrected row from the "
+        "quarantine.",
+        why="A cell is empty, too long or of the wrong form, or the row contradicts another one.",
+    ),
 )

@@ -89,4 +89,20 @@ ROWS = (
         "Look at that line of the file, or export the transcript again from the meeting tool.",
         why="The times or the speakers' names are missing or damaged all through the file.",
     ),
+    ErrorSpec(
+        "COACH-TRN-013",
+        Kind.FAILED,
+        "{name} could not be read because of a mistake in the suite itself ({reason}).",
+        "Tell support the code and the file's format; after the next version, replay the file from "
+        "the quarantine.",
+        who="support",
+        why="The file holds something that the reader of its format did not foresee.",
+    ),
+    ErrorSpec(
+        "COACH-TRN-014",
+        Kind.INVALID,
+        "Line {line} of {name} was not imported: {reason}.",
+        "Correct the line and replay it from the quarantine, or discard it there.",
+        why="The meeting tool wrote it wrongly, or somebody edited the file by hand.",
+    ),
 )
