@@ -26,7 +26,7 @@ from coachops.db.models import (
 )
 
 NeedKind = Literal[
-    "roles", "consent", "analysis_failed", "stuck", "draft", "uncertain", "send_failed"
+    "roles", "consent", "analysis_failed", "stuck", "draft", "uncertain", "send_failed", "returned"
 ]
 
 _TRANSCRIPTS: dict[str, NeedKind] = {
@@ -42,12 +42,15 @@ _MESSAGES: dict[str, NeedKind] = {
     "failed": "send_failed",
     "approved": "stuck",
     "sending": "stuck",
+    "returned": "returned",
 }
 _ORDER: tuple[NeedKind, ...] = (
-    "uncertain", "send_failed", "roles", "consent", "analysis_failed", "stuck", "draft",
+    "uncertain", "send_failed", "returned", "roles", "consent", "analysis_failed", "stuck", "draft",
 )  # fmt: skip
 STUCK_AFTER = dt.timedelta(minutes=10)
 """Background work that has not moved for so long is shown to the person."""
+RETURNED_FOR = dt.timedelta(days=30)
+"""A letter that came back waits so long for a decision; then it has been left so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,13 @@ class Need:
 
 def needs(database: Database, actor: Actor, limit: int = 200) -> list[Need]:
     """What waits for the actor, the most pressing kind first and the newest session first in it."""
-    before = clock.now() - STUCK_AFTER
+    now = clock.now()
+    before = now - STUCK_AFTER
+    returned = sa.and_(
+        Message.state == "sent",
+        Message.delivery == "bounced",
+        Message.delivery_at >= now - RETURNED_FOR,
+    )
     transcripts = (
         sa.select(
             Transcript.state, CoachingSession.id, Transcript.id, sa.null(), Client.id, Client.name,
@@ -94,15 +103,22 @@ def needs(database: Database, actor: Actor, limit: int = 200) -> list[Need]:
     )  # fmt: skip
     messages = (
         sa.select(
-            Message.state, CoachingSession.id, Message.transcript_id, Message.id, Client.id,
+            sa.case((returned, "returned"), else_=Message.state),
+            CoachingSession.id, Message.transcript_id, Message.id, Client.id,
             Client.name, CoachingSession.held_on, Message.error_code, Message.updated_at,
         )
         .join(CoachingSession, CoachingSession.id == Message.session_id)
         .join(Client, Client.id == CoachingSession.client_id)
         .where(
-            Message.state.in_(_MESSAGES),
             sa.or_(
-                Message.state.not_in(("approved", "sending")), Message.updated_at < before
+                returned,
+                Message.state.in_(_MESSAGES.keys() - {"approved", "sending", "returned"}),
+                sa.and_(
+                    Message.state.in_(("approved", "sending")),
+                    Message.updated_at < before,
+                    # what a mail server put off moves again by itself
+                    sa.or_(Message.retry_at.is_(None), Message.retry_at < before),
+                ),
             ),
             *_of_actor(actor, Message.coach_id),
         )

@@ -163,7 +163,10 @@ def list_sessions(
             Transcript.role_state,
             Transcript.error_code,
             Message.id,
-            Message.state,
+            sa.case(
+                (sa.and_(Message.state == "sent", Message.delivery == "bounced"), "returned"),
+                else_=Message.state,
+            ),
         )
         .join(Client, Client.id == CoachingSession.client_id)
         .join(Coach, Coach.id == CoachingSession.coach_id)

@@ -13,7 +13,7 @@ Data        metric, metric_row, table, Column, definition_list, timeline, Timeli
 Input       button, confirm, field, text_input, text_area, select, date_input, checkbox,
             file_upload; `.data` is the checked value, `.on_change(f)`, `.on_submit(f)`,
             `.error = "…"` shows an error below it
-Errors      area, guarded, busy, error_card; exceptions without an area go to the page's banner
+Errors      area, guarded, busy, error_card, hold_changes; exceptions without an area go to the page's banner
 
 Sketch of a page:
 
@@ -62,6 +62,7 @@ from coachops.dashboards.components_feedback import (
     dispose,
     error_card,
     guarded,
+    hold_changes,
     loading,
     notice,
 )
@@ -137,6 +138,7 @@ __all__ = [
     "file_upload",
     "grid",
     "guarded",
+    "hold_changes",
     "html",
     "join",
     "link",

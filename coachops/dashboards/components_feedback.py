@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, ParamSpec, TypeVar
 
@@ -174,6 +175,25 @@ def guarded(callback: Callable[P, R], area: Area) -> Callable[P, R | None]:
     return run
 
 
+class _Hold:
+    """Why changes wait now, and the buttons that would make one. A kernel serves one page."""
+
+    def __init__(self) -> None:
+        self.reason = ""
+        self.buttons: weakref.WeakSet[Button] = weakref.WeakSet()
+
+
+_hold = _Hold()
+
+
+def hold_changes(reason: str) -> None:
+    """Let every button that would change something wait, with `reason`; an empty one ends it."""
+    _hold.reason = reason
+    for each in list(_hold.buttons):
+        if each.held != reason and each.comm is not None:
+            each.held = reason
+
+
 class Button(Part):
     """A button that runs one click at a time. Made by `button` and `confirm`."""
 
@@ -183,13 +203,23 @@ class Button(Part):
     busy_label = traitlets.Unicode("").tag(sync=True)
     style_kind = traitlets.Unicode("secondary").tag(sync=True)
     disabled = traitlets.Bool(False).tag(sync=True)
+    held = traitlets.Unicode("").tag(sync=True)
     running = traitlets.Bool(False).tag(sync=True)
     question = traitlets.Dict().tag(sync=True)
     count = traitlets.Int(0).tag(sync=True)
 
-    def __init__(self, label: str, callback: Callable[[], object], **traits: object) -> None:
+    def __init__(
+        self,
+        label: str,
+        callback: Callable[[], object],
+        *,
+        changes: bool = False,
+        **traits: object,
+    ) -> None:
         self.callback = callback
-        super().__init__(label=label, **traits)
+        super().__init__(label=label, held=_hold.reason if changes else "", **traits)
+        if changes:
+            _hold.buttons.add(self)
 
     def receive(self, message: Mapping[str, object], buffers: Sequence[Any] = ()) -> None:
         """`{"event": "click", "count"}`: count is how many runs the browser has seen end.
@@ -202,7 +232,7 @@ class Button(Part):
 
     def click(self) -> None:
         """Run the callback as a click does; an exception goes to the page's banner area."""
-        if self.disabled or self.running:
+        if self.disabled or self.held or self.running:
             return
         self.running = True
         try:
@@ -223,6 +253,7 @@ def button(
     description: str = "",
     busy_label: str = "",
     disabled: bool = False,
+    changes: bool | None = None,
 ) -> Button:
     """A button.
 
@@ -232,10 +263,13 @@ def button(
         area: where an exception is shown; the page's banner area without it.
         description: what it acts on, for screen readers, when many buttons share a label.
         busy_label: the label while it runs, such as "Sending…".
+        changes: whether a click saves something, so that it waits while nothing can be saved; None:
+            where there is an area for what may go wrong.
     """
     return Button(
         label,
         guarded(on_click, area) if area else on_click,
+        changes=area is not None if changes is None else changes,
         style_kind=kind,
         description=description,
         busy_label=busy_label,
@@ -260,7 +294,9 @@ def confirm(
 
     `yes` repeats the verb, such as "Send to 2 people"; it is `label` when not given.
     """
-    made = button(label, on_yes, kind, area=area, description=description, disabled=disabled)
+    made = button(
+        label, on_yes, kind, area=area, description=description, disabled=disabled, changes=True
+    )
     made.question = {"title": message, "text": text, "yes": yes or label, "no": no}
     return made
 

@@ -51,8 +51,11 @@ class NavItem:
 class Page(Element):
     """A whole page. `banner` shows errors and news on top; `body` holds the content.
 
-    Slot `trail` stands above the heading: the way back of a page with several views.
+    Slot `trail` stands above the heading: the way back of a page with several views; slot
+    `conditions` above that: what is out of order now. `conditions` is who watches that, if anybody.
     """
+
+    conditions: object = None
 
     def __init__(self, frame: Callable[[str, str], Markup], body: Iterable[Any]) -> None:
         self._frame = frame
@@ -117,7 +120,7 @@ def page_frame(
             '<header class="co-bar"><div class="co-bar-inner">'
             '<span class="co-product"><span class="co-logo" aria-hidden="true"></span>{}</span>'
             '{}{}</div></header><main id="co-main" class="co-main" tabindex="-1">'
-            '<div data-slot="trail"></div><div class="co-heading"><div><h1>{}</h1>{}</div><div class="co-actions" '
+            '<div data-slot="conditions"></div><div data-slot="trail"></div><div class="co-heading"><div><h1>{}</h1>{}</div><div class="co-actions" '
             'data-slot="actions"></div></div>'
             '<div data-slot="banner"></div><div data-slot="content"></div></main>',
             PRODUCT,

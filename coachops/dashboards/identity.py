@@ -23,6 +23,7 @@ from coachops.bootstrap import Services, services
 from coachops.core import clock, request
 from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
+from coachops.dashboards import conditions
 from coachops.dashboards.components import error_card
 from coachops.identity.runtime import CLAIM_VARIABLE
 
@@ -72,7 +73,9 @@ def shown(
         try:
             # before the wait: a warm kernel is connected already
             wired = wired or kernel_services()
-            return build(actor or current_actor(), wired)
+            page = build(actor or current_actor(), wired)
+            conditions.attach(page, wired)
+            return page  # noqa: TRY300 whatever fails above is an error card
         except CoachError as error:
             log.warning("the page was not shown: %s", error.code)
             return error_card(error)

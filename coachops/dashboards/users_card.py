@@ -65,7 +65,9 @@ class InviteCard:
         self.role.on_change(lambda _: self._fit())
         self.email.on_submit(self._submit)
         self.name.on_submit(self._submit)
-        self.button = button("Invite", self._submit, "primary", busy_label="Inviting…")
+        self.button = button(
+            "Invite", self._submit, "primary", busy_label="Inviting…", changes=True
+        )
         self._form = stack([self.email, self.name, self.role, self.coach, row([self.button])])
         self.widget = card(
             "Invite somebody",
@@ -165,7 +167,9 @@ class UserCard:
                 )
             ]
         if user.status == "locked":
-            acts.append(button("Unlock", self._do(self.page.identity.enable, "was unlocked.")))
+            acts.append(
+                button("Unlock", self._do(self.page.identity.enable, "was unlocked."), changes=True)
+            )
         if user.role != "service":
             purpose = "invite" if user.status == "invited" else "reset"
             acts.append(
@@ -241,7 +245,7 @@ class UserCard:
             )()
 
         name.on_submit(grant)
-        return [*held, row([name, button("Grant", grant)])]
+        return [*held, row([name, button("Grant", grant, changes=True)])]
 
     def _do(self, act: Callable[..., object], words: str) -> Callable[[], None]:
         def run() -> None:

@@ -30,15 +30,19 @@ from coachops.coaching.messages.sending import (
     unsent_approved,
 )
 from coachops.coaching.messages.suppression import (
+    NOTE_LIMIT,
     Listed,
+    Reason,
     Standing,
     is_suppressed,
     lift,
     list_standing,
+    of_address,
     of_client,
 )
 
 __all__ = [
+    "NOTE_LIMIT",
     "SEND_LIMIT",
     "Choice",
     "Letterhead",
@@ -47,6 +51,7 @@ __all__ = [
     "MessageRow",
     "OutboxMailer",
     "Preview",
+    "Reason",
     "Reported",
     "SmtpMailer",
     "Standing",
@@ -64,6 +69,7 @@ __all__ = [
     "list_messages",
     "list_standing",
     "mailer_for",
+    "of_address",
     "of_client",
     "open_choice",
     "preview",

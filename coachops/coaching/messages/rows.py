@@ -65,6 +65,11 @@ class MessageRow:
     client_email: str = ""
 
     @property
+    def standing(self) -> str:
+        """The state, or `returned` for a sent letter that a mail server returned."""
+        return "returned" if self.state == "sent" and self.delivery == "bounced" else self.state
+
+    @property
     def has_moved(self) -> bool:
         """Whether the client has another address by now."""
         return bool(self.client_email) and self.client_email != self.recipient_email

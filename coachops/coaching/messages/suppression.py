@@ -35,6 +35,7 @@ Source = Literal["smtp", "report", "api", "link"]
 
 NOTE_LIMIT = 200
 SUPPRESSED = "COACH-MSG-010"
+_GRAVEST_FIRST: tuple[Reason, ...] = ("complaint", "opt_out", "bounce")
 WORDS: dict[str, str] = {
     "bounce": "their address does not take mail",
     "complaint": "a letter was reported as unwanted",
@@ -52,7 +53,7 @@ class Standing:
         words: the reason as it is said to a coach.
     """
 
-    reason: str
+    reason: Reason
     source: str
     status: str
     since: dt.datetime
@@ -74,7 +75,7 @@ def standing(session: Session, address: str, secret: bytes) -> Standing | None:
         row.reason: row
         for row in session.scalars(_standing_rows(addresses.address_hash(secret, address)))
     }
-    for reason in ("complaint", "opt_out", "bounce"):
+    for reason in _GRAVEST_FIRST:
         if reason in found:
             row = found[reason]
             return Standing(reason, row.source, row.status, row.since, WORDS[reason])
@@ -200,6 +201,12 @@ def lift_rows(
         .execution_options(synchronize_session=False)
     )
     return len(ended.all())
+
+
+def of_address(database: Database, address: str, secret: bytes) -> Standing | None:
+    """Why the recipient of a letter that the caller may see is not written to. Raises COACH-MSG-014."""
+    with database.read() as session:
+        return standing(session, address, secret)
 
 
 def of_client(

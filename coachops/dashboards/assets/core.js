@@ -182,6 +182,8 @@ KINDS.element = (context) => {
   node.addEventListener("click", (event) => {
     const button = event.target.closest("[data-event],[data-jump]");
     if (!button || button.closest("[data-co]") !== node) return;
+    // nothing can be saved now: the note on top of the page says why
+    if ("changes" in button.dataset && document.querySelector(".co-holding")) return;
     if (button.dataset.jump) {
       jump(button);
       return;
@@ -209,26 +211,29 @@ KINDS.button = ({ model, el }) => {
     node.disabled = model.get("disabled");
     // stays focusable while it works: a button that vanishes from the tab order loses the reader
     node.toggleAttribute("data-busy", busy);
-    if (busy) node.setAttribute("aria-disabled", "true");
+    const held = model.get("held");
+    node.toggleAttribute("data-held", Boolean(held));
+    if (busy || held) node.setAttribute("aria-disabled", "true");
     else node.removeAttribute("aria-disabled");
+    node.title = held;
     label.textContent = busy ? model.get("busy_label") || model.get("label") : model.get("label");
     const name = model.get("description");
     if (name) node.setAttribute("aria-label", `${model.get("label")} ${name}`);
     else node.removeAttribute("aria-label");
   }
   function run() {
-    if (waiting || model.get("running") || node.disabled) return;
+    if (waiting || model.get("running") || node.disabled || model.get("held")) return;
     waiting = true;
     draw();
     model.send({ event: "click", count: model.get("count") });
   }
   node.addEventListener("click", () => {
-    if (waiting || node.disabled) return;
+    if (waiting || node.disabled || model.get("held")) return;
     const question = model.get("question");
     if (question.title) ask(question, model.get("style_kind"), run);
     else run();
   });
-  onChange(model, ["label", "busy_label", "style_kind", "disabled", "running", "description"], draw);
+  onChange(model, ["label", "busy_label", "style_kind", "disabled", "held", "running", "description"], draw);
   model.on("change:count", () => {
     waiting = false;
     draw();

@@ -26,6 +26,7 @@ from coachops.dashboards.components import (
 from coachops.dashboards.workspace import wording
 from coachops.dashboards.workspace.client_consents import ConsentCard
 from coachops.dashboards.workspace.client_goals import GoalsCard
+from coachops.dashboards.workspace.client_mail import MailCard
 from coachops.dashboards.workspace.home import session_rows
 from coachops.dashboards.workspace.parts import Choices, fill_rows, row_list, small_button
 from coachops.dashboards.workspace.shell import View
@@ -66,7 +67,14 @@ class ClientView:
             slots={
                 "wide": [stack([self._brief_place, self._steps_place, self._sessions()])],
                 "narrow": [
-                    stack([GoalsCard(self).element, ConsentCard(self).element, self._answers()])
+                    stack(
+                        [
+                            MailCard(self).element,
+                            GoalsCard(self).element,
+                            ConsentCard(self).element,
+                            self._answers(),
+                        ]
+                    )
                 ],
             },
         )
@@ -152,7 +160,8 @@ class ClientView:
         if self.may_change:
             for label, status in (("Done", "done"), ("Drop", "dropped")):
                 handlers[status, str(step.id)] = self._marking(step, status)
-                tools.append(small_button(label, status, step.id, about=f"step: {step.text[:60]}"))
+                about = f"step: {step.text[:60]}"
+                tools.append(small_button(label, status, step.id, about=about, changes=True))
         facts = wording.listed(
             [
                 wording.due(step.due_date, step.due_phrase, self.workspace.today),

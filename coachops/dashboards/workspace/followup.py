@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
@@ -9,11 +10,10 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from coachops.coaching import messages
-from coachops.coaching.messages import MessageRow, Preview
+from coachops.coaching.messages import MessageRow, Preview, Standing
 from coachops.core.errors import CATALOGUE, CoachError
 from coachops.dashboards.components import (
     Element,
-    Tone,
     area,
     button,
     card,
@@ -30,32 +30,11 @@ from coachops.dashboards.components import (
     text_input,
 )
 from coachops.dashboards.workspace import wording
+from coachops.dashboards.workspace.followup_words import STATES, Words, shown_as
 from coachops.dashboards.workspace.panels import Panel
 
-_FEEDBACK_URL: Final = re.compile(r"https?://\S+/feedback/\S+")
-
-# tone, title, what it means and what to do
-_STATES: Final[dict[str, tuple[Tone, str, str]]] = {
-    "draft": (
-        "warn",
-        "Draft: nothing has been sent",
-        "Read it as {name} will. It goes out only after you approve it.",
-    ),
-    "approved": ("info", "Approved: it is on its way", "It leaves within moments."),
-    "sending": ("info", "Sending\u2026", "It is being handed to the mail server."),
-    "sent": ("ok", "Sent", "It went to {name} ({address}) on {sent}."),
-    "uncertain": (
-        "bad",
-        "It is not certain whether it arrived",
-        "The connection broke off while the mail server was answering. It will not be sent again by "
-        "itself. Ask {name} whether it arrived, then say so here.",
-    ),
-    "failed": (
-        "bad",
-        "It was not sent",
-        "It could not be handed over. {name} has not received anything.",
-    ),
-}
+_LINKS: Final = re.compile(r"https?://\S+/(feedback|letters)/\S+")
+_LINK_WORDS: Final = {"feedback": "Answer two questions", "letters": "No more such e-mails"}
 
 
 class FollowUpPanel(Panel):
@@ -65,7 +44,12 @@ class FollowUpPanel(Panel):
 
     def data(self) -> object:
         """As the base says."""
-        return self.message, self.review.analysis is None, self.review.consents["processing"]
+        return (
+            self.message,
+            self.review.analysis is None,
+            self.review.consents["processing"],
+            self._refused_address(),
+        )
 
     def build(self) -> Iterable[Any]:
         """As the base says."""
@@ -74,6 +58,7 @@ class FollowUpPanel(Panel):
             yield self._none()
             return
         yield self._state(message)
+        yield from self._address(message)
         if message.stale and message.state in {"draft", "approved", "failed"}:
             yield self._stale(message)
         try:
@@ -89,7 +74,9 @@ class FollowUpPanel(Panel):
             return empty_state(
                 "No follow-up yet", "A draft is written after the analysis. You approve it here."
             )
-        draft = button("Write a draft", self._draft, "primary") if self.view.may_change else None
+        draft = None
+        if self.view.may_change:
+            draft = button("Write a draft", self._draft, "primary", changes=True)
         return empty_state(
             "No follow-up yet", "A draft can be made from the analysis of this session.", draft
         )
@@ -102,34 +89,87 @@ class FollowUpPanel(Panel):
 
     def _preview(self, message: MessageRow) -> Preview:
         services = self.view.workspace.services
-        head = messages.letterhead_for(services.settings, services.secret("feedback"))
+        head = messages.letterhead_for(services.settings, self._secret)
         return messages.preview(*self._who(), message.id, head)
 
     def _state(self, message: MessageRow) -> Element:
-        tone, title, text = _STATES[message.state]
-        zone = self.view.workspace.services.settings.zone
-        sent = message.sent_at.astimezone(zone) if message.sent_at else None
+        key, code = shown_as(message)
+        tone, title, text = STATES[key]
         text = text.format(
             name=message.recipient_name,
             address=message.recipient_email,
-            sent=f"{wording.day(sent.date())} at {sent:%H:%M}" if sent else "",
+            sent=self._moment(message.sent_at),
+            delivery=self._moment(message.delivery_at),
+            retry=self._moment(message.retry_at),
         )
-        spec = CATALOGUE.get(message.error_code or "")
-        shows_code = spec is not None and message.state in {"failed", "uncertain", "draft"}
-        if shows_code and spec is not None and message.state == "draft":
-            title, text = "The approval was taken back", spec.happened.format_map(_Words())
+        spec = CATALOGUE.get(code)
+        refused = self._refused_address()
+        words = Words(reason=refused.words) if refused is not None else Words()
+        if spec is not None and key == "draft":
+            title, text = "The approval was taken back", spec.happened.format_map(words)
         return notice(
             tone,
             title,
             text,
-            spec.next_step.format_map(_Words()) if spec is not None and shows_code else "",
-            message.error_code or "" if shows_code else "",
+            spec.next_step.format_map(words) if spec is not None else "",
+            code,
             actions=self._decisions(message) if self.view.may_change else (),
         )
 
+    def _moment(self, at: dt.datetime | None) -> str:
+        if at is None:
+            return ""
+        local = at.astimezone(self.view.workspace.services.settings.zone)
+        return f"{wording.day(local.date())} at {local:%H:%M}"
+
+    @property
+    def _secret(self) -> bytes:
+        return self.view.workspace.services.secret("feedback")
+
+    def _refused_address(self) -> Standing | None:
+        """Why the recipient is not written to; None also where nobody can tell (approving says so)."""
+        if self.message is None:
+            return None
+        database = self.view.workspace.database
+        try:
+            return messages.of_address(database, self.message.recipient_email, self._secret)
+        except CoachError:
+            return None
+
+    def _address(self, message: MessageRow) -> Iterator[Any]:
+        """What is to be known about the address, and a newer one of the client."""
+        refused = self._refused_address()
+        name = message.recipient_name
+        if refused is not None and message.state in {"draft", "failed"}:
+            yield notice(
+                "warn",
+                f"{name} gets no e-mails from here",
+                f"Since {self._moment(refused.since)}: {refused.words}. This letter cannot be approved.",
+                "What can be done stands on the client's page.",
+                actions=[
+                    button(
+                        f"Open {name}",
+                        lambda: self.view.workspace.client(message.client_id),
+                        description="client page",
+                    )
+                ],
+            )
+        if message.has_moved and message.state in {"draft", "failed"} and self.view.may_change:
+            yield notice(
+                "info",
+                f"{name} has another address by now",
+                f"This letter was written to {message.recipient_email}. The client's address is now "
+                f"{message.client_email}.",
+                actions=[
+                    button("Use the new address", lambda: self._write_again(message), changes=True)
+                ],
+            )
+
     def _decisions(self, message: MessageRow) -> Iterator[Any]:
         name, address = message.recipient_name, message.recipient_email
-        if message.state == "failed":
+        if message.standing == "returned":
+            yield button("Write it again", lambda: self._write_again(message), changes=True)
+        elif message.state == "failed" and self._refused_address() is None:
             yield confirm(
                 f"Send it again to {name}?",
                 lambda: self._retry(message),
@@ -156,8 +196,8 @@ class FollowUpPanel(Panel):
                 kind="secondary",
             )
         elif message.state == "approved":
-            yield button("Take it back", lambda: self._withdraw(message))
-            yield button("Send now", lambda: self.view.send(message.id), "quiet")
+            yield button("Take it back", lambda: self._withdraw(message), changes=True)
+            yield button("Send now", lambda: self.view.send(message.id), "quiet", changes=True)
 
     def _stale(self, message: MessageRow) -> Element:
         actions = []
@@ -198,9 +238,10 @@ class FollowUpPanel(Panel):
         place.children = [shown]
         if message.state not in {"draft", "failed", "approved"} or not self.view.may_change:
             return card("The letter", [place])
+        may_go = message.state == "draft" and self._refused_address() is None
         return card(
             "The letter",
-            [place, self._approval(message)] if message.state == "draft" else [place],
+            [place, self._approval(message)] if may_go else [place],
             actions=[button("Edit", lambda: self._edit(message, place, shown))],
             subtitle=f"As {message.recipient_name} will read it",
         )
@@ -256,15 +297,20 @@ class FollowUpPanel(Panel):
         dispose([shown])
 
     def _approve(self, message: MessageRow) -> None:
-        self.view.do(lambda: messages.approve(*self._who(), message.id, message.version))
+        self.view.do(
+            lambda: messages.approve(*self._who(), message.id, message.version, secret=self._secret)
+        )
         self.view.send(message.id)
 
     def _withdraw(self, message: MessageRow) -> None:
         self.view.do(lambda: messages.withdraw(*self._who(), message.id, message.version))
 
     def _retry(self, message: MessageRow) -> None:
-        self.view.do(lambda: messages.retry(*self._who(), message.id))
+        self.view.do(lambda: messages.retry(*self._who(), message.id, secret=self._secret))
         self.view.send(message.id)
+
+    def _write_again(self, message: MessageRow) -> None:
+        self.view.do(lambda: messages.write_again(*self._who(), message.id, message.version))
 
     def _resolve(self, message: MessageRow, outcome: Any) -> None:
         self.view.do(lambda: messages.resolve_uncertain(*self._who(), message.id, outcome))
@@ -273,20 +319,16 @@ class FollowUpPanel(Panel):
         self.view.do(lambda: messages.use_engine_draft(*self._who(), message.id, message.version))
 
 
-class _Words(dict[str, object]):
-    """Words for the gaps of an error text whose details were not kept."""
-
-    def __missing__(self, key: str) -> str:
-        return {"kind": "the analysis", "reason": "see the log"}.get(key, key)
-
-
 def _paper(subject: str, text: str) -> Markup:
-    """The letter on paper; the long address of the two questions as mail programs show it."""
-    parts = _FEEDBACK_URL.split(text.strip())
-    shown = html('<span class="ws-paper-link">Answer two questions</span>')
+    """The letter on paper; the long addresses below it as mail programs show them."""
+    parts = _LINKS.split(text.strip())  # words and kinds of link in turn
+    shown = [
+        html('<span class="ws-paper-link">{}</span>', _LINK_WORDS[part]) if number % 2 else part
+        for number, part in enumerate(parts)
+    ]
     return html(
         '<div class="ws-paper"><p class="ws-paper-subject">{}</p><div class="ws-paper-text">{}</div>'
         "</div>",
         subject,
-        join(parts, shown),
+        join(shown),
     )

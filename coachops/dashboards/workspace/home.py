@@ -62,7 +62,7 @@ _NEEDS: Final[dict[NeedKind, tuple[str, str, str, Tone]]] = {
     ),
     "uncertain": (
         "Did the follow-up arrive?",
-        "The mail server's answer was lost, so nobody knows. It will not be sent twice.",
+        "Nobody knows whether it did. It will not be sent twice.",
         "Settle it",
         "bad",
     ),
@@ -70,6 +70,12 @@ _NEEDS: Final[dict[NeedKind, tuple[str, str, str, Tone]]] = {
         "The follow-up was not sent",
         "It could not be handed over. Nothing has gone out.",
         "Try again",
+        "bad",
+    ),
+    "returned": (
+        "The follow-up came back",
+        "The client's mail server returned it, so the client has not read it.",
+        "See why",
         "bad",
     ),
 }

@@ -67,15 +67,25 @@ class Choices(Element):
 
 
 def small_button(
-    label: str, name: str, value: object, *, about: str = "", kind: str = "secondary"
+    label: str,
+    name: str,
+    value: object,
+    *,
+    about: str = "",
+    kind: str = "secondary",
+    changes: bool = False,
 ) -> Markup:
-    """A button of a `Choices`; `about` tells equal buttons apart for screen readers."""
+    """A button of a `Choices`; `about` tells equal buttons apart for screen readers.
+
+    One that `changes` something waits while nothing can be saved.
+    """
     return html(
         '<button type="button" class="co-button co-button-{} co-button-small" data-event="{}" '
-        'data-value="{}">{}{}</button>',
+        'data-value="{}"{}>{}{}</button>',
         kind,
         name,
         value,
+        Markup(" data-changes") if changes else "",
         label,
         html('<span class="co-hidden"> {}</span>', about) if about else "",
     )

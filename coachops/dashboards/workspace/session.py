@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from coachops.coaching import attention, review
 from coachops.coaching.messages import MessageRow, list_messages
 from coachops.coaching.review import Review, ReviewUtterance
+from coachops.core import clock
 from coachops.dashboards.components import Element, html, split, tabs
 from coachops.dashboards.transcript_view import TranscriptView
 from coachops.dashboards.workspace import wording
@@ -75,7 +76,10 @@ class SessionView:
     @property
     def pending(self) -> bool:
         """Whether background work will change what is shown."""
-        sending = self.message is not None and self.message.state in {"approved", "sending"}
+        letter = self.message
+        sending = letter is not None and letter.state in {"approved", "sending"}
+        if letter is not None and letter.retry_at is not None:
+            sending = letter.retry_at <= clock.now()  # put off by the mail server until then
         return self.review.state in wording.PENDING or sending or self._wanted is not None
 
     def do(self, work: Callable[[], object]) -> None:

@@ -138,7 +138,11 @@ class ActionList(Choices):
 
         def tool(label: str, name: str, run: Callable[[], object]) -> None:
             handlers[name, str(each.id)] = run
-            tools.append(small_button(label, name, each.id, about=about, kind="quiet"))
+            tools.append(
+                small_button(
+                    label, name, each.id, about=about, kind="quiet", changes=name != "edit"
+                )
+            )
 
         if self._view.may_change:
             if each.status == "open":

@@ -222,7 +222,11 @@ class InsightList(Choices):
 
         def tool(label: str, name: str, run: Callable[[], object]) -> None:
             handlers[name, each.anchor] = run
-            tools.append(small_button(label, name, each.anchor, about=about, kind="quiet"))
+            tools.append(
+                small_button(
+                    label, name, each.anchor, about=about, kind="quiet", changes=name != "edit"
+                )
+            )
 
         if self._view.may_change:
             if each.removed:

@@ -89,7 +89,7 @@ class CorrectionsPanel(Panel):
                 )
             )
         if self.review.role_state == "inferred":
-            actions.append(button("They are right", self._confirm_roles))
+            actions.append(button("They are right", self._confirm_roles, changes=True))
         return card(
             "Speakers", [paragraph(_ROLES[self.review.role_state]), row(actions, align="center")]
         )
@@ -256,7 +256,7 @@ class CorrectionsPanel(Panel):
             text = _said(each)
             tool = ""
             if each.undone_at is None and self.view.may_change:
-                tool = small_button("Undo", "undo", each.id, about=text, kind="quiet")
+                tool = small_button("Undo", "undo", each.id, about=text, kind="quiet", changes=True)
                 handlers["undo", str(each.id)] = self._undoing(each.id)
             items.append(
                 html(

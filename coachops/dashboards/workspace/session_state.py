@@ -99,7 +99,8 @@ class StatePanel(Panel):
         if not self.view.may_change:
             return []
         return [
-            button(label, run, kind, busy_label="One moment\u2026") for label, run, kind in rows
+            button(label, run, kind, busy_label="One moment\u2026", changes=True)
+            for label, run, kind in rows
         ]
 
     def _roles(self) -> Element:
@@ -300,11 +301,11 @@ class NowPanel(Panel):
 
     def data(self) -> object:
         """As the base says."""
-        return self.review.state, self.message.state if self.message else None
+        return self.review.state, self.message.standing if self.message else None
 
     def build(self) -> Iterable[Any]:
         """As the base says."""
-        state = self.message.state if self.message else None
+        state = self.message.standing if self.message else None
         yield pill(*wording.session_state(self.review.state, state))
         if self.review.state == "analysed" and state == "draft" and self.view.may_change:
             yield button("Read and approve", lambda: self.view.open("follow-up"), "primary")

@@ -25,6 +25,7 @@ MESSAGE: Final[dict[str, State]] = {
     "sent": ("Follow-up sent", "ok"),
     "uncertain": ("Sending uncertain", "warn"),
     "failed": ("Sending failed", "bad"),
+    "returned": ("Follow-up came back", "bad"),
 }
 PENDING: Final = frozenset({"imported", "analysing"})
 """States of a transcript in which background work will change it."""
