@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -35,13 +37,15 @@ def import_(
 ) -> None:
     """Import transcripts; valid files are imported even where others are rejected.
 
-    Exit code 1 where a file was rejected. Of a folder, files of other kinds are left out and named.
+    Rejected files wait in the quarantine. Exit code 1 where a file was rejected. Of a folder, files of other kinds are left out and named.
 
     Example:  coachops transcript import samples/01-delegation.vtt --coach AC-101
     --client CL-201 --date 2026-11-10
     """
-    from coachops.coaching.importing import import_transcript  # noqa: PLC0415 imports SQLAlchemy
-    from coachops.coaching.transcripts import check_size  # noqa: PLC0415 as above
+    from coachops.coaching.importing import (  # noqa: PLC0415 imports SQLAlchemy
+        import_transcript,
+        refuse_large,
+    )
     from coachops.core.actor import SYSTEM  # noqa: PLC0415 as above
 
     held_on = parse_date(date, "--date")
@@ -52,7 +56,16 @@ def import_(
         _require_people(services, coach, client)
         for file in bars.track(files, description="Importing"):
             try:
-                check_size(file.stat().st_size, file.name)
+                refuse_large(
+                    services.database,
+                    SYSTEM,
+                    file.stat().st_size,
+                    file.name,
+                    coach=coach,
+                    client=client,
+                    held_on=held_on,
+                    source="cli",
+                )
                 imported.append(
                     import_transcript(
                         services.database,
@@ -62,6 +75,7 @@ def import_(
                         coach=coach,
                         client=client,
                         held_on=held_on,
+                        source="cli",
                     )
                 )
             except CoachError as error:
@@ -71,6 +85,7 @@ def import_(
                         "code": error.code,
                         "message": error.message,
                         "next_step": error.next_step,
+                        "quarantine_id": str(error.details.get("quarantine_id", "")),
                     }
                 )
 
@@ -91,6 +106,7 @@ def import_(
         for row in imported:
             for line in row.unparsed:
                 typer.echo(f"  {row.source_name}, line {line.line}: {line.reason}")
+                typer.echo(f"    Look at it: coachops quarantine show {line.item}")
             for warning in row.warnings:
                 typer.echo(f"  {row.source_name}: {warning}")
         if skipped:
@@ -98,6 +114,8 @@ def import_(
         for problem in rejected:
             typer.echo(f"{problem['code']}  {problem['message']}", err=True)
             typer.echo(f"  Next: {problem['next_step']}", err=True)
+            if kept := problem["quarantine_id"]:
+                typer.echo(f"  It is kept: coachops quarantine show {kept}", err=True)
 
     document = {"imported": imported, "rejected": rejected, "skipped": skipped}
     emit(document, as_json=as_json, text=text)
@@ -122,13 +140,12 @@ def analyse(
     from coachops.coaching.analysis import analyse as run  # noqa: PLC0415 imports SQLAlchemy
     from coachops.coaching.importing import pending_transcripts  # noqa: PLC0415 as above
     from coachops.core.actor import SYSTEM  # noqa: PLC0415 as above
-    from coachops.jobs.inline import analysing_here  # noqa: PLC0415 as above
 
     if bool(ids) == pending:
         raise CoachError("COACH-SYS-002", reason="Give ids, or --pending for all that wait.")
     rows: list[dict[str, object]] = []
     errors: list[CoachError] = []
-    with opened() as services, analysing_here(services.settings), progress() as bars:
+    with opened() as services, _alone_with(services), progress() as bars:
         chosen = pending_transcripts(services.database) if pending else _ids(ids or [])
         for transcript_id in bars.track(chosen, description="Analysing"):
             try:
@@ -209,6 +226,24 @@ def list_(
         )  # fmt: skip
 
     emit({"sessions": rows}, as_json=as_json, text=text)
+
+
+@contextlib.contextmanager
+def _alone_with(services: Services) -> Iterator[None]:
+    """Say that this process analyses, after giving back what a killed one before it had begun."""
+    from coachops.jobs.findings import give_back_abandoned  # noqa: PLC0415 imports SQLAlchemy
+    from coachops.jobs.inline import analysing_here  # noqa: PLC0415 as above
+    from coachops.jobs.queue import JobQueue  # noqa: PLC0415 as above
+
+    with (
+        contextlib.suppress(
+            CoachError
+        ),  # without the queue nobody can tell; the others are analysed
+        contextlib.closing(JobQueue(services.settings)) as queue,
+    ):
+        give_back_abandoned(services.database, queue, services.settings)
+    with analysing_here(services.settings):
+        yield
 
 
 def _files(paths: list[Path]) -> tuple[list[Path], list[str]]:

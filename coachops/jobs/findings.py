@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -23,7 +23,6 @@ from coachops.jobs.inline import anybody_analyses
 if TYPE_CHECKING:
     from coachops.bootstrap import Services
     from coachops.jobs.queue import JobQueue
-    from coachops.jobs.rows import JobRow
 
 GRACE = dt.timedelta(seconds=5)
 """How long a surface has to queue what it committed, before the sweeper does it."""
@@ -48,43 +47,60 @@ def sweep_messages(database: Database, queue: JobQueue) -> int:
 
 
 def sweep_transcripts(database: Database, queue: JobQueue, settings: Settings) -> int:
-    """Queue transcripts that wait for analysis and have no job; returns how many were queued.
-
-    Among them are those that were being analysed by a process that is gone: no job of theirs is
-    active, and no process analyses outside of the queue.
-    """
+    """Queue transcripts that wait for analysis and have no job; returns how many were queued."""
+    give_back_abandoned(database, queue, settings)
     now = clock.now()
     with database.read() as session:
-        found = {
-            transcript_id: (state, at)
-            for transcript_id, state, at in session.execute(
-                sa.select(Transcript.id, Transcript.state, Transcript.updated_at)
-                .where(
-                    Transcript.state.in_(("imported", "analysing")),
-                    Transcript.updated_at <= now - GRACE,
-                )
-                .order_by(Transcript.updated_at, Transcript.id)
-                .limit(BATCH)
-            )
-        }
-    if not found:
-        return 0
-    latest = queue.latest_pipelines(found)
-    begun = [each for each, (state, _) in found.items() if state == "analysing"]
-    left_alone = bool(begun) and anybody_analyses(settings)
+        found = session.scalars(
+            sa.select(Transcript.id)
+            .where(Transcript.state == "imported", Transcript.updated_at <= now - GRACE)
+            .order_by(Transcript.updated_at, Transcript.id)
+            .limit(BATCH)
+        ).all()
+    latest = queue.latest_pipelines(found) if found else {}
     queued = 0
-    for transcript_id, (state, at) in found.items():
+    for transcript_id in found:
         row = latest.get(transcript_id)
-        if row is not None and (row.active or row.state == "cancelled"):
-            continue  # a cancelled job stays cancelled
-        if state == "analysing" and left_alone and at > now - STUCK:
-            continue
+        # a cancelled job stays cancelled, a failed one waits for a person
         if row is None or row.state == "done":
             queue.enqueue_pipeline(transcript_id)
             queued += 1
-        elif state == "analysing":
-            _mark_failed(database, transcript_id, row)  # and it waits for a person
     return queued
+
+
+def give_back_abandoned(database: Database, queue: JobQueue, settings: Settings) -> int:
+    """Let transcripts wait again whose analysis was begun by a process that is gone; how many.
+
+    No job of theirs is active, and no process analyses outside of the queue. Where the last job
+    ended without them, because workers died of it again and again, the transcript shows its failure.
+    """
+    now = clock.now()
+    with database.read() as session:
+        query = (
+            sa.select(Transcript.id, Transcript.updated_at)
+            .where(Transcript.state == "analysing")
+            .order_by(Transcript.updated_at, Transcript.id)
+            .limit(BATCH)
+        )
+        found = {row.id: row.updated_at for row in session.execute(query)}
+    if not found:
+        return 0
+    # first the jobs, then the lock: a job that ends in between has changed the state by then
+    latest = queue.latest_pipelines(found)
+    in_use = anybody_analyses(settings)
+    given_back = 0
+    for transcript_id, at in found.items():
+        row = latest.get(transcript_id)
+        if row is not None and row.active:
+            continue
+        # the step of a cancelled job comes to its end somewhere
+        if (in_use or (row is not None and row.state == "cancelled")) and at > now - STUCK:
+            continue
+        values: dict[str, Any] = {"state": "imported"}
+        if row is not None and row.state == "failed":
+            values = {"state": "failed", "error_code": row.error_code}
+        given_back += _change(database, transcript_id, at, values)
+    return given_back
 
 
 def sweep_degraded(services: Services, queue: JobQueue) -> int:
@@ -115,15 +131,22 @@ def _attempts(database: Database, message_ids: list[uuid.UUID]) -> dict[uuid.UUI
         return {message_id: attempts for message_id, attempts in rows}  # noqa: C416 rows are no pairs
 
 
-def _mark_failed(database: Database, transcript_id: uuid.UUID, row: JobRow) -> None:
-    """Show at the transcript that its job ended without it: workers died of it again and again."""
+def _change(
+    database: Database, transcript_id: uuid.UUID, seen_at: dt.datetime, values: dict[str, Any]
+) -> int:
+    """Change a transcript that is as it was seen."""
 
-    def work(session: Session) -> None:
-        session.execute(
+    def work(session: Session) -> int:
+        done: sa.CursorResult[Any] = session.execute(  # type: ignore[assignment] # an UPDATE's
             sa.update(Transcript)
-            .where(Transcript.id == transcript_id, Transcript.state == "analysing")
-            .values(state="failed", error_code=row.error_code)
+            .where(
+                Transcript.id == transcript_id,
+                Transcript.state == "analysing",
+                Transcript.updated_at == seen_at,
+            )
+            .values(**values)
             .execution_options(synchronize_session=False)
         )
+        return done.rowcount
 
-    database.run(work)
+    return database.run(work)

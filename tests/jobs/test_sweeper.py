@@ -16,7 +16,13 @@ from coachops.core.actor import SYSTEM
 from coachops.core.settings import Settings
 from coachops.db.models import Message, Transcript
 from coachops.jobs import Jobs, findings, worker_status
-from coachops.jobs.findings import GRACE, STUCK, sweep_messages, sweep_transcripts
+from coachops.jobs.findings import (
+    GRACE,
+    STUCK,
+    give_back_abandoned,
+    sweep_messages,
+    sweep_transcripts,
+)
 from coachops.jobs.heartbeat import ALIVE_FOR, beat
 from coachops.jobs.inline import analysing_here, anybody_analyses
 from coachops.jobs.queue import JobQueue
@@ -69,6 +75,7 @@ def test_an_analysis_outside_of_the_queue_whose_process_died_is_begun_again_soon
     make_transcript(services.database, pair)
     _mark_analysing(services)
     assert not anybody_analyses(settings)
+    assert sweep_transcripts(services.database, queue, settings) == 0  # it waits again
     with clock.frozen(clock.now() + GRACE):
         assert sweep_transcripts(services.database, queue, settings) == 1
 
@@ -80,10 +87,25 @@ def test_an_analysis_outside_of_the_queue_is_left_alone_while_its_process_lives(
     _mark_analysing(services)
     with analysing_here(settings), analysing_here(settings):
         assert anybody_analyses(settings)
-        with clock.frozen(clock.now() + GRACE):
-            assert sweep_transcripts(services.database, queue, settings) == 0
+        assert give_back_abandoned(services.database, queue, settings) == 0
         with clock.frozen(clock.now() + STUCK):
-            assert sweep_transcripts(services.database, queue, settings) == 1
+            assert give_back_abandoned(services.database, queue, settings) == 1
+
+
+@SQLITE
+def test_an_analysis_whose_job_is_active_is_left_alone(
+    services: Services, settings: Settings, queue: JobQueue, pair: Pair
+) -> None:
+    transcript_id = make_transcript(services.database, pair)
+    ref = queue.enqueue_pipeline(transcript_id)
+    _mark_analysing(services)
+    with clock.frozen(clock.now() + STUCK):
+        assert give_back_abandoned(services.database, queue, settings) == 0
+    queue.cancel(ref)
+    assert give_back_abandoned(services.database, queue, settings) == 0  # its step may be running
+    with clock.frozen(clock.now() + STUCK):
+        assert give_back_abandoned(services.database, queue, settings) == 1
+        assert sweep_transcripts(services.database, queue, settings) == 0  # cancelled is cancelled
 
 
 @SQLITE
@@ -94,8 +116,7 @@ def test_a_transcript_that_killed_its_workers_is_shown_as_failed(
     (row,) = jobs.run_inline([jobs.enqueue_pipeline(transcript_id, "openai")])
     assert row.state == "failed"
     _mark_analysing(services)  # as when the worker died of it once more
-    with clock.frozen(clock.now() + GRACE):
-        assert sweep_transcripts(services.database, queue, services.settings) == 0
+    assert sweep_transcripts(services.database, queue, services.settings) == 0
     found = transcript(services, transcript_id)
     assert (found.state, found.error_code) == ("failed", row.error_code)
 
