@@ -26,6 +26,7 @@ from coachops.dashboards import (
     overview_figures,
     overview_jobs,
     overview_needs,
+    overview_recovery,
     overview_system,
 )
 from coachops.dashboards.components import (
@@ -84,6 +85,7 @@ class Overview:
         self.jobs = overview_jobs.JobsCard(work, actor, self._zone, self.refresh)
         self.system = overview_system.SystemCards(settings.home, self._zone)
         self.ai = overview_ai.AiCard(self._zone)
+        self.recovery = overview_recovery.RecoveryCard(services)
         self.ticker = every(REFRESH_SECONDS, self.refresh)
         self._figures = stack(
             [
@@ -94,6 +96,7 @@ class Overview:
                         Element(
                             children=[
                                 self.needs.widget,
+                                self.recovery.widget,
                                 self.system.processes,
                                 *([self.ai.widget] if settings.has_ai_key else []),
                             ],
@@ -158,6 +161,7 @@ class Overview:
         self.panels.show(figures)
         self.needs.show(needs)
         self.system.show(system, now, figures.newest_transcript)
+        self.recovery.refresh(now)
         if self.services.settings.has_ai_key:
             self.ai.show(health(database, self.services.settings))
         self.jobs.show(overview_jobs.load(self.work))
