@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import email
 import ssl
+import threading
 from email.message import EmailMessage
 from email.policy import default
 from typing import Any, Self, cast
@@ -35,6 +36,7 @@ class SmtpTestServer:
         tls: offers STARTTLS with this context.
     implicit_tls: speaks TLS from the first byte with this context.
         password: the only one that AUTH accepts (and AUTH is offered); None for a server without.
+        port: to listen on; None for a free one.
     """
 
     def __init__(
@@ -44,14 +46,16 @@ class SmtpTestServer:
         tls: ssl.SSLContext | None = None,
         implicit_tls: ssl.SSLContext | None = None,
         password: str | None = None,
+        port: int | None = None,
     ) -> None:
         self.fault = fault
         self.taken: list[EmailMessage] = []
         self.raw: list[bytes] = []
         self.envelopes: list[tuple[str, list[str]]] = []
         self.encrypted: list[bool] = []
-        self.port = free_port()
+        self.port = port or free_port()
         self._transports: list[Any] = []
+        self._arrived = threading.Condition()
         options: dict[str, Any] = {}
         if tls is not None:
             options["tls_context"] = tls
@@ -71,6 +75,12 @@ class SmtpTestServer:
             return AuthResult(success=given == password.encode(), handled=False)
 
         return check
+
+    def wait_for(self, letters: int, seconds: float = 20) -> int:
+        """How many letters it has taken, once there are as many; the client may have gone already."""
+        with self._arrived:
+            self._arrived.wait_for(lambda: len(self.taken) >= letters, seconds)
+        return len(self.taken)
 
     @property
     def url(self) -> str:
@@ -109,7 +119,9 @@ class SmtpTestServer:
         content = envelope.content
         assert isinstance(content, bytes)
         self.raw.append(content)
-        self.taken.append(email.message_from_bytes(content, policy=default))
+        with self._arrived:
+            self.taken.append(email.message_from_bytes(content, policy=default))
+            self._arrived.notify_all()
         self.envelopes.append((str(envelope.mail_from), list(envelope.rcpt_tos)))
         self.encrypted.append(session.ssl is not None)
         if self.fault == "drop_at_data":
