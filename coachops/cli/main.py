@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 from typing import Any
@@ -12,6 +13,7 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from coachops import __version__
+from coachops.cli.words import clean_words
 from coachops.core import request
 from coachops.core.errors import CoachError, Kind
 
@@ -24,6 +26,7 @@ GROUPS: dict[str, tuple[str, str]] = {
     "roster": ("roster", "Import coaches, clients and engagements."),
     "seed": ("seed", "Make a reproducible organisation of any size."),
     "transcript": ("transcript", "Import and analyse transcripts."),
+    "quarantine": ("quarantine", "Look at, correct and replay what could not be accepted."),
     "consent": ("consent", "Record and show clients' consents."),
     "message": ("message", "Draft, approve and send follow-ups."),
     "goal": ("goal", "Goals and their ratings."),
@@ -64,6 +67,7 @@ class LazyGroup(TyperGroup):
         command = typer.main.get_command(app)
         command.name = cmd_name
         command.short_help = text
+        clean_words(command)
         return command
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
@@ -108,6 +112,9 @@ def run(arguments: list[str] | None = None) -> None:
     """Run the command line and leave the process with the agreed exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
     request.begin()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names of files may hold bytes that are no text
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = app(arguments, prog_name="coachops", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)

@@ -21,7 +21,8 @@ def group() -> None:
 def import_(file: Path, as_json: JsonOption = False) -> None:
     """Create or update coaches, clients and engagements by external id.
 
-    Exit code 1 where a row was rejected; the others are imported.
+    Exit code 1 where a row was rejected; the others are imported, and rejected ones wait in the
+    quarantine.
 
     Example:  coachops roster import samples/roster.csv
     """
@@ -31,7 +32,9 @@ def import_(file: Path, as_json: JsonOption = False) -> None:
     if not file.is_file():
         raise CoachError("COACH-SYS-004", path=file)
     with opened() as services:
-        result = import_roster(services.database, SYSTEM, file.read_bytes())
+        result = import_roster(
+            services.database, SYSTEM, file.read_bytes(), file.name, source="cli"
+        )
 
     def text() -> None:
         typer.echo(
@@ -41,6 +44,7 @@ def import_(file: Path, as_json: JsonOption = False) -> None:
         )
         for row in result.rejected:
             typer.echo(f"  line {row.line}: {row.reason}")
+            typer.echo(f"    Look at it: coachops quarantine show {row.item}")
 
     emit(result, as_json=as_json, text=text)
     if result.rejected:

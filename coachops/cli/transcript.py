@@ -111,16 +111,20 @@ def import_(
                 typer.echo(f"  {row.source_name}: {warning}")
         if skipped:
             typer.echo(f"Left out, not a transcript by its ending: {', '.join(skipped)}", err=True)
-        for problem in rejected:
-            typer.echo(f"{problem['code']}  {problem['message']}", err=True)
-            typer.echo(f"  Next: {problem['next_step']}", err=True)
-            if kept := problem["quarantine_id"]:
-                typer.echo(f"  It is kept: coachops quarantine show {kept}", err=True)
+        _print_rejected(rejected)
 
     document = {"imported": imported, "rejected": rejected, "skipped": skipped}
     emit(document, as_json=as_json, text=text)
     if rejected:
         raise typer.Exit(1)
+
+
+def _print_rejected(rejected: list[dict[str, str]]) -> None:
+    for problem in rejected:
+        typer.echo(f"{problem['code']}  {problem['message']}", err=True)
+        typer.echo(f"  Next: {problem['next_step']}", err=True)
+        if kept := problem["quarantine_id"]:
+            typer.echo(f"  It is kept: coachops quarantine show {kept}", err=True)
 
 
 @app.command()

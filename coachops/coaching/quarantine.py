@@ -26,6 +26,7 @@ from coachops.coaching.quarantine_model import (
     Source,
     error_of,
     file_name,
+    preview,
 )
 from coachops.core import clock, ids
 from coachops.core.actor import Actor
@@ -43,7 +44,14 @@ def keep(database: Database, actor: Actor, refused: Refused) -> uuid.UUID:
     """Keep something that was refused; the same thing again is the same item, counted.
 
     Returns the item's id.
+
+    Raises:
+        CoachError: COACH-IDN-003 where the actor may not bring things for that coach.
     """
+    if refused.coach_id is None:
+        actor.require_role("admin", "service", what="the roster")
+    elif not actor.may_change(refused.coach_id):
+        raise CoachError("COACH-IDN-003", what="transcripts of other coaches")
 
     def work(session: Session) -> uuid.UUID:
         return keep_in(session, actor, [refused])[0]
@@ -352,6 +360,7 @@ __all__ = [
     "keep_in",
     "list_items",
     "open_item",
+    "preview",
     "resolve",
     "resolve_imported",
 ]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from coachops.coaching.transcripts.decoding import decode
 from coachops.core.errors import CATALOGUE, CoachError
-from coachops.core.text import clean_line
+from coachops.core.text import clean, clean_line
 
 Source = Literal["page", "api", "cli", "program"]
 """Where it came in."""
@@ -75,6 +77,19 @@ class QuarantineDetail:
 
     row: QuarantineRow
     content: bytes | None = field(repr=False)
+
+
+def preview(detail: QuarantineDetail, characters: int) -> str | None:
+    """What came in, as text; None where it is none, or not kept."""
+    if detail.content is None or not detail.content:
+        return None
+    try:
+        text, _ = decode(detail.content, detail.row.name, Counter())
+    except CoachError:
+        return None
+    if detail.content.startswith(b"PK"):
+        return None
+    return clean(text).text[:characters]
 
 
 def file_name(name: str) -> str:

@@ -133,6 +133,9 @@ class Settings(BaseSettings):
         30, gt=0, le=3600, description="Seconds a closed tab's kernel may live on."
     )
     kernels_per_session: int = Field(6, ge=1, le=50, description="Open pages per sign-in.")
+    quarantine_days: int = Field(
+        30, ge=1, le=365, description="Days that what could not be accepted is kept."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Detail of the logs."
     )

@@ -16,11 +16,12 @@ from sqlalchemy.orm import Session
 
 import coachops.coaching
 from coachops.ai.gateway import Gateway
-from coachops.coaching import importing, people
+from coachops.coaching import importing, people, quarantine
 from coachops.coaching.analysis import analyse
 from coachops.coaching.corrections import cut
 from coachops.coaching.goals import LEVELS, add_goal
 from coachops.coaching.messages import draft
+from coachops.coaching.quarantine import Refused
 from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
 from coachops.db import Database
@@ -47,6 +48,7 @@ NO_OWNER_BY_DESIGN = {
     "coachops.coaching.messages.sending.claim_and_send": "the worker sends what was approved",
     "coachops.coaching.messages.sending.give_up_lost_sendings": "ids for the worker",
     "coachops.coaching.messages.sending.unsent_approved": "ids for the worker",
+    "coachops.coaching.quarantine.expire": "the worker deletes what is too old",
     "coachops.coaching.seed.organisation.seed_organisation": "the operator's command",
 }
 
@@ -74,6 +76,10 @@ def theirs(sqlite_database: Database, gateway: Gateway) -> dict[str, Any]:
     transcript_id = make_transcript(database, pair, FOREIGN)
     analyse(database, gateway, pair.actor, transcript_id)
     message = draft(database, pair.actor, transcript_id)
+    refused = Refused(
+        "transcript", f"{SECRET}.docx", b"no zip", CoachError("COACH-TRN-002", name=SECRET), "page",
+        coach_id=pair.coach_id, client_id=pair.client_id,
+    )  # fmt: skip
     goal = add_goal(database, pair.actor, pair.client_id, SECRET, LEVEL_TEXTS)
     edit = cut(database, pair.actor, transcript_id, 1, 1)
     with database.read() as session:
@@ -87,6 +93,8 @@ def theirs(sqlite_database: Database, gateway: Gateway) -> dict[str, Any]:
             "client_id": pair.client_id,
             "message_id": message.id,
             "goal_id": goal.id,
+            "item_id": quarantine.keep(database, pair.actor, refused),
+            "refused": refused,
             "edit_id": edit,
             "action_id": session.scalars(sa.select(ActionItem.id)).first(),
             "anchor": session.scalars(
@@ -103,7 +111,7 @@ VALUES: dict[str, Any] = {
     "status": "done", "title": "Goal", "levels": LEVEL_TEXTS, "level": 1, "granted": False,
     "version": 1, "subject": "Hello", "body": "Words.", "outcome": "sent", "letterhead": None,
     "data": b"Ada: hello there\nMaya: hello to you\n", "name": "new.txt",
-    "held_on": dt.date(2026, 11, 3), "state": None,
+    "held_on": dt.date(2026, 11, 3), "state": None, "size_bytes": 1 << 30,
 }  # fmt: skip
 
 
