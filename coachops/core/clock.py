@@ -9,6 +9,11 @@ from collections.abc import Callable, Iterator
 
 UTC = dt.UTC
 
+AHEAD = dt.timedelta(minutes=1)
+"""Stored times further in the future than this were written before the clock was set back: whoever
+waits until some time after them takes them for past, or the wait would last until the clock is there
+again."""
+
 _now: Callable[[], dt.datetime] = lambda: dt.datetime.now(UTC)  # noqa: TID251, E731 the one place
 
 

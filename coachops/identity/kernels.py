@@ -35,9 +35,6 @@ TOUCH_EVERY = dt.timedelta(seconds=2)
 _ABANDONED = dt.timedelta(hours=2)
 """No gate lets a kernel be unseen for as long: its gate is gone for good."""
 
-_AHEAD = dt.timedelta(minutes=1)
-"""Times further in the future than this were written before the clock was set back."""
-
 
 @dataclass(frozen=True, slots=True)
 class KernelCounts:
@@ -75,7 +72,7 @@ class Kernels(Part):
                 sa.delete(KernelTicket).where(
                     sa.or_(
                         KernelTicket.expires_at <= now,
-                        KernelTicket.expires_at > now + TICKET_LIFE + _AHEAD,
+                        KernelTicket.expires_at > now + TICKET_LIFE + clock.AHEAD,
                     )
                 )
             )
@@ -232,7 +229,9 @@ class Kernels(Part):
         with self.database.read() as session:
             ahead = session.scalar(
                 sa.select(
-                    sa.exists().where(*_running(gate), KernelBinding.last_seen_at > now + _AHEAD)
+                    sa.exists().where(
+                        *_running(gate), KernelBinding.last_seen_at > now + clock.AHEAD
+                    )
                 )
             )
             query = (
@@ -259,7 +258,7 @@ class Kernels(Part):
             self.database.run(
                 lambda session: session.execute(
                     sa.update(KernelBinding)
-                    .where(*_running(gate), KernelBinding.last_seen_at > now + _AHEAD)
+                    .where(*_running(gate), KernelBinding.last_seen_at > now + clock.AHEAD)
                     .values(last_seen_at=now)
                 )
             )

@@ -53,7 +53,12 @@ def sweep_transcripts(database: Database, queue: JobQueue, settings: Settings) -
     with database.read() as session:
         found = session.scalars(
             sa.select(Transcript.id)
-            .where(Transcript.state == "imported", Transcript.updated_at <= now - GRACE)
+            .where(
+                Transcript.state == "imported",
+                sa.or_(
+                    Transcript.updated_at <= now - GRACE, Transcript.updated_at > now + clock.AHEAD
+                ),
+            )
             .order_by(Transcript.updated_at, Transcript.id)
             .limit(BATCH)
         ).all()
@@ -94,7 +99,8 @@ def give_back_abandoned(database: Database, queue: JobQueue, settings: Settings)
         if row is not None and row.active:
             continue
         # the step of a cancelled job comes to its end somewhere
-        if (in_use or (row is not None and row.state == "cancelled")) and at > now - STUCK:
+        lately = now - STUCK < at <= now + clock.AHEAD
+        if (in_use or (row is not None and row.state == "cancelled")) and lately:
             continue
         values: dict[str, Any] = {"state": "imported"}
         if row is not None and row.state == "failed":

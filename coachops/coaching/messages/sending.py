@@ -97,11 +97,16 @@ def give_up_lost_sendings(
     database: Database, older_than: dt.timedelta = SEND_LIMIT
 ) -> list[uuid.UUID]:
     """Mark messages whose sender vanished as uncertain; returns their ids."""
-    before = clock.now() - older_than
+    now = clock.now()
 
     def work(session: Session) -> list[uuid.UUID]:
         found = session.scalars(
-            sa.select(Message.id).where(Message.state == "sending", Message.sending_at <= before)
+            sa.select(Message.id).where(
+                Message.state == "sending",
+                sa.or_(
+                    Message.sending_at <= now - older_than, Message.sending_at > now + clock.AHEAD
+                ),
+            )
         ).all()
         return [
             message_id
@@ -115,9 +120,12 @@ def give_up_lost_sendings(
 def unsent_approved(
     database: Database, older_than: dt.timedelta = dt.timedelta()
 ) -> list[tuple[uuid.UUID, int]]:
-    """Ids and approved versions of messages approved that long ago, not picked up and not put off."""
+    """Ids and approved versions of messages approved that long ago, not picked up and not put off.
+
+    A message that was put off by a clock that ran ahead is due when that clock was set back.
+    """
     now = clock.now()
-    before = now - older_than
+    ahead = now + clock.AHEAD
     with database.read() as session:
         return [
             (message_id, version)
@@ -125,8 +133,12 @@ def unsent_approved(
                 sa.select(Message.id, Message.version)
                 .where(
                     Message.state == "approved",
-                    Message.approved_at <= before,
-                    sa.or_(Message.retry_at.is_(None), Message.retry_at <= now),
+                    sa.or_(Message.approved_at <= now - older_than, Message.approved_at > ahead),
+                    sa.or_(
+                        Message.retry_at.is_(None),
+                        Message.retry_at <= now,
+                        Message.updated_at > ahead,
+                    ),
                 )
                 .order_by(Message.approved_at)
             )
@@ -145,7 +157,8 @@ def _claim(
     now = clock.now()
     if row.state == "sending":
         claimed = row.sending_at or now
-        if version in {None, row.version} and now - claimed >= abandoned_after:
+        gone = now - claimed >= abandoned_after or claimed > now + clock.AHEAD
+        if version in {None, row.version} and gone:
             states.move(
                 session, message_id, "lose", claimed_at=row.sending_at, error_code="COACH-MSG-004"
             )
