@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -32,8 +32,12 @@ from coachops.dashboards.components import (
     status_pill,
     table,
 )
+from coachops.dashboards.components import (
+    row as beside,
+)
 from coachops.dashboards.overview_parts import counted, moment
-from coachops.jobs import JobRow
+from coachops.jobs import JobRow, QueueHealth
+from coachops.reporting import Report, list_reports
 
 RECENT: Final = 300
 """Jobs looked at to count their states."""
@@ -49,7 +53,14 @@ KINDS: Final = {
     "pipeline": "Analysis and draft",
     "send": "Sending of a follow-up",
     "report": "Report",
+    "export": "Export",
+    "backup": "Backup",
+    "drill": "Restore drill",
+    "integrity": "Integrity check",
 }
+_WORK: Final = ("pipeline", "send", "report", "export")
+_CARE: Final = ("backup", "drill", "integrity")
+"""Done again and again: the newest run of each stands for all before it."""
 _ERRORS_PAGE: Final = "/guide/reference/errors/"
 
 
@@ -57,12 +68,22 @@ class Work(Protocol):
     """What the overview asks of background work; `jobs.Jobs` does it."""
 
     def list_jobs(
-        self, *, state: str | None = None, kind: str | None = None, limit: int = 100
+        self,
+        *,
+        state: str | None = None,
+        kind: str | Sequence[str] | None = None,
+        limit: int = 100,
     ) -> list[JobRow]:
         """Jobs, the newest first."""
 
+    def health(self) -> QueueHealth:
+        """Whether work moves."""
+
     def enqueue_pipeline(self, transcript_id: uuid.UUID) -> str:
         """Analyse a transcript, soon."""
+
+    def enqueue_report(self, name: str, parameters: Mapping[str, object]) -> str:
+        """Run a report, soon."""
 
     def retry(self, actor: Actor, ref: str) -> str:
         """Start failed or cancelled work again."""
@@ -79,24 +100,28 @@ class Queue:
         counts: the newest jobs by state.
         listed: what fails, runs or waits, the most pressing first.
         more: how many of those are not listed.
+        stuck: why work does not move, in words.
         problem: why it could not be read; then the rest is empty.
     """
 
     counts: dict[str, int]
     listed: list[JobRow]
     more: int = 0
+    stuck: tuple[str, ...] = ()
     problem: CoachError | None = None
 
 
 def load(work: Work) -> Queue:
     """The state of background work; an engine that is away is part of the answer."""
     try:
-        rows = work.list_jobs(limit=RECENT)
+        rows = work.list_jobs(kind=_WORK, limit=RECENT)
+        rows += work.list_jobs(kind=_CARE, limit=RECENT)
         failed = work.list_jobs(state="failed", limit=RECENT)
         active = [
             *work.list_jobs(state="running", limit=RECENT),
             *work.list_jobs(state="waiting", limit=RECENT),
         ]
+        stuck = work.health().problems
     except CoachError as error:
         return Queue({}, [], problem=error)
     everything = {row.id: row for row in [*rows, *failed, *active]}
@@ -105,14 +130,14 @@ def load(work: Work) -> Queue:
     pressing += [row for row in newest if row.state == "running"]
     pressing += [row for row in newest if row.state == "waiting"]
     counts = Counter(row.state for row in newest)
-    return Queue(dict(counts), pressing[:SHOWN], max(0, len(pressing) - SHOWN))
+    return Queue(dict(counts), pressing[:SHOWN], max(0, len(pressing) - SHOWN), stuck)
 
 
 def _newest_runs(rows: Iterable[JobRow]) -> list[JobRow]:
     """The last run of each piece of work: a failure that a later run made good is none."""
     last: dict[str, JobRow] = {}
     for row in sorted(rows, key=lambda row: row.created_at):
-        last[row.id.rpartition("/")[0]] = row
+        last[row.kind if row.kind in _CARE else row.id.rpartition("/")[0]] = row
     return sorted(last.values(), key=lambda row: row.updated_at, reverse=True)
 
 
@@ -150,11 +175,16 @@ class JobsCard:
         )
         self._foot = Element(classes="ov-maybe")
         self._problem = Element(classes="ov-maybe")
+        self._stuck = Element(classes="ov-maybe")
+        starts = [button(f"Run '{one.title}' now", self._starter(one)) for one in list_reports()]
         self.widget = card(
             "Background work",
-            [self._problem, self._facts, self._news, self.table, self._foot],
-            subtitle="Analyses with their drafts, sendings, reports",
-        )
+            [
+                self._problem, self._stuck, self._facts, self._news, self.table, self._foot,
+                *([beside(starts, align="start")] if actor.role == "admin" else []),
+            ],
+            subtitle="Analyses with their drafts, sendings, reports, exports, backups",
+        )  # fmt: skip
         self._shown: CoachError | None = None
 
     def show(self, queue: Queue) -> None:
@@ -164,6 +194,19 @@ class JobsCard:
         elif self._shown is None or self._shown.code != queue.problem.code:
             self._problem.children = (error_card(queue.problem),)
         self._shown = queue.problem
+        said = join(
+            html("<li>{}.</li>", sentence[0].upper() + sentence[1:]) for sentence in queue.stuck
+        )
+        self._stuck.set_content(
+            html(
+                '<div class="ov-need ov-need-bad"><p class="ov-need-title">Work does not move</p>'
+                "<ul>{}</ul><p class=\"ov-need-next\">Next: see that a worker runs ('coachops serve' "
+                "or 'coachops worker' starts one) and look into its log.</p></div>",
+                said,
+            )
+            if queue.stuck
+            else ""
+        )
         self._facts.set_content(
             html(
                 '<p class="ov-facts">{}</p>',
@@ -188,6 +231,18 @@ class JobsCard:
             else ""
         )
 
+    def _starter(self, report: Report) -> Callable[[], None]:
+        """What the button of a report does."""
+
+        def start() -> None:
+            self._actor.require_role("admin", what="background work")
+            self._work.enqueue_report(report.name, {})
+
+        return lambda: self._run(
+            start,
+            f"'{report.title}' was put into the queue; it will stand under the reports below.",
+        )
+
     def _row(self, row: JobRow) -> dict[str, object]:
         verb = "Try again" if row.state == "failed" else "Cancel"
         return {
@@ -197,7 +252,9 @@ class JobsCard:
                 _short(row.id),
             ),
             "state": STATES[row.state],
-            "at": moment(row.updated_at, self._zone),
+            "at": f"{moment(row.updated_at, self._zone)}, begins {moment(row.due_at, self._zone)}"
+            if row.due_at
+            else moment(row.updated_at, self._zone),
             "attempts": counted(row.attempts, "time") if row.attempts else "",
             "error": _why(row) if row.error_code else "",
             "act": (verb, row.id),
@@ -224,7 +281,7 @@ class JobsCard:
             if failed
             else (
                 "Cancel this work?",
-                "What a step has begun comes to its end. An approval to send is taken back.",
+                "An approval to send is taken back. A step that has begun comes to its end.",
                 "Cancel the work",
                 "It was cancelled.",
                 lambda: self._work.cancel(self._actor, ref),

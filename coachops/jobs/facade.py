@@ -19,6 +19,7 @@ from coachops.core.errors import CoachError
 from coachops.core.settings import Settings
 from coachops.jobs.engine import QUEUE_OF, Executor
 from coachops.jobs.exports import ExportRequest, folder_of
+from coachops.jobs.health import QueueHealth, queue_health
 from coachops.jobs.ids import JobId, keyed_id, parse_job_id, report_id
 from coachops.jobs.queue import JobQueue
 from coachops.jobs.rows import JobRow
@@ -186,10 +187,18 @@ class Jobs:
     # looking and steering
 
     def list_jobs(
-        self, *, state: str | None = None, kind: str | None = None, limit: int = 100
+        self,
+        *,
+        state: str | None = None,
+        kind: str | Sequence[str] | None = None,
+        limit: int = 100,
     ) -> list[JobRow]:
         """Jobs, the newest first; see `JobQueue.list_jobs`."""
         return self.queue.list_jobs(state=state, kind=kind, limit=limit)
+
+    def health(self) -> QueueHealth:
+        """Whether work moves; see `queue_health`."""
+        return queue_health(self._settings, self.services.database)
 
     def get(self, ref: str) -> JobRow:
         """One job; see `JobQueue.get`."""

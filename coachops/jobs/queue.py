@@ -82,9 +82,16 @@ class JobQueue:
         return str(job)
 
     def list_jobs(
-        self, *, state: str | None = None, kind: str | None = None, limit: int = 100
+        self,
+        *,
+        state: str | None = None,
+        kind: str | Sequence[str] | None = None,
+        limit: int = 100,
     ) -> list[JobRow]:
         """Jobs, the newest first.
+
+        Parameters:
+            kind: one or several; None: all.
 
         Raises:
             CoachError: COACH-SYS-002 for an unknown state or kind, COACH-JOB-003.
@@ -92,14 +99,13 @@ class JobQueue:
         if state is not None and state not in STATES.values():
             known = ", ".join(dict.fromkeys(STATES.values()))
             raise CoachError("COACH-SYS-002", reason=f"The state must be one of {known}.")
-        if kind is not None and kind not in QUEUE_OF:
+        kinds = [kind] if isinstance(kind, str) else list(kind or QUEUE_OF)
+        if not set(kinds) <= QUEUE_OF.keys():
             raise CoachError(
                 "COACH-SYS-002", reason=f"The kind must be one of {', '.join(QUEUE_OF)}."
             )
         engine_states = [name for name, ours in STATES.items() if state in {None, ours}]
-        return self._list(
-            status=engine_states, name=kind or list(QUEUE_OF), limit=limit, sort_desc=True
-        )
+        return self._list(status=engine_states, name=kinds, limit=limit, sort_desc=True)
 
     def list_active(self, kind: str) -> list[JobRow]:
         """Jobs of a kind that wait or run.

@@ -23,7 +23,13 @@ from coachops.core import clock, ids
 from coachops.core.actor import SYSTEM, Actor
 from coachops.core.errors import CoachError
 from coachops.core.settings import load_settings
-from coachops.dashboards import components, overview, overview_figures, overview_needs
+from coachops.dashboards import (
+    components,
+    overview,
+    overview_figures,
+    overview_jobs,
+    overview_needs,
+)
 from coachops.dashboards.charts import Chart
 from coachops.dashboards.components import Button, Element, Ticker
 from coachops.dashboards.overview import Overview
@@ -34,6 +40,7 @@ from coachops.dashboards.overview_period import CHOICES, Period
 from coachops.db import Database
 from coachops.db.models import Analysis, Coach, Consent, Message, Transcript, WorkerHeartbeat
 from coachops.jobs import Jobs
+from coachops.jobs.ids import keyed_id
 
 NOW = dt.datetime(2026, 11, 26, 10, 0, tzinfo=dt.UTC)  # a Thursday
 ADMIN = Actor(None, "admin", "Ada Admin")
@@ -465,6 +472,38 @@ def test_a_failed_job_shows_its_code_and_is_tried_again(full: Services, jobs: Jo
     shown.jobs.table.receive({"event": "action", "name": "act", "value": ref})
     assert [job.id for job in jobs.list_jobs(state="waiting")] == [f"{ref[:-1]}2"]
     assert "Failed 0" in shown.jobs.widget.text()  # its later run stands for it
+
+
+def test_an_admin_runs_a_report_by_a_click_and_an_analyst_cannot(
+    full: Services, jobs: Jobs
+) -> None:
+    shown = Overview(ADMIN, full, jobs)
+    press(shown.jobs.widget, "Run 'Weekly operations' now")
+    (row,) = jobs.list_jobs(kind="report")
+    assert (row.kind, row.state) == ("report", "waiting")
+    assert "was put into the queue" in shown.jobs.widget.text()
+    assert list(Overview(ANALYST, full, jobs).jobs.widget.find(Button)) == []
+
+
+def test_work_that_does_not_move_is_told_on_top_of_its_card(full: Services, jobs: Jobs) -> None:
+    queued = jobs.get(jobs.enqueue_pipeline(ids.new_id())).created_at  # by the database's clock
+    with clock.frozen(queued + dt.timedelta(seconds=9)):
+        assert "Work does not move" not in Overview(ADMIN, full, jobs).jobs.widget.text()
+    with clock.frozen(queued + dt.timedelta(minutes=12)):
+        said = Overview(ADMIN, full, jobs).jobs.widget.text()
+    assert "Work does not move" in said
+    assert "1 job is waiting for 12 min, and no worker runs." in said
+
+
+def test_of_backups_and_drills_the_newest_run_stands_for_all_before(
+    full: Services, jobs: Jobs
+) -> None:
+    for key in ("a", "b"):
+        jobs.queue.enqueue_as(keyed_id("integrity", key))
+    jobs.cancel(ADMIN, "integrity/a/1")
+    jobs.cancel(ADMIN, "integrity/b/1")
+    queue = overview_jobs.load(jobs)
+    assert queue.counts == {"cancelled": 1}
 
 
 def test_an_analyst_is_offered_no_button_and_forged_clicks_are_dropped(
