@@ -13,10 +13,14 @@ from typing import Any
 
 import psycopg
 
+from coachops.core import clock
 from coachops.db.fence import Fence
 from coachops.db.postgres import WatchedConnection
 
 log = logging.getLogger("coachops.db")
+
+SILENT_SECONDS = 10.0
+"""For so long a server that did not answer is asked last: each question costs seconds."""
 
 _FACTS = """
 SELECT pg_is_in_recovery(),
@@ -63,9 +67,13 @@ class Facts:
 
 
 class NoPrimaryError(psycopg.OperationalError):
-    """Servers answer, but none of them takes writes."""
+    """Servers answer, but none of them takes writes.
+
+    `code`, `details` and `readable` (whether a server can be read) tell the layer above.
+    """
 
     code = "COACH-DB-007"
+    readable = True
 
     def __init__(self) -> None:
         super().__init__("no server takes writes")
@@ -76,6 +84,7 @@ class FencedError(psycopg.OperationalError):
     """The only server that would take writes has an older history than the one we wrote to."""
 
     code = "COACH-DB-011"
+    readable = False
 
     def __init__(self, facts: Facts) -> None:
         super().__init__(f"{facts.host} holds an older history")
@@ -100,6 +109,7 @@ class Servers:
         own = {"host", "port", "target_session_attrs", "load_balance_hosts"}
         self._parameters = {name: v for name, v in parameters.items() if name not in own}
         self._good: Host | None = None
+        self._silent: dict[Host, float] = {}
 
     def connect(self, *, write: bool, context: Any = None) -> WatchedConnection:
         """A new connection to the server that may be written to, or (`write=False`) read from.
@@ -112,21 +122,27 @@ class Servers:
             psycopg.OperationalError: nobody answers.
         """
         failures: list[psycopg.OperationalError] = []
-        for host in sorted(self.hosts, key=lambda host: host != self._good):
+        for host in sorted(self.hosts, key=self._rank):
             try:
                 connection = self.open(host, context)
-                try:
-                    self._admit(connection.facts, write=write)
-                except psycopg.OperationalError:
-                    connection.close()
-                    raise
             except psycopg.OperationalError as error:
+                self._silent[host] = clock.monotonic()
+                failures.append(error)
+                continue
+            self._silent.pop(host, None)
+            try:
+                self._admit(connection.facts, write=write)
+            except psycopg.OperationalError as error:
+                connection.close()
                 failures.append(error)
                 continue
             if write:
                 self._good = host
             return connection
-        raise max(failures, key=_telling)
+        told = max(failures, key=_telling)
+        if isinstance(told, FencedError):
+            told.readable = any(isinstance(error, NoPrimaryError) for error in failures)
+        raise told
 
     def open(self, host: Host, context: Any = None) -> WatchedConnection:
         """A connection to this server, whatever it is, with its facts read."""
@@ -157,6 +173,12 @@ class Servers:
     def fenced(self, facts: Facts) -> bool:
         """Whether this is a primary with an older history than one that was written to."""
         return not facts.standby and facts.timeline < self.fence.highest(facts.system)
+
+    def _rank(self, host: Host) -> tuple[bool, bool]:
+        """Whom to ask first: who was good last, before who did not answer a moment ago."""
+        at = self._silent.get(host)
+        silent = at is not None and clock.monotonic() - at < SILENT_SECONDS
+        return silent, host != self._good
 
     def _admit(self, facts: Facts, *, write: bool) -> None:
         if write and not facts.takes_writes:

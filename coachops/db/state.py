@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from coachops.core import clock
@@ -59,6 +59,8 @@ class Watch:
             first = self._seen_at == float("-inf")
             self._seen_at = clock.monotonic()
             if mode == self._state.mode:
+                if detail:
+                    self._state = replace(self._state, detail=detail)
                 return
             self._state = DatabaseState(mode, clock.now(), detail)
             if mode == "read_write":

@@ -33,9 +33,15 @@ from coachops.db.engine import (
     sqlite_engine,
     sqlite_file,
 )
-from coachops.db.failures import first_line, is_lost, is_transient, sqlstate, translated
+from coachops.db.failures import (
+    is_lost,
+    is_transient,
+    sqlstate,
+    translated,
+)
 from coachops.db.fence import Fence
 from coachops.db.operations import Once
+from coachops.db.routing import READERS_LOOK_EVERY, Routes
 from coachops.db.state import DatabaseState, Watch
 from coachops.resilience import RetryPolicy
 
@@ -50,9 +56,6 @@ UNLIMITED = 10_000
 
 ASIDE_SECONDS = 0.2
 """How long a write beside a read waits for SQLite's lock."""
-
-READERS_LOOK_EVERY = 5.0
-"""Seconds between readers' looks for a primary that is away: one look may take seconds itself."""
 
 
 class Database:
@@ -79,16 +82,17 @@ class Database:
         self.zone = zone
         self.limits = limits or Limits()
         self.servers: Servers | None = None
-        self._any: Engine | None = None
+        self._watch = Watch()
+        self._routes: Routes | None = None
         parsed = parsed_url(url)
         if parsed.get_backend_name() == "sqlite":
             self.engine: Engine = sqlite_engine(parsed, self.limits)
         else:
             self.servers = servers_of(parsed, Fence(home))
             self.engine = postgres_engine(self.servers, parsed, self.limits)
-            self._any = any_server_engine(self.servers, parsed)
+            fallback = any_server_engine(self.servers, parsed)
+            self._routes = Routes(self.servers, self.engine, fallback, self._watch)
         self._policy = policy or RetryPolicy(UNLIMITED, 0.05, 0.5, self.limits.wait)
-        self._watch = Watch()
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -116,10 +120,10 @@ class Database:
         if self._watch.fresh() or not self._watch.begin_look():
             return self._watch.state
         try:
-            if self.is_sqlite:
+            if self._routes is None:
                 self._look_at_file()
             else:
-                self._look_at_servers()
+                self._routes.look()
         finally:
             self._watch.end_look()
         return self._watch.state
@@ -242,8 +246,8 @@ class Database:
     def close(self) -> None:
         """Close all pooled connections."""
         self.engine.dispose()
-        if self._any is not None:
-            self._any.dispose()
+        if self._routes is not None:
+            self._routes.close()
 
     def _patience(self) -> RetryPolicy:
         """Who comes when there has been no primary for longer than the wait is told at once."""
@@ -255,40 +259,12 @@ class Database:
 
     @contextlib.contextmanager
     def _opened(self, write: bool) -> Iterator[Connection]:
-        if self._any is None:
-            with self.engine.connect() as connection:
-                yield connection
-            return
-        connection = self._primary() if write else self._readable(self._any)
-        with connection:
+        if self._routes is None:
+            opened = self.engine.connect()
+        else:
+            opened = self._routes.primary(write=True) if write else self._routes.readable()
+        with opened as connection:
             yield connection
-
-    def _primary(self) -> Connection:
-        """A connection to the primary; what is seen becomes the state."""
-        try:
-            connection = self.engine.connect()
-        except exc.DBAPIError as error:
-            answered = hasattr(error.orig, "code")  # a server did, though none to write to
-            self._watch.saw("read_only" if answered else "down", first_line(error.orig))
-            raise
-        self._watch.saw("read_write")
-        return connection
-
-    def _readable(self, fallback: Engine) -> Connection:
-        """The primary where there is one, else any server."""
-        if not self._watch.state.writable and self._watch.fresh(READERS_LOOK_EVERY):
-            return self._other(fallback)
-        try:
-            return self._primary()
-        except exc.DBAPIError:
-            return self._other(fallback)
-
-    def _other(self, fallback: Engine) -> Connection:
-        try:
-            return fallback.connect()
-        except exc.DBAPIError as error:
-            self._watch.saw("down", first_line(error.orig))
-            raise
 
     @contextlib.contextmanager
     def _written(self, connection: Connection) -> Iterator[None]:
@@ -322,9 +298,11 @@ class Database:
                 transaction.commit()
         except exc.DBAPIError as error:
             if is_lost(error):
+                self._watch.saw("read_only", "a commit was not confirmed")
                 raise CoachError("COACH-DB-004") from error
             raise
         if raw.unconfirmed:
+            self._watch.saw("read_only", "a commit was not confirmed")
             raise CoachError("COACH-DB-004")
 
     def _look_at_file(self) -> None:
@@ -335,11 +313,6 @@ class Database:
             self._watch.saw("read_only", "its file cannot be written")
         else:
             self._watch.saw("down", "its file is not there")
-
-    def _look_at_servers(self) -> None:
-        """Connect as a reader would; a pool that is all in use says nothing about the servers."""
-        with contextlib.suppress(CoachError, exc.TimeoutError), self.connect():
-            pass
 
     def _options(self, *, write: bool) -> dict[str, object]:
         if self.is_sqlite:

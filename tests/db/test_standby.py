@@ -272,3 +272,26 @@ def test_an_embedded_database_has_no_servers(
     ):
         assert isinstance(refused.exception, CoachError)
         assert refused.exception.code == "COACH-DB-012"
+
+
+@pytest.mark.postgres
+def test_without_its_synchronous_standby_the_primary_is_read_only_until_it_is_back(
+    postgres_pair: PostgresPair, database: Database
+) -> None:
+    """Otherwise every change would wait, and end in doubt instead of a plain refusal."""
+    add(database, 1)
+    postgres_pair.standby.stop("fast")
+    away = "SELECT NOT EXISTS (SELECT 1 FROM pg_stat_replication)"
+    postgres_pair.primary.wait_until(lambda: postgres_pair.primary.query(away))
+    codes = []
+    for number in (2, 3):
+        with pytest.raises(CoachError) as caught:
+            add(database, number)
+        codes.append(caught.value.code)
+    assert codes == ["COACH-DB-004", "COACH-DB-007"]  # who was first could not know
+    assert database.state().detail == "commits wait for a standby that is not connected"
+    assert count(database) == 1
+    postgres_pair.standby.start()
+    postgres_pair.set_mode("sync")
+    add(database, 3)
+    assert database.state().mode == "read_write"
