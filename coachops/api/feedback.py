@@ -16,6 +16,7 @@ from coachops.api.pages import message_page, page
 from coachops.api.problems import TITLES, status_of
 from coachops.coaching import feedback
 from coachops.core.errors import CoachError, Kind
+from coachops.core.text import CleanText
 
 router = APIRouter(include_in_schema=False)
 
@@ -33,7 +34,7 @@ def keep_answer(
     token: str,
     context: InContext,
     helpfulness: Annotated[int, Form()] = 0,
-    next_focus: Annotated[str, Form(max_length=8000)] = "",
+    next_focus: Annotated[str, Form(), CleanText(max=8000)] = "",
 ) -> Response:
     """Keep the answer and say thanks; a reload of that page sends nothing again."""
     services = context.services

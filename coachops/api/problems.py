@@ -70,6 +70,8 @@ def problem(error: CoachError, *, request_id: str, origin: str) -> JSONResponse:
     status = status_of(error)
     members = error.as_dict()
     page = members.pop("page")
+    if "quarantine_id" in error.details:  # the file that was refused waits there
+        members["quarantine_id"] = error.details["quarantine_id"]
     response = JSONResponse(
         {
             "type": f"{origin}{page}",

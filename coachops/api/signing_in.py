@@ -20,6 +20,7 @@ from coachops.api.access import (
 from coachops.api.pages import page
 from coachops.api.problems import error_page, status_of, wait_of
 from coachops.core.errors import CoachError
+from coachops.core.text import CleanLine
 from coachops.identity import LinkView
 from coachops.identity.pages import home_of
 
@@ -50,7 +51,7 @@ def show_sign_in(request: Request, context: InContext, next: str = "") -> Respon
 def sign_in(
     request: Request,
     context: InContext,
-    email: Annotated[str, Form(max_length=200)] = "",
+    email: Annotated[str, Form(), CleanLine(max=200)] = "",
     password: Annotated[str, Form(max_length=1000)] = "",
     next: Annotated[str, Form(max_length=500)] = "",  # noqa: A002 as above
 ) -> Response:

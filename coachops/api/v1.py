@@ -14,6 +14,7 @@ from coachops.api.access import Caller, InContext
 from coachops.coaching.importing import import_transcript
 from coachops.coaching.review import load_review
 from coachops.core.errors import CoachError
+from coachops.core.text import CleanLine
 
 log = logging.getLogger("coachops.api")
 
@@ -32,10 +33,11 @@ class Me(BaseModel):
 
 
 class Unparsed(BaseModel):
-    """A line that looked like a cue and could not be imported."""
+    """A line that looked like a cue and could not be imported; it waits in the quarantine."""
 
     line: int
     reason: str
+    quarantine_id: uuid.UUID | None
 
 
 class Imported(BaseModel):
@@ -66,6 +68,7 @@ class Problem(BaseModel):
     next_step: str
     retryable: bool
     request_id: str
+    quarantine_id: uuid.UUID | None = None
 
 
 class AnalysisState(BaseModel):
@@ -144,13 +147,20 @@ def upload_transcript(
     context: InContext,
     response: Response,
     file: Annotated[UploadFile, File(description="WebVTT, SRT, text, DOCX or JSON, up to 10 MB.")],
-    client: Annotated[str, Form(description="E-mail, external id or id of the client.")],
-    coach: Annotated[str, Form(description="The same of the coach; empty: yourself.")] = "",
+    client: Annotated[
+        str, Form(description="E-mail, external id or id of the client."), CleanLine(max=200)
+    ],
+    coach: Annotated[
+        str, Form(description="The same of the coach; empty: yourself."), CleanLine(max=200)
+    ] = "",
     held_on: Annotated[
         dt.date | None, Form(description="Day of the session; empty: as the file tells.")
     ] = None,
 ) -> Imported:
-    """Import a transcript and queue its analysis. The same file again answers 200 and changes nothing."""
+    """Import a transcript and queue its analysis. The same file again answers 200 and changes nothing.
+
+    A file that cannot be taken waits in the quarantine; the problem's `quarantine_id` names it.
+    """
     actor = caller.require("transcripts:write")
     if not coach:
         if actor.coach_id is None:
@@ -165,6 +175,7 @@ def upload_transcript(
         coach=coach,
         client=client,
         held_on=held_on,
+        source="api",
     )
     known = load_review(services.database, actor, result.transcript_id)
     queued = known.state == "imported" and _queue(context, result.transcript_id)
@@ -176,7 +187,14 @@ def upload_transcript(
         session_id=result.session_id,
         source_name=result.source_name,
         cues=result.cues,
-        unparsed=[Unparsed(line=each.line, reason=each.reason) for each in result.unparsed],
+        unparsed=[
+            Unparsed(
+                line=each.line,
+                reason=each.reason,
+                quarantine_id=uuid.UUID(each.item) if each.item else None,
+            )
+            for each in result.unparsed
+        ],
         duplicate=result.duplicate,
         warnings=list(result.warnings),
         role_state=result.role_state,

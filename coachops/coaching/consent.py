@@ -19,6 +19,7 @@ from coachops.coaching.scope import open_client
 from coachops.core import clock
 from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
+from coachops.core.text import clean_line
 from coachops.db import Database
 from coachops.db.models import Consent, Transcript
 from coachops.db.models.people import CONSENT_KINDS
@@ -61,6 +62,7 @@ def record(
     """
     if kind not in CONSENT_KINDS:
         raise CoachError("COACH-CCH-005", field="kind", reason=f"use {' or '.join(CONSENT_KINDS)}")
+    note = clean_line(note)
     if len(note) > 200:
         raise CoachError("COACH-CCH-005", field="note", reason="it is longer than 200 characters")
 

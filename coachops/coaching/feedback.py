@@ -9,7 +9,6 @@ before, so every figure counts each message once.
 from __future__ import annotations
 
 import datetime as dt
-import unicodedata
 import uuid
 from dataclasses import dataclass
 
@@ -21,6 +20,7 @@ from coachops import audit
 from coachops.core import clock, ids
 from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
+from coachops.core.text import clean_text
 from coachops.db import Database
 from coachops.db.models import Client, Coach, CoachingSession, Feedback, Message
 from coachops.telemetry import record_activity
@@ -203,10 +203,8 @@ def _may_change(answer: Feedback) -> bool:
 
 
 def _cleaned(text: str) -> str:
-    """The client's words without control characters, trimmed."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    kept = "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in {"Cc", "Cs"})
-    kept = kept.strip()
+    """The client's words, cleaned and trimmed."""
+    kept = clean_text(text)
     if len(kept) > FOCUS_LIMIT:
         raise CoachError(
             "COACH-CCH-005",

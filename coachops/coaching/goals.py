@@ -23,6 +23,7 @@ from coachops.coaching.scope import open_client, require_change
 from coachops.core import ids
 from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
+from coachops.core.text import clean_line, clean_text, is_blank
 from coachops.db import Database
 from coachops.db.models import CoachingSession, Engagement, Goal, GoalRating
 from coachops.db.models.outcomes import GOAL_STATES
@@ -235,7 +236,7 @@ def rate_goal(
         CoachError: COACH-CCH-001 unknown goal or session, COACH-IDN-003, COACH-CCH-005 for a value.
     """
     day = rated_on or database.today()
-    note = note.replace("\x00", "").strip()
+    note = clean_text(note)
     if isinstance(level, bool) or level not in LEVELS:
         raise CoachError("COACH-CCH-005", field="level", reason="choose -2, -1, 0, 1 or 2")
     if rated_by not in {"coach", "client"}:
@@ -272,8 +273,8 @@ def rate_goal(
 
 
 def _checked(title: str, levels: Mapping[int, str], weight: int) -> dict[str, Any]:
-    title = " ".join(title.replace("\x00", "").split())
-    if not title or len(title) > TITLE_LIMIT:
+    title = clean_line(title)
+    if is_blank(title) or len(title) > TITLE_LIMIT:
         raise CoachError(
             "COACH-CCH-005", field="title", reason=f"use 1 to {TITLE_LIMIT} characters"
         )
@@ -281,9 +282,9 @@ def _checked(title: str, levels: Mapping[int, str], weight: int) -> dict[str, An
         raise CoachError("COACH-CCH-005", field="weight", reason="choose 1 to 5")
     if set(levels) != set(LEVELS):
         raise CoachError("COACH-CCH-005", field="levels", reason="describe each level, -2 to +2")
-    texts = {str(level): levels[level].replace("\x00", "").strip() for level in LEVELS}
+    texts = {str(level): clean_text(levels[level]) for level in LEVELS}
     for level, text in texts.items():
-        if not text or len(text) > LEVEL_LIMIT:
+        if is_blank(text) or len(text) > LEVEL_LIMIT:
             raise CoachError(
                 "COACH-CCH-005",
                 field="levels",

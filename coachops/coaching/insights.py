@@ -21,6 +21,7 @@ from coachops.coaching.scope import open_transcript
 from coachops.core import clock
 from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
+from coachops.core.text import clean_text, is_blank
 from coachops.db import Database
 from coachops.db.models import Analysis, Insight, InsightEdit
 
@@ -159,13 +160,13 @@ def require_version(shown: str | None, found: str, what: str) -> None:
 
 
 def checked_text(text: str) -> str:
-    """Words a coach typed, trimmed.
+    """Words a coach typed, cleaned and trimmed.
 
     Raises:
         CoachError: COACH-CCH-005 where nothing is left, or too much.
     """
-    text = text.replace("\x00", "").strip()
-    if not text:
+    text = clean_text(text)
+    if is_blank(text):
         raise CoachError("COACH-CCH-005", field="text", reason="it is empty")
     if len(text) > TEXT_LIMIT:
         raise CoachError(

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from coachops.core import ids
 from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
+from coachops.core.text import clean_line
 from coachops.db import Database
 from coachops.db.models import Client, Coach, CoachingSession, Engagement, Message, Transcript
 
@@ -184,7 +185,7 @@ def list_sessions(
 
 
 def _matches(table: type[Coach] | type[Client], ref: str) -> sa.ColumnElement[bool]:
-    ref = ref.strip()
+    ref = clean_line(ref)
     if "@" in ref:
         return sa.func.lower(table.email) == ref.lower()
     identifier = ids.parse_id(ref)

@@ -1,7 +1,7 @@
 """Labelled inputs whose values are checked in Python: text, text area, select, date, checkbox.
 
 A browser can send any message, so each class turns what arrives into its own type or drops it:
-texts are cut off from control characters and refused above their length, choices are indexes into
+texts are cleaned (`core.text`) and refused above their length, choices are indexes into
 the list that Python offered, dates are parsed and compared with their bounds.
 """
 
@@ -14,6 +14,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import traitlets
 
+from coachops.core.text import clean
 from coachops.dashboards.components_base import Part
 
 log = logging.getLogger(__name__)
@@ -119,10 +120,11 @@ class TextField(Field[str]):
     def _checked(self, raw: object) -> str | None:
         if not isinstance(raw, str):
             return None
-        keep = "\n\t" if self.control == "textarea" else ""
-        text = "".join(
-            c for c in raw.replace("\r\n", "\n") if c in keep or (c >= " " and c != "\x7f")
-        )
+        text = raw  # a password is no text: it goes to its hash as it was typed
+        if self.control != "password":
+            text = clean(raw).text.replace("\r\n", "\n").replace("\r", "\n")
+        if self.control not in {"textarea", "password"}:
+            text = text.replace("\n", "").replace("\t", "")
         # a browser counts UTF-16 units, so it never lets more through than this
         return text if len(text) <= self.max_length else None
 

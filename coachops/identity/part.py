@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from coachops.core import clock, ids
 from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
+from coachops.core.text import clean_line
 from coachops.db import Database
 from coachops.db.models import AuditEvent, User, UserPermission, WebSession
 
@@ -49,7 +50,7 @@ def clean_email(text: str) -> str:
     Raises:
         CoachError: COACH-IDN-009.
     """
-    email = text.strip().lower()
+    email = clean_line(text).lower()
     if not _EMAIL.fullmatch(email):
         raise CoachError("COACH-IDN-009", field="E-mail", reason="this is not an e-mail address")
     return email
@@ -66,7 +67,7 @@ def find_user(session: Session, ref: uuid.UUID | str, *, lock: bool = False) -> 
     """
     key = ref if isinstance(ref, uuid.UUID) else ids.parse_id(ref)
     query = sa.select(User).where(
-        User.id == key if key is not None else User.email == str(ref).strip().lower()
+        User.id == key if key is not None else User.email == clean_line(str(ref)).lower()
     )
     user = session.scalars(query.with_for_update() if lock else query).one_or_none()
     if user is None:

@@ -18,6 +18,7 @@ from coachops.audit import record
 from coachops.core import clock, ids
 from coachops.core.actor import SYSTEM, Actor
 from coachops.core.errors import CoachError
+from coachops.core.text import clean_line
 from coachops.db.models import User, WebSession
 from coachops.identity import passwords
 from coachops.identity.part import (
@@ -48,7 +49,7 @@ class SigningIn(Part):
         Raises:
             CoachError: COACH-IDN-001.
         """
-        email = email.strip().lower()[:200]
+        email = clean_line(email).lower()[:200]
         stored = self.database.run(lambda session: _count_try(session, email))
         matches = passwords.verify(stored, password)
         if not matches:

@@ -14,6 +14,7 @@ from coachops.audit import record
 from coachops.core import clock, ids
 from coachops.core.actor import SYSTEM, Actor
 from coachops.core.errors import CoachError
+from coachops.core.text import clean_line, is_blank
 from coachops.db.models import ApiToken, User
 from coachops.identity.part import Part, actor_for, find_user, require_admin, told_lately
 from coachops.identity.secrets import digest, new_secret
@@ -69,7 +70,8 @@ class Tokens(Part):
         unknown = [scope for scope in wanted if scope not in SCOPES]
         if unknown or not wanted:
             raise CoachError("COACH-IDN-009", field="Scope", reason=f"one of {', '.join(SCOPES)}")
-        if not name.strip() or len(name) > 200:
+        name = clean_line(name)
+        if is_blank(name) or len(name) > 200:
             raise CoachError("COACH-IDN-009", field="Name", reason="1 to 200 characters are needed")
         if days is not None and not 1 <= days <= 3650:
             raise CoachError("COACH-IDN-009", field="Days", reason="1 to 3650")
@@ -81,7 +83,7 @@ class Tokens(Part):
                 raise CoachError("COACH-IDN-010", reason="this user is disabled")
             token = ApiToken(
                 id=ids.new_id(),
-                name=name.strip(),
+                name=name,
                 token_hash=token_hash,
                 user_id=owner.id,
                 scopes=list(wanted),

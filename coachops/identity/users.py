@@ -14,6 +14,7 @@ from coachops.audit import record
 from coachops.core import clock, ids
 from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
+from coachops.core.text import clean_line, is_blank
 from coachops.db.models import Coach, SignInLink, User, UserPermission, WebSession
 from coachops.db.models.identity import ROLES
 from coachops.identity import passwords
@@ -65,8 +66,8 @@ class Users(Part):
         """
         require_admin(actor)
         email = clean_email(email)
-        name = " ".join(name.split())
-        if not name or len(name) > 200:
+        name = clean_line(name)
+        if is_blank(name) or len(name) > 200:
             raise CoachError("COACH-IDN-009", field="Name", reason="1 to 200 characters are needed")
         if role not in ROLES:
             raise CoachError("COACH-IDN-009", field="Role", reason=f"one of {', '.join(ROLES)}")

@@ -6,6 +6,7 @@ import re
 import unicodedata
 
 from coachops.core.errors import CoachError
+from coachops.core.text import clean, is_blank
 
 SUBJECT_LIMIT = 200
 BODY_LIMIT = 20_000
@@ -42,8 +43,8 @@ def checked_subject(subject: str) -> str:
     Raises:
         CoachError: COACH-MSG-006.
     """
-    subject = subject.strip()
-    if not subject:
+    subject = clean(subject).text.strip()
+    if is_blank(subject):
         raise CoachError("COACH-MSG-006", field="subject", reason="it is empty")
     if any(unicodedata.category(c) in {"Cc", "Zl", "Zp", "Cs"} for c in subject):
         raise CoachError(
@@ -62,11 +63,11 @@ def checked_body(body: str) -> str:
     Raises:
         CoachError: COACH-MSG-006.
     """
-    body = body.replace("\r\n", "\n").replace("\r", "\n")
+    body = clean(body).text.replace("\r\n", "\n").replace("\r", "\n")
     body = "\n".join(line.rstrip() for line in body.split("\n")).strip("\n")
     if any(unicodedata.category(c) in {"Cc", "Cs"} and c not in "\n\t" for c in body):
         raise CoachError("COACH-MSG-006", field="text", reason="it holds control characters")
-    if not body.strip():
+    if is_blank(body):
         raise CoachError("COACH-MSG-006", field="text", reason="it is empty")
     if len(body) > BODY_LIMIT:
         raise CoachError(
