@@ -167,8 +167,13 @@ def add_action(
     owner: str = "unassigned",
     due_date: dt.date | None = None,
     modality: str = "commitment",
+    action_id: uuid.UUID | None = None,
 ) -> uuid.UUID:
     """Add a next step that the engine did not find; shown as added by the coach. Returns its id.
+
+    Parameters:
+        action_id: the id it shall have. Who did not learn whether it was saved (COACH-DB-004) gives
+            the same one again, and it is added once.
 
     Raises:
         CoachError: COACH-CCH-001 unknown transcript, COACH-CCH-005 a bad value.
@@ -176,17 +181,19 @@ def add_action(
     wording = checked_text(text)
     _require_one_of("owner", owner, ACTION_OWNERS)
     _require_one_of("modality", modality, MODALITIES)
+    new_id = action_id or ids.new_id()
 
     def work(session: Session) -> uuid.UUID:
         scope = open_transcript(session, actor, transcript_id, change=True)
         row = _new_row(scope, f"by-hand:{ids.new_id().hex}")
+        row.id = new_id
         row.text, row.owner, row.modality, row.due_date = wording, owner, modality, due_date
         session.add(row)
         session.flush()
         _changed(session, actor, row, "action.added")
         return row.id
 
-    return database.run(work)
+    return database.run(work, operation_id=action_id, repeated=lambda _: new_id)
 
 
 def may_show(row: ActionItem) -> bool:

@@ -74,6 +74,21 @@ def test_a_step_added_by_hand_is_marked_so(
     assert (step.text, step.citations) == ("Book a room", ())
 
 
+def test_a_step_given_again_with_its_id_is_added_once(
+    database: Database, analysed: tuple[Pair, Review]
+) -> None:
+    """Who was told that it is not certain whether the step was saved presses the button again."""
+    pair, review = analysed
+    chosen = ids.new_id()
+    for _ in range(2):
+        added = add_action(
+            database, pair.actor, review.transcript_id, text="Book a room", action_id=chosen
+        )
+        assert added == chosen
+    after = load_review(database, pair.actor, review.transcript_id).actions
+    assert [each.id for each in after if each.by_hand] == [chosen]
+
+
 def test_a_dropped_step_is_not_brought_back(
     database: Database, gateway: Gateway, analysed: tuple[Pair, Review]
 ) -> None:

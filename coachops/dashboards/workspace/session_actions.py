@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +14,7 @@ from coachops.coaching.review import (
     edit_action,
     set_action_status,
 )
+from coachops.core import ids
 from coachops.dashboards.components import (
     area,
     button,
@@ -92,8 +94,10 @@ class ActionsPanel(Panel):
         words = text_area("What is to be done?", rows=2, max_length=4_000, required=True)
         owner = select("Who does it?", _owners(view))
         due = date_input("Until when?", mark_optional=True)
+        tried: dict[object, uuid.UUID] = {}  # the same words again, after a doubt, are one step
 
         def add() -> None:
+            given = (words.data, owner.data, due.data)
             add_action(
                 view.workspace.database,
                 view.workspace.actor,
@@ -102,7 +106,9 @@ class ActionsPanel(Panel):
                 owner=owner.data or "unassigned",
                 due_date=due.data,
                 modality="commitment" if owner.data != "unassigned" else "proposal",
+                action_id=tried.setdefault(given, ids.new_id()),
             )
+            tried.clear()
             view.reload()
 
         return details(
