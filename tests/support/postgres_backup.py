@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime as dt
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
 import sqlalchemy as sa
 
 from coachops.backup import Backups
+from coachops.backup.engines import Engine
 from coachops.backup.folder import FolderPlace
+from coachops.backup.model import Manifest, Snapshot
+from coachops.backup.postgres import digests, postgres_engine
+from coachops.backup.postgres.cluster import RestoredCluster
 from coachops.backup.postgres.setup import Setup, set_up
+from coachops.backup.sealing import Keys
+from coachops.backup.shelf import look
+from coachops.coaching.seed import seed_organisation
 from coachops.core.settings import Settings, load_settings
 from coachops.db import Database, migrate
-from tests.support.postgres import _drop_root
+from tests.conftest import missing_tool
+from tests.support.postgres import _drop_root, find_postgres
 from tests.support.postgres_pair import Node
 
 EngineName = Literal["pgbackrest", "basebackup"]
@@ -99,7 +109,7 @@ class Installation:
         self.place = FolderPlace(self.folder / "place")
         self.place.root.mkdir()
         home = self.folder / "home"
-        home.mkdir(mode=0o711)
+        home.mkdir(mode=0o700)
         self.settings: Settings = load_settings(
             home=home,
             database_url=cluster.url,
@@ -128,6 +138,36 @@ class Installation:
         home = self.settings.home
         return Backups(self.settings, None, home / "secrets", self.place)
 
+    @property
+    def engine(self) -> Engine:
+        """The engine itself, without a secret key at hand."""
+        return postgres_engine(self.settings, self.database, self.place, Keys(()))
+
+    @property
+    def newest(self) -> Manifest:
+        """Of the newest good backup."""
+        return look(self.place).good()[0]
+
+    def snapshot(self) -> Snapshot:
+        """What the living database holds now."""
+        with self.database.connect(write=True) as connection:
+            return digests.take(connection)
+
+    def archived(self, at: dt.datetime) -> None:
+        """Wait until the log reaches beyond `at`; the server's archiver is another process."""
+        self.wait_until(lambda: self.engine.covers(self.newest, at))
+
+    def wait_until(self, reached: Callable[[], object], seconds: float = 30) -> None:
+        """Poll until `reached()`."""
+        self.cluster.node.wait_until(reached, seconds)
+
+    @contextlib.contextmanager
+    def started(self, folder: Path) -> Iterator[Database]:
+        """The database that was restored into `folder`."""
+        restored = RestoredCluster(folder, sa.make_url(self.cluster.url))
+        with restored.opened() as database:
+            yield database
+
     def execute(self, statement: str) -> None:
         """Run SQL in a transaction of its own."""
         with self.database.connect(write=True) as connection:
@@ -137,3 +177,40 @@ class Installation:
         """Close connections, delete the files."""
         self.database.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def backed_up_cluster() -> Iterator[BackedUpCluster]:
+    """A running cluster with a migrated, seeded database."""
+    binaries = find_postgres()
+    if binaries is None:
+        missing_tool("PostgreSQL server (apt-get install postgresql)")
+    cluster = BackedUpCluster(binaries)
+    try:
+        database = Database(cluster.start())
+        seed_organisation(
+            database, coaches=3, clients=6, sessions=12, utterances_per_session=10, seed=1
+        )
+        database.close()
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+@contextlib.contextmanager
+def installation(cluster: BackedUpCluster, engine: EngineName) -> Iterator[Installation]:
+    """An installation that was set up as `backup setup` says."""
+    if engine == "pgbackrest" and shutil.which("pgbackrest") is None:
+        missing_tool("pgBackRest (apt-get install pgbackrest)")
+    made = Installation(cluster, engine)
+    try:
+        cluster.configure(made.set_up().postgresql)
+        made.execute("TRUNCATE backups, drills, key_escrows")  # of the installation before
+        yield made
+    finally:
+        cluster.archive_with("/bin/true")
+        made.close()
+        cluster.node.query(
+            "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active"
+        )
+        cluster.node.query("ALTER SYSTEM RESET archive_command")

@@ -50,7 +50,7 @@ class Archive:
         found = []
         for entry in entries:
             name = entry.name.rpartition("/")[2][:24]
-            if Segment.parse(name, size) is not None and not entry.name.endswith(".backup"):
+            if Segment.parse(name, size) is not None and not entry.name.endswith(_NO_LOG):
                 found.append(Archived(name, entry.name, entry.changed_at))
         return cls(tuple(sorted(found, key=lambda one: one.segment)), size)
 
@@ -119,6 +119,9 @@ class Archive:
             raise ValueError(f"no WAL segment: {name}")
         return segment.position
 
+
+_NO_LOG = (".backup", ".tmp")
+"""Endings of files that are no part of the log: labels of backups, and what is being written."""
 
 Listing = Callable[[Manifest], Archive]
 """Lists the archive that belongs to a manifest."""

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -106,6 +108,7 @@ class RestoredCluster:
                 self._settle()
             with _database(server) as database:
                 yield database
+        os.sync()  # the server forced nothing to the disk itself
 
     def check(self, database: Database) -> list[str]:
         """What PostgreSQL's own checker finds in every table and index; empty: nothing."""
@@ -154,11 +157,8 @@ class RestoredCluster:
             CoachError: COACH-BKP-026 when that user cannot reach it.
         """
         self._runner.own(self._target)
-        if self._runner.user is not None:  # as root: our own scratch folders are private to root
-            for folder in self._target.parents:
-                if not folder.name.startswith(_SCRATCH) and folder.parent.name not in _SCRATCH:
-                    break
-                folder.chmod(0o711)
+        if self._runner.user is not None:
+            self._let_through(self._runner.user[1])
         self._runner.make_folder(self.data)
         self._runner.require_entry(self.data)
         return self._runner
@@ -177,6 +177,19 @@ class RestoredCluster:
         ).model_dump_json(indent=1)
         (self._target / RECOVERY).write_text(text)
         self._without_ours()
+
+    def _let_through(self, group: int) -> None:
+        """As root: let the server's group pass the private folders around its data.
+
+        These are this package's work folders and the home (or new home) that they lie in.
+        """
+        for folder in self._target.parents:
+            state = folder.stat()
+            if state.st_uid == os.getuid() and stat.S_IMODE(state.st_mode) == 0o700:
+                os.chown(folder, -1, group)
+                folder.chmod(0o710)
+            if not folder.name.startswith(_SCRATCH) and folder.parent.name not in _SCRATCH:
+                break
 
     def _recovery(self) -> Recovery:
         try:

@@ -92,7 +92,7 @@ class PgBackRestEngine:
             made_at=marked.at,
             snapshot=marked.snapshot,
             parts=(Part(passphrase.PART, work / passphrase.PART, "database"),),
-            placed=tuple(self._placed(made, marked.segment, work)),
+            placed=tuple(self._placed(made, marked.segment, server.segment_bytes, work)),
             kind="full" if made.kind == "full" else "incremental",
             needs=tuple(base[label] for label in made.references) if base else (),
             engine_data={
@@ -280,15 +280,15 @@ class PgBackRestEngine:
                 raise CoachError("COACH-BKP-023", reason=f"{segment} did not arrive")
             time.sleep(_POLL)  # another process brings it
 
-    def _placed(self, made: Label, last: str, work: Path) -> Iterator[StoredFile]:
+    def _placed(self, made: Label, last: str, size: int, work: Path) -> Iterator[StoredFile]:
         """Every file of this backup and of the log up to its snapshot, with its digest."""
         for entry in self._place.entries(f"{FOLDER}/backup/{STANZA}/{made.label}/"):
             yield archive.stored(self._place, entry, work)
         wanted = range(int(made.first[8:], 16), int(last[8:], 16) + 1)
-        for entry in self._place.entries(f"{FOLDER}/archive/{STANZA}/"):
-            name = entry.name.rpartition("/")[2][:24]
-            if len(name) == 24 and int(name[8:], 16) in wanted:
-                yield archive.stored(self._place, entry, work)
+        entries = {one.name: one for one in self._place.entries(f"{FOLDER}/archive/{STANZA}/")}
+        for one in Archive.of(entries.values(), size).files:
+            if int(one.segment[8:], 16) in wanted:
+                yield archive.stored(self._place, entries[one.file], work)
 
 
 def _make_stanza(repository: Repository, origin: Mapping[str, str]) -> None:

@@ -37,8 +37,8 @@ _COMMON = {
     "ARCHIVE_TIMEOUT": "60",
     "LOG_LEVEL_CONSOLE": "warn",
     "LOG_LEVEL_FILE": "off",
-    "JOB_RETRY": "2",
-    "JOB_RETRY_INTERVAL": "2",
+    "JOB_RETRY": "1",
+    "JOB_RETRY_INTERVAL": "1",
 }
 _INVALID = re.compile(r"(missing|checksum invalid|size invalid|other): (\d+)")
 _S3_ENDPOINT = "AWS_ENDPOINT_URL"

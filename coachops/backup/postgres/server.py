@@ -100,6 +100,9 @@ class RestoredServer:
     def start(self, goal: Goal | None) -> None:
         """Start, recover to `goal` (None: nothing to recover), and return when it answers.
 
+        Nothing is forced to the disk one by one (a thousand files take seconds): who keeps the data
+        calls `os.sync` once after the server has stopped.
+
         Raises:
             CoachError: COACH-BKP-025 when the log ends before the goal, COACH-BKP-026 when the
                 server does not start.
@@ -123,6 +126,7 @@ class RestoredServer:
             "primary_conninfo": "",
             "synchronous_standby_names": "",
             "shared_buffers": "64MB",
+            "fsync": "off",
             "max_wal_size": "4GB",
             "logging_collector": "off",
             "log_destination": "stderr",
