@@ -70,6 +70,15 @@ class QuarantineRow:
     created_at: dt.datetime
     resolved_at: dt.datetime | None
 
+    @property
+    def short(self) -> str:
+        """The reason without the name of the file, for lists."""
+        for lead in (f"Line {self.line} of {self.name} was ", f"{self.name} is ", f"{self.name} "):
+            if self.reason.startswith(lead):
+                rest = self.reason.removeprefix(lead)
+                return rest[:1].upper() + rest[1:]
+        return self.reason
+
 
 @dataclass(frozen=True, slots=True)
 class QuarantineDetail:

@@ -108,6 +108,8 @@ class Workspace:
 
 def _links(actor: Actor) -> list[NavItem]:
     pages = [NavItem("Workspace", "/app/workspace", current=True)]
+    if actor.role in {"admin", "coach"}:
+        pages.append(NavItem("Quarantine", "/app/quarantine"))
     if actor.role in {"admin", "analyst"}:
         pages.append(NavItem("Overview", "/app/overview"))
     return [*pages, NavItem("Guide", "/guide/")]

@@ -24,6 +24,7 @@ from coachops.dashboards.components import (
     empty_state,
     file_upload,
     html,
+    link,
     paragraph,
     report,
     row,
@@ -65,6 +66,7 @@ class UploadView:
         self.workspace = workspace
         clients = [c for c in workspace.clients() if workspace.actor.may_change(c.coach_id)]
         self._done: list[_Done] = []
+        self._held: list[UploadedFile] = []
         self._polls = 0
         self._late = False
         self.results = stack([])
@@ -78,6 +80,7 @@ class UploadView:
         if chosen is None and len(clients) > 1:
             choices = [("Choose a client", None), *choices]
         self.client = select("Client", choices, value=chosen)
+        self.client.on_change(lambda _: self._take_held())
         self.notes_client = select("Client", choices, value=chosen)
         today = workspace.today
         self.date = date_input(
@@ -169,10 +172,11 @@ class UploadView:
         """Import the files that arrived, and have each analysed."""
         client = self.client.data
         if client is None:
-            self.client.error = "Choose whose sessions these are, then add the files again."
+            self.client.error = "Choose whose sessions these are; then the files are imported."
             self.client.focus()
+            self._held += files
             for file in files:
-                self.files.set_status(file.key, "Not imported", "warn", "Choose the client first.")
+                self.files.set_status(file.key, "Waits", "warn", "Choose the client.")
             return
         batch = []
         for file in files:
@@ -189,6 +193,12 @@ class UploadView:
         self._show()
         self._watch()
 
+    def _take_held(self) -> None:
+        """The client of the files that came before it was chosen."""
+        if self.client.data is not None and self._held:
+            held, self._held = self._held, []
+            self._take(held)
+
     def _import(self, name: str, client: ClientRow, content: bytes) -> _Done:
         try:
             result = import_transcript(
@@ -199,6 +209,7 @@ class UploadView:
                 coach=str(client.coach_id),
                 client=str(client.id),
                 held_on=self.date.data,
+                source="page",
             )
         except Exception as problem:
             return _Done(name, None, as_coach_error(problem))
@@ -314,6 +325,18 @@ class UploadView:
         )
 
     def _reports(self) -> list[Element]:
+        """The lines that were not imported, and the way to what waits."""
+        lines = self._lines()
+        if not lines and not any(_is_kept(done) for done in self._done):
+            return lines
+        way = html(
+            "<p>{} {}</p>",
+            "What could not be imported is kept in the quarantine, also when you close this page.",
+            link("Look at it, correct it or discard it", "/app/quarantine"),
+        )
+        return [Element(way), *lines]
+
+    def _lines(self) -> list[Element]:
         return [
             details(
                 f"{done.name}: {wording.count(len(done.result.unparsed), 'line')} not imported",
@@ -333,11 +356,16 @@ class UploadView:
         ]
 
 
+def _is_kept(done: _Done) -> bool:
+    return done.error is not None and "quarantine_id" in done.error.details
+
+
 def _outcome(done: _Done) -> tuple[str, Tone, str]:
     """A pill and a sentence for what became of a file."""
     if done.error is not None or done.result is None:
         error = done.error or CoachError("COACH-SYS-003", reason="unknown")
-        return "Not imported", "bad", f"{error.message} {error.next_step} ({error.code})"
+        kept = " It is kept in the quarantine." if _is_kept(done) else ""
+        return "Not imported", "bad", f"{error.message} {error.next_step} ({error.code}){kept}"
     result = done.result
     parts = [f"{wording.count(result.cues, 'utterance')} imported"]
     if result.duplicate:
