@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-MODULES = ("command_line", "seeding", "local_engine", "export", "failover", "backup")
+MODULES = ("command_line", "seeding", "local_engine", "export", "failover", "backup", "recovery")
 
 
 def main(arguments: list[str]) -> int:

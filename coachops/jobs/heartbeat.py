@@ -6,6 +6,7 @@ A row for each place (see `places`), so the figure also holds with several machi
 from __future__ import annotations
 
 import datetime as dt
+import socket
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -28,7 +29,7 @@ class WorkerStatus:
     Attributes:
         alive: names of workers that gave a sign of life lately.
         last_seen_at: of any worker; None where none ever ran.
-        silent: names of workers that fell silent without saying that they stop.
+        silent: workers that fell silent without saying that they stop, with their machines.
     """
 
     alive: tuple[str, ...]
@@ -49,8 +50,12 @@ def worker_status(database: Database) -> WorkerStatus:
     return WorkerStatus(
         alive=tuple(row.name for row in rows if not row.stopped and row.seen_at >= since),
         last_seen_at=max((row.seen_at for row in rows), default=None),
-        silent=tuple(row.name for row in rows if not row.stopped and row.seen_at < since),
+        silent=tuple(_named(row) for row in rows if not row.stopped and row.seen_at < since),
     )
+
+
+def _named(row: WorkerHeartbeat) -> str:
+    return f"{row.name} on {row.host}" if row.host else row.name
 
 
 def beat(database: Database, name: str, *, starting: bool = False, stopped: bool = False) -> None:
@@ -64,7 +69,7 @@ def beat(database: Database, name: str, *, starting: bool = False, stopped: bool
             session.add(row)
         if starting:
             row.started_at = now
-        row.seen_at, row.stopped = now, stopped
+        row.seen_at, row.stopped, row.host = now, stopped, socket.gethostname()[:255]
 
     database.run(work)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from socket import gethostname
 
 import pytest
 
@@ -65,7 +66,7 @@ def test_a_queue_that_moves_is_not_stuck_however_long_it_is(
 def test_a_worker_that_fell_silent_is_named(services: Services, settings: Settings) -> None:
     beat(services.database, "worker-3", starting=True)
     with clock.frozen(clock.now() + dt.timedelta(minutes=2)):
-        assert queue_health(settings, services.database).silent == ("worker-3",)
+        assert queue_health(settings, services.database).silent == (f"worker-3 on {gethostname()}",)
 
 
 @SQLITE

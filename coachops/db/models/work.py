@@ -11,7 +11,8 @@ from coachops.db.models.base import Base, Instant
 class WorkerHeartbeat(Base):
     """A worker by the name of its place (`worker-<n>`), which its successor takes over.
 
-    `first_started_at` is when this place was first taken: schedules owe nothing from before.
+    `first_started_at` is when this place was first taken: schedules owe nothing from before. `host`
+    is the machine of the last one, where a silent one is looked for.
     """
 
     __tablename__ = "worker_heartbeats"
@@ -21,3 +22,4 @@ class WorkerHeartbeat(Base):
     started_at: Mapped[Instant]
     seen_at: Mapped[Instant]
     stopped: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
+    host: Mapped[str] = mapped_column(sa.String(255), default="", server_default="")

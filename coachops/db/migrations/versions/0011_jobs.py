@@ -1,9 +1,12 @@
-"""what background work needs beyond the engine
+"""the machine of each worker
 
 Revision: 0011, after 0010.
 """
 
 from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
 
 revision = "0011"
 down_revision = "0010"
@@ -13,7 +16,13 @@ depends_on = None
 
 def upgrade() -> None:
     """Apply."""
+    with op.batch_alter_table("worker_heartbeats", schema=None) as batch_op:
+        batch_op.add_column(
+            sa.Column("host", sa.String(length=255), server_default="", nullable=False)
+        )
 
 
 def downgrade() -> None:
     """Take back."""
+    with op.batch_alter_table("worker_heartbeats", schema=None) as batch_op:
+        batch_op.drop_column("host")
