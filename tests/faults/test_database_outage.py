@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from fastapi.testclient import TestClient
 
 from coachops.api import create_app
 from coachops.bootstrap import Services, services
+from coachops.core import clock
 from coachops.core.actor import SYSTEM
 from coachops.core.settings import load_settings
 from coachops.identity.runtime import Runtime
@@ -22,6 +24,7 @@ from tests.support.postgres_pair import PostgresPair
 from tests.support.worker import start_worker
 
 pytestmark = pytest.mark.postgres
+PASSWORD = "four words make one"
 VTT = (
     b"WEBVTT\n\n00:00:01.000 --> 00:00:04.000\n<v Ada Reyes>What would help most today?\n\n"
     b"00:00:05.000 --> 00:00:09.000\n<v Maya Okafor>I will write the list of tasks by Friday.\n"
@@ -108,3 +111,34 @@ def _until(holds: Callable[[], bool]) -> None:
             return
         time.sleep(0.05)
     raise AssertionError("it did not come about")
+
+
+@pytest.mark.faults(1, 6)
+def test_without_a_primary_people_stay_signed_in_and_read_on(
+    opened: Services, postgres_pair: PostgresPair, tmp_path: Path
+) -> None:
+    people = make_pair(opened.database)
+    token, _ = _token(opened)
+    identity = opened.identity
+    invited = identity.add_user(SYSTEM, "eve@example.org", "Eve", "admin", password=PASSWORD)
+    session_id = identity.sign_in("eve@example.org", PASSWORD)
+    refs = {"coach": str(people.coach_id), "client": str(people.client_id)}
+    runtime = Runtime(tmp_path, 1, "unused", tmp_path / "pages", tmp_path / "site")
+    jobs = Jobs(opened.settings, opened)
+    client = TestClient(
+        create_app(opened, runtime, jobs), base_url="http://localhost:8000", headers=token,
+        raise_server_exceptions=False,
+    )  # fmt: skip
+    postgres_pair.wait_for_replay()
+    postgres_pair.kill_primary()
+    with clock.frozen(clock.now() + dt.timedelta(minutes=5)):  # "last seen" is due to be written
+        assert identity.actor_of(session_id).user_id == invited.id
+        assert client.get("/v1/me").status_code == 200
+    refused = _upload(client, refs, "2026-03-05")
+    assert (refused.status_code, refused.json()["code"]) == (503, "COACH-DB-007")
+    assert refused.headers["retry-after"] == "5"
+    assert opened.database.state().mode == "read_only"
+    postgres_pair.promote()
+    assert _upload(client, refs, "2026-03-05").status_code == 201
+    client.close()
+    jobs.stop()
