@@ -87,9 +87,9 @@ def span(length: dt.timedelta) -> str:
 
 def _rpo_problems(rpo: dt.timedelta | None, limit: dt.timedelta) -> list[Problem]:
     if rpo is None:
-        return [_problem("COACH-BKP-014", "bad", lost="all", limit=span(limit))]
+        return [_problem("COACH-BKP-014", "bad", lost="everything", limit=span(limit))]
     if rpo > limit:
-        return [_problem("COACH-BKP-014", "bad", lost=span(rpo), limit=span(limit))]
+        return [_problem("COACH-BKP-014", "bad", lost=f"{span(rpo)} of work", limit=span(limit))]
     return []
 
 
@@ -104,9 +104,13 @@ def _drill_problems(
         reason = last.reasons[0] if last.reasons else "no reason was kept"
         found.append(_problem("COACH-BKP-013", "bad", reason=reason))
     if passed is None:
-        found.append(_problem("COACH-BKP-015", "bad", age="any time yet", limit=span(limit)))
+        found.append(_problem("COACH-BKP-015", "bad", since="yet", limit=span(limit)))
     elif now - passed.at > limit:
-        found.append(_problem("COACH-BKP-015", "bad", age=span(now - passed.at), limit=span(limit)))
+        found.append(
+            _problem(
+                "COACH-BKP-015", "bad", since=f"for {span(now - passed.at)}", limit=span(limit)
+            )
+        )
     return found
 
 

@@ -97,13 +97,12 @@ class Overview:
                             children=[
                                 self.needs.widget,
                                 self.recovery.widget,
-                                self.system.processes,
                                 *([self.ai.widget] if settings.has_ai_key else []),
                             ],
                             classes="co-stack ov-right",
                         ),
                         Element(
-                            children=[self.panels.main, self.panels.money],
+                            children=[self.panels.main, self.panels.money, self.system.processes],
                             classes="co-stack ov-left",
                         ),
                     ],

@@ -60,7 +60,9 @@ class RecoveryCard:
             html('<ul class="rc-problems">{}</ul>', join(map(_problem, found.problems)))
             if found.problems
             else "",
-            html(
+            ""
+            if any(problem.code == "COACH-BKP-017" for problem in found.problems)  # it says where
+            else html(
                 '<p class="ov-foot">Backups lie in <span class="ov-path">{}</span>.</p>',
                 found.place,
             ),

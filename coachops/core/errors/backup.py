@@ -119,7 +119,7 @@ ROWS: tuple[ErrorSpec, ...] = (
     ErrorSpec(
         "COACH-BKP-014",
         Kind.FAILED,
-        "A disaster now would lose {lost} of work; the limit is {limit}.",
+        "A disaster now would lose {lost}; the limit is {limit}.",
         "Run 'coachops backup run', and see that a worker runs (it backs up by itself).",
         why="No backup was made in time.",
         who="admin",
@@ -127,7 +127,7 @@ ROWS: tuple[ErrorSpec, ...] = (
     ErrorSpec(
         "COACH-BKP-015",
         Kind.FAILED,
-        "No drill has passed for {age}; the limit is {limit}.",
+        "No drill has passed {since}; the limit is {limit}.",
         "Run 'coachops backup drill', and see that a worker runs (it drills by itself).",
         why="Only a restore that was compared proves that backups can be used.",
         who="admin",
