@@ -21,7 +21,7 @@ from coachops.ai.prices import cost_microusd
 from coachops.ai.providers.openai import OpenAIEngine, Outbound
 from coachops.ai.redaction import PrivateName, Redactor
 from coachops.ai.replies import KeptReplies
-from coachops.ai.shared import MENDED_BY_PEOPLE, SharedState
+from coachops.ai.shared import BREAKER, MENDED_BY_PEOPLE, SharedState
 from coachops.ai.targets import Target, chain
 from coachops.ai.types import ActionItem, AnalysisRequest, Citation, CitedText, EngineResult
 from coachops.core import clock
@@ -235,6 +235,7 @@ class Gateway:
         for target, error in failures:
             asked = error.details.get("retry_after")
             wait = float(asked) if isinstance(asked, int | float) else 0.0
+            wait = min(wait, BREAKER.pause_limit)
             wait = wait or _TRY_AGAIN.get(error.code, _SOON)
             waits.append(max(wait, self._state.next_try(target.name)))
         return now + dt.timedelta(seconds=min(waits))

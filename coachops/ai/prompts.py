@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 
+from coachops.ai.injection import looks_like_instruction
 from coachops.ai.types import AnalysisRequest
 
 VERSION = "prompt-1"
+
+__all__ = ["VERSION", "looks_like_instruction", "messages"]
 
 _RULES = """\
 You read the transcript of a coaching session and report what was said. Nothing else.
@@ -57,18 +59,6 @@ _REPAIR = (
     "Your last answer did not have the agreed form and was thrown away. Answer once more, completely, "
     "as one JSON object of the agreed form and nothing else."
 )
-
-_INSTRUCTION = re.compile(
-    r"\b(?:ignore|disregard|forget)\b.{0,40}\b(?:instruction|prompt|rule|above|previous)|"
-    r"\b(?:system prompt|you are now|as an ai|language model)\b|</?(?:system|transcript)|"
-    r"\b(?:output|respond|answer|reply)\b.{0,20}\b(?:json|only with)\b",
-    re.IGNORECASE,
-)
-
-
-def looks_like_instruction(text: str) -> bool:
-    """Whether an utterance reads as if it were addressed to a model; shown to the coach as a flag."""
-    return _INSTRUCTION.search(text) is not None
 
 
 def messages(

@@ -23,6 +23,9 @@ _SHORTEST = dt.timedelta(minutes=1)
 _LONGEST = dt.timedelta(hours=1)
 """Between two tries of one analysis: half of its age, within these bounds."""
 
+_IMPOSSIBLE = dt.timedelta(hours=2)
+"""No wait is longer, but those of `_OWN_TIME`: the clock was set back since it was written down."""
+
 _FORGOTTEN = dt.timedelta(days=1)
 """A circuit that nobody touched for so long belongs to a service that is not asked any more."""
 
@@ -55,7 +58,13 @@ def degraded_due(database: Database, limit: int = 200) -> list[uuid.UUID]:
                 .join(Transcript, Transcript.id == Analysis.transcript_id)
                 .where(
                     Analysis.status == "degraded",
-                    Analysis.retry_at <= now,
+                    sa.or_(
+                        Analysis.retry_at <= now,
+                        sa.and_(
+                            Analysis.retry_at > now + _IMPOSSIBLE,
+                            Analysis.error_code.not_in(_OWN_TIME),
+                        ),
+                    ),
                     Transcript.state == "analysed",
                     may_be_analysed.is_(True),
                 )

@@ -306,6 +306,7 @@ def _analysis(session: Session, analysis: Analysis, readable: Mapping[int, str])
         dropped_count=analysis.dropped_count,
         again=analysis.engine == "openai" and stood_in_before(session, analysis),
         retry_at=analysis.retry_at if degraded else None,
+        error_code=analysis.error_code if degraded else None,
         instructions=tuple(
             position for position, text in readable.items() if prompts.looks_like_instruction(text)
         ),

@@ -144,6 +144,7 @@ class ReviewAnalysis:
         degraded: the local engine stood in for a service that failed.
         again: made by the service that had failed before: the stand-in is replaced.
         retry_at: from when a stand-in is tried to be replaced.
+        error_code: of the failure behind a stand-in.
         instructions: positions whose words read as if addressed to an AI.
         stale: who speaks, or what may be read, was corrected after it.
         dropped: reason (in words) and number of findings that did not hold.
@@ -163,6 +164,7 @@ class ReviewAnalysis:
     dropped_count: int
     again: bool = False
     retry_at: dt.datetime | None = None
+    error_code: str | None = None
     instructions: tuple[int, ...] = ()
 
 

@@ -107,6 +107,7 @@ class AnalysisPanel(Panel):
                     "The AI service was away: the built-in engine stood in",
                     f"The session is analysed again by itself{self._from(made.retry_at)}. "
                     "What you edit here stays.",
+                    code=made.error_code or "",
                 )
             )
         elif made.again:

@@ -37,7 +37,7 @@ class Sent:
 
 
 class Transport:
-    """A client for the length of a `with` block.
+    """A client for the length of a `with` block, made when it is first needed.
 
     Parameters:
         base_url, api_key: of the service.
@@ -48,13 +48,11 @@ class Transport:
         self._base_url = base_url
         self._api_key = api_key
         self._on_sent = on_sent
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="ai-calls", daemon=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
         self._client: openai.AsyncOpenAI | None = None
 
     def __enter__(self) -> Self:
-        self._thread.start()
-        self._client = self.run(self._open(), 10)
         return self
 
     def __exit__(
@@ -63,8 +61,11 @@ class Transport:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if self._loop is None or self._thread is None:
+            return  # nothing was asked
         try:
-            self.run(self._close(), 10)
+            if self._client is not None:
+                self.run(self._close(self._client), 10)
         finally:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
@@ -74,7 +75,7 @@ class Transport:
     def client(self) -> openai.AsyncOpenAI:
         """The SDK's client; its coroutines are for `run`."""
         if self._client is None:
-            raise RuntimeError("the transport is not open")
+            self._client = self.run(self._open(), 10)
         return self._client
 
     def run(self, work: Coroutine[Any, Any, T], seconds: float) -> T:
@@ -88,7 +89,16 @@ class Transport:
             async with asyncio.timeout(seconds):
                 return await work
 
-        return asyncio.run_coroutine_threadsafe(bounded(), self._loop).result()
+        return asyncio.run_coroutine_threadsafe(bounded(), self._running()).result()
+
+    def _running(self) -> asyncio.AbstractEventLoop:
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            self._thread = threading.Thread(
+                target=self._loop.run_forever, name="ai-calls", daemon=True
+            )
+            self._thread.start()
+        return self._loop
 
     async def _open(self) -> openai.AsyncOpenAI:
         import openai  # noqa: PLC0415 hundreds of modules that only this engine needs
@@ -108,9 +118,9 @@ class Transport:
             ),
         )
 
-    async def _close(self) -> None:
-        await self.client.close()
-        await self._loop.shutdown_asyncgens()
+    async def _close(self, client: openai.AsyncOpenAI) -> None:
+        await client.close()
+        await asyncio.get_running_loop().shutdown_asyncgens()
 
 
 async def _bounded(response: httpx2.Response) -> None:
