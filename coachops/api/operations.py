@@ -10,6 +10,7 @@ from coachops.api.access import Context, InContext
 from coachops.api.metrics import gauge
 from coachops.core.errors import CoachError
 from coachops.db import migrate
+from coachops.jobs.health import queue_health
 from coachops.jobs.heartbeat import worker_status
 
 router = APIRouter(tags=["operations"])
@@ -58,9 +59,32 @@ def metrics(context: InContext) -> PlainTextResponse:
         lines += gauge("coachops_kernels_connected", "Kernels with an open page.", counts.connected)
     except CoachError:
         lines += gauge("coachops_database_up", "Whether the database answers.", 0)
+    lines += _work(context)
     return PlainTextResponse(
         "\n".join(lines) + "\n", media_type="text/plain; version=0.0.4; charset=utf-8"
     )
+
+
+def _work(context: Context) -> list[str]:
+    """Background work, read past its queue: a stuck one is seen. Nothing where it cannot be read."""
+    services = context.services
+    try:
+        found = queue_health(services.settings, services.database)
+    except CoachError:
+        return []
+    oldest = found.oldest_seconds or 0.0
+    return [
+        *gauge(
+            "coachops_workers_alive", "Workers that gave a sign of life.", len(found.workers.alive)
+        ),
+        *gauge("coachops_jobs_waiting", "Jobs that could begin now.", found.waiting),
+        *gauge(
+            "coachops_jobs_oldest_waiting_seconds", "Age of the oldest of them.", round(oldest, 1)
+        ),
+        *gauge("coachops_jobs_running", "Jobs that were begun.", found.running),
+        *gauge("coachops_jobs_failed", "Jobs that failed within a day.", found.failed),
+        *gauge("coachops_jobs_stuck", "Whether work waits and does not move.", int(not found.ok)),
+    ]
 
 
 def _database_checks(context: Context) -> dict[str, str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 
+from coachops.core import clock, ids
 from coachops.core.actor import SYSTEM
-from coachops.jobs import heartbeat
+from coachops.jobs import Jobs, heartbeat
 from tests.api.conftest import Site, title_of
 
 
@@ -39,6 +41,19 @@ def test_metrics_count_by_route_and_never_by_address(site: Site) -> None:
     assert "secret-words" not in text
     line = r'(# (HELP|TYPE) \w+ .+|\w+(\{\w+="[^"\n]*"(,\w+="[^"\n]*")*\})? [0-9.e+-]+)'
     assert [row for row in text.splitlines() if not re.fullmatch(line, row)] == []
+
+
+def test_metrics_tell_of_work_that_does_not_move(site: Site) -> None:
+    assert "coachops_jobs_stuck 0" in site.client.get("/metrics").text
+    services = site.services
+    with Jobs(services.settings, services) as jobs:
+        queued = jobs.get(jobs.enqueue_pipeline(ids.new_id())).created_at
+    with clock.frozen(queued + dt.timedelta(minutes=20)):
+        text = site.client.get("/metrics").text
+    assert "coachops_jobs_waiting 1" in text
+    assert "coachops_jobs_oldest_waiting_seconds 1200.0" in text
+    assert "coachops_jobs_stuck 1" in text
+    assert "coachops_workers_alive 0" in text
 
 
 def test_the_guide_is_for_those_who_are_signed_in(site: Site) -> None:
