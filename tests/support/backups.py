@@ -40,7 +40,9 @@ def seeded(settings: Settings, sessions: int = 12) -> None:
     for number in (1, 2):
         (settings.outbox / f"letter-{number}.eml").write_bytes(b"To: somebody\r\n\r\nDear\r\n")
     (settings.home / "secrets").mkdir(mode=0o700, exist_ok=True)
-    (settings.home / "secrets" / "cookie").write_text("a secret of the installation")
+    secret = settings.home / "secrets" / "cookie"
+    secret.write_text("a secret of the installation")
+    secret.chmod(0o600)
 
 
 def content(path: Path, *, without: tuple[str, ...] = ()) -> dict[str, str]:
