@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coachops import audit
-from coachops.backup import catalogue, drilling, fetching, making, restoring, standing
+from coachops.backup import catalogue, drilling, fetching, heads, making, restoring, standing
 from coachops.backup.keys import read_identities
 from coachops.backup.model import BackupRow, DrillResult, RecoveryStatus, Restored
 from coachops.backup.place import Place
@@ -72,6 +72,14 @@ class Backups:
     def list(self) -> Sequence[BackupRow]:
         """All backups at the place, the newest first; needs neither database nor key."""
         return [one.row() for one in look(self.place).backups]
+
+    def audit_heads(self) -> dict[str, audit.AuditHead]:
+        """What the audit chain of today must contain, by the id of the backup that says so.
+
+        Raises:
+            CoachError: COACH-BKP-001 to -003 where the place does not answer, COACH-DB-….
+        """
+        return heads.expected(self._database, look(self.place).good(self._site.installation or ""))
 
     def verify(self, backup_id: str | None = None) -> tuple[BackupRow, Sequence[str]]:
         """Read every byte of a backup (None: the newest) and compare; returns what is wrong.

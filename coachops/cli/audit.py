@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from coachops.cli.output import JsonOption, emit, opened, parse_date, table
+from coachops.core.errors import CoachError
 
 if TYPE_CHECKING:
     from coachops.audit import AuditHead, AuditReport
@@ -76,20 +77,30 @@ def verify(
         list[str] | None,
         typer.Option(help="A head kept elsewhere, SEQ:HASH; repeat for several."),
     ] = None,
+    backups: Annotated[
+        bool, typer.Option(help="Compare with the heads that the backups hold.")
+    ] = True,
     as_json: JsonOption = False,
 ) -> None:
     """Prove that no act was edited, deleted, inserted or moved, and name the first row that was.
 
-    Exit code 1 where the record is not intact.
+    The chain is also compared with the heads that the backups hold: so a chain that was cut off or
+    written anew as a whole is found, too. Exit code 1 where the record is not intact.
 
     Example:  coachops audit verify
     """
     from coachops import audit  # noqa: PLC0415 imports SQLAlchemy
 
     heads = [audit.AuditHead.parse(text) for text in against or []]
+    skipped = ""
     with opened() as services:
         if audit.verify(services.database, newest=0).head is not None:
             audit.seal(services.database)
+        if backups:
+            try:
+                heads += services.backups.audit_heads().values()
+            except CoachError as error:  # the place is away: what is here can still be verified
+                skipped = f"{error.code} {error.message}"
         report = audit.verify(services.database, against=heads)
 
     emit(
@@ -99,23 +110,24 @@ def verify(
             "waiting": report.waiting,
             "head": None if report.head is None else str(report.head),
             "compared_with": [str(head) for head in heads],
+            "backups_skipped": skipped or None,
             "breaks": report.breaks,
         },
         as_json=as_json,
-        text=lambda: _show(report, heads),
+        text=lambda: _show(report, heads, skipped),
     )
     if not report.intact:
         raise typer.Exit(1)
 
 
-def _show(report: AuditReport, heads: list[AuditHead]) -> None:
+def _show(report: AuditReport, heads: list[AuditHead], skipped: str) -> None:
+    if skipped:
+        typer.echo(f"warn  not compared with the backups: {skipped}")
     if report.first is None:
         compared = f", compared with {len(heads)} heads kept elsewhere" if heads else ""
         typer.echo(f"ok    {report.checked} acts, none changed{compared}.")
         typer.echo(f"      head {report.head}")
         return
-    from coachops.core.errors import CoachError  # noqa: PLC0415 only for this path
-
     error = CoachError("COACH-SYS-009", reason=report.first.text)
     typer.echo(f"FAIL  {error.code}  {error.message}")
     for each in report.breaks[1:20]:

@@ -110,8 +110,11 @@ def exit_code(error: CoachError) -> int:
 
 def run(arguments: list[str] | None = None) -> None:
     """Run the command line and leave the process with the agreed exit code."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    request.begin()
+    with request.using():
+        _run(sys.argv[1:] if arguments is None else arguments)
+
+
+def _run(arguments: list[str]) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # names of files may hold bytes that are no text
             stream.reconfigure(errors="backslashreplace")

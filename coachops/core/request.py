@@ -39,13 +39,6 @@ def accepted(text: str | None) -> str | None:
     return text if text is not None and _WELL_FORMED.fullmatch(text) else None
 
 
-def begin(request_id: str | None = None) -> str:
-    """Give the rest of this context an id; for processes that do one thing, such as a command."""
-    chosen = accepted(request_id) or new_request_id()
-    _current.set(chosen)
-    return chosen
-
-
 @contextlib.contextmanager
 def using(request_id: str | None = None) -> Iterator[str]:
     """Give the block an id: `request_id` where it is well formed, else a new one."""
