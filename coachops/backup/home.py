@@ -15,7 +15,7 @@ from coachops.backup.model import LeftOut
 from coachops.core.errors import CoachError
 
 ARCHIVE: Final = "home.tar"
-_FOLDERS: Final = ("secrets", "outbox")
+_FOLDERS: Final = ("secrets", "outbox", "mail-reports")
 
 LEFT_OUT: Final = (
     LeftOut(what="exports", why="made again by 'coachops export run'"),
