@@ -65,6 +65,7 @@ def keep(database: Database, actor: Actor, refused: Refused) -> uuid.UUID:
 def keep_in(session: Session, actor: Actor, refused: Iterable[Refused]) -> list[uuid.UUID]:
     """Keep things in an open transaction, that of the import they belong to; ids in their order."""
     made: list[uuid.UUID] = []
+    now = clock.now()  # one for all, so that lines of a file are listed in their order
     for each in refused:
         content = each.data
         digest = hashlib.sha256(content if content is not None else each.name.encode())
@@ -81,6 +82,7 @@ def keep_in(session: Session, actor: Actor, refused: Iterable[Refused]) -> list[
         size = len(each.data) if each.data is not None else each.size_bytes or 0
         item = QuarantineItem(
             id=ids.new_id(),
+            created_at=now,
             kind=each.kind,
             state="waiting",
             source=each.source,

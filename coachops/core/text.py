@@ -171,11 +171,14 @@ class _Kind:
             return value
 
         inner: Any = handler(source)
-        if inner["type"] == "str":
-            if self.max is not None:
-                inner["max_length"] = self.max
-            if self.min:
-                inner["min_length"] = self.min
+        words = inner["schema"] if inner["type"] == "nullable" else inner
+        if words["type"] != "str":
+            raise TypeError("only a text can be cleaned")
+        words["strict"] = True  # bytes would be decoded behind the cleaning
+        if self.max is not None:
+            words["max_length"] = self.max
+        if self.min:
+            words["min_length"] = self.min
         return core_schema.no_info_after_validator_function(
             visible, core_schema.no_info_before_validator_function(cleaned, inner)
         )
