@@ -309,7 +309,7 @@ def _tell_setup(plan: Setup) -> None:
         ("On the database host, as root:", plan.commands),
         ("In postgresql.conf, then restart the server:", plan.postgresql),
         ("In pg_hba.conf, then reload the server:", plan.hba),
-        ("In psql, as the owner of the cluster:", plan.sql),
+        (f"In psql, in the database {plan.database}, as the owner of the cluster:", plan.sql),
     )
     typer.echo(f"Backups with {plan.engine}.")
     for number, (title, lines) in enumerate([part for part in parts if part[1]], start=1):

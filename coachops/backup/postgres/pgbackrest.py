@@ -252,6 +252,7 @@ class PgBackRestEngine:
             if one.backup_id is not None and one.backup_id not in listed:
                 with contextlib.suppress(CoachError):  # the only full one cannot go yet
                     repository.run("expire", f"--set={one.label}")
+                    labels.remove(one)
         known = {one.label: one.backup_id for one in labels if one.backup_id in listed}
         if not labels or labels[-1].label not in known:
             return None

@@ -17,7 +17,6 @@ from typing import Literal
 from coachops.backup.folder import FolderPlace
 from coachops.backup.place import Place
 from coachops.backup.postgres import live, passphrase, repository
-from coachops.core.errors import CoachError
 from coachops.core.settings import Settings
 from coachops.db import Database
 
@@ -35,7 +34,7 @@ class Setup:
         engine: for which they are.
         postgresql: lines of postgresql.conf; they need a restart of the server.
         hba: lines of pg_hba.conf; they need a reload.
-        sql: to run as the owner of the cluster.
+        sql: to run as the owner of the cluster, connected to `database`.
         config: private file with pgBackRest's configuration, made just now; None: not needed.
         config_target: where that file belongs.
         commands: to run as root on the database host, in this order.
@@ -43,6 +42,7 @@ class Setup:
     """
 
     engine: Literal["sqlite", "pgbackrest", "basebackup"]
+    database: str = ""
     postgresql: tuple[str, ...] = ()
     hba: tuple[str, ...] = ()
     sql: tuple[str, ...] = ()
@@ -80,10 +80,10 @@ def set_up(
     grants = () if role == server.superuser else _grants(role, replication=engine == "basebackup")
     if engine == "basebackup":
         return _basebackup(database, role, grants)
-    if server.data is None:
-        raise CoachError(
-            "COACH-BKP-022",
-            reason="the role may not see where the database lies (grant it pg_read_all_settings)",
+    if server.data is None:  # the role may not see it yet: a first step
+        again = "Then run 'coachops backup setup' again: it prints the other lines."
+        return Setup(
+            "pgbackrest", database=str(database.engine.url.database), sql=grants, notes=(again,)
         )
     secret = passphrase.make(settings.home, config)
     draft = settings.home / "secrets" / "pgbackrest.conf"
@@ -98,6 +98,7 @@ def set_up(
     option = "" if config == repository.CONFIG else f"--config={config} "
     return Setup(
         engine="pgbackrest",
+        database=str(database.engine.url.database),
         postgresql=(
             "wal_level = replica",
             "archive_mode = on",
@@ -121,6 +122,7 @@ def _basebackup(database: Database, role: str, grants: tuple[str, ...]) -> Setup
     host = "samehost" if database.engine.url.host in {None, "", "127.0.0.1", "localhost"} else ""
     return Setup(
         engine="basebackup",
+        database=str(database.engine.url.database),
         postgresql=(
             "wal_level = replica",
             "max_wal_senders = 10",
