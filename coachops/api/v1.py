@@ -65,7 +65,11 @@ class Problem(BaseModel):
     status: int
     detail: str
     code: str
+    kind: str
+    message: str
+    why: str
     next_step: str
+    who: str
     retryable: bool
     request_id: str
     quarantine_id: uuid.UUID | None = None

@@ -1,7 +1,7 @@
 """The chain over the audit record: each row's hash covers the row and the hash before it.
 
 Rows are sealed in the order in which they are found, a moment after their acts were committed: the
-worker does it every few seconds, and whoever needs the head does it at once. Only the sealing waits
+worker does it every minute, and whoever needs the head does it at once. Only the sealing waits
 for the row of the head; acts never do (decision 0009). The head goes into every backup, outside the
 reach of who can write to the database: that is what makes a chain rewritten as a whole visible.
 """
@@ -81,7 +81,7 @@ def seal(database: Database) -> int:
 
 
 def _anything_open(database: Database) -> bool:
-    """A cheap look first: an idle worker must not take the write lock every few seconds."""
+    """A cheap look first: an idle worker must not take the write lock."""
     with database.read() as session:
         query = sa.select(sa.exists().where(AuditEvent.seq.is_(None)))
         return bool(session.scalar(query))
