@@ -203,6 +203,7 @@ function jump(origin) {
 KINDS.button = ({ model, el }) => {
   const label = make("span", { class: "co-button-label" });
   const node = make("button", { type: "button" }, label);
+  const why = make("span", { class: "co-why-held", id: uid("held") });
   let waiting = false;
 
   function draw() {
@@ -215,7 +216,12 @@ KINDS.button = ({ model, el }) => {
     node.toggleAttribute("data-held", Boolean(held));
     if (busy || held) node.setAttribute("aria-disabled", "true");
     else node.removeAttribute("aria-disabled");
-    node.title = held;
+    // said beside the one button that matters; the note on top of the page may be out of sight
+    const tell = held && model.get("style_kind") === "primary";
+    why.textContent = tell ? held : "";
+    node.title = tell ? "" : held;
+    if (tell) node.setAttribute("aria-describedby", why.id);
+    else node.removeAttribute("aria-describedby");
     label.textContent = busy ? model.get("busy_label") || model.get("label") : model.get("label");
     const name = model.get("description");
     if (name) node.setAttribute("aria-label", `${model.get("label")} ${name}`);
@@ -240,7 +246,7 @@ KINDS.button = ({ model, el }) => {
   });
   onFocus(model, () => node);
   draw();
-  el.append(node);
+  el.append(node, why);
 };
 
 function ask(question, kind, run) {
