@@ -72,25 +72,27 @@ class SqlCircuits:
 
 def first_try(session: Session, name: str, policy: RetryBudget, now: dt.datetime) -> None:
     """Put in the bucket of a service what a first try adds."""
-    if insert_new(session, AiBudget, target=name, tokens=policy.size, filled_at=now):
-        return
-    _pour(session, name, policy.first_try(_bucket(session, name), now))
+    _pour(session, name, policy.first_try(_bucket(session, name, policy, now), now))
 
 
 def take_retry(session: Session, name: str, policy: RetryBudget, now: dt.datetime) -> bool:
     """Take a retry out of the bucket of a service; False where none is left."""
-    insert_new(session, AiBudget, target=name, tokens=policy.size, filled_at=now)
-    granted, bucket = policy.retry(_bucket(session, name), now)
+    granted, bucket = policy.retry(_bucket(session, name, policy, now), now)
     _pour(session, name, bucket)
     return granted
 
 
-def _bucket(session: Session, name: str) -> Bucket:
-    row = session.execute(
+def _bucket(session: Session, name: str, policy: RetryBudget, now: dt.datetime) -> Bucket:
+    """The bucket, whose row is locked until the end of the transaction."""
+    found = (
         sa.select(AiBudget.tokens, AiBudget.filled_at)
         .where(AiBudget.target == name)
         .with_for_update()
-    ).one()
+    )
+    row = session.execute(found).one_or_none()
+    if row is None:
+        insert_new(session, AiBudget, target=name, tokens=policy.size, filled_at=now)
+        row = session.execute(found).one()
     return Bucket(*row)
 
 
@@ -105,16 +107,21 @@ def _pour(session: Session, name: str, bucket: Bucket) -> None:
 
 def reserve(session: Session, day: dt.date, microusd: int, limit: int | None) -> bool:
     """Book `microusd` on `day` before a call; False, and nothing booked, where it passes the limit."""
-    insert_new(session, AiSpend, day=day, spent_microusd=0, calls=0)
     booked = sa.update(AiSpend).where(AiSpend.day == day)
     if limit is not None:
         booked = booked.where(AiSpend.spent_microusd + microusd <= limit)
-    done: Any = session.execute(
-        booked.values(
-            spent_microusd=AiSpend.spent_microusd + microusd, calls=AiSpend.calls + 1
-        ).execution_options(**_QUIET)
-    )
-    return bool(done.rowcount)
+    booked = booked.values(
+        spent_microusd=AiSpend.spent_microusd + microusd, calls=AiSpend.calls + 1
+    ).execution_options(**_QUIET)
+
+    def book() -> bool:
+        done: Any = session.execute(booked)
+        return bool(done.rowcount)
+
+    if book():
+        return True
+    insert_new(session, AiSpend, day=day, spent_microusd=0, calls=0)  # the first call of the day
+    return book()
 
 
 def correct(session: Session, day: dt.date, microusd: int) -> None:

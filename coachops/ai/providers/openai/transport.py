@@ -8,7 +8,9 @@ closes its connection. The loop runs in a thread of its own, because notebooks a
 from __future__ import annotations
 
 import asyncio
+import functools
 import hashlib
+import ssl
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
@@ -114,13 +116,23 @@ class Transport:
             timeout=600,  # per piece; the deadline of `run` is what ends a call
             default_headers={"Accept-Encoding": "identity"},  # a packed answer has no known size
             http_client=openai.DefaultAsyncHttpxClient(
-                event_hooks={"request": [note], "response": [_bounded]}, follow_redirects=False
+                verify=_certificates(),
+                event_hooks={"request": [note], "response": [_bounded]},
+                follow_redirects=False,
             ),
         )
 
     async def _close(self, client: openai.AsyncOpenAI) -> None:
         await client.close()
         await asyncio.get_running_loop().shutdown_asyncgens()
+
+
+@functools.cache
+def _certificates() -> ssl.SSLContext:
+    """The trusted certificates, read once: reading them takes longer than all else of a client."""
+    import httpx2  # noqa: PLC0415 comes with the SDK
+
+    return httpx2.create_ssl_context()
 
 
 async def _bounded(response: httpx2.Response) -> None:
