@@ -135,6 +135,11 @@ def last_good(session: Session, place: str | None = None) -> BackupRow | None:
     return _row(row) if row is not None else None
 
 
+def first_good_at(session: Session) -> dt.datetime | None:
+    """When backups began here."""
+    return session.scalar(sa.select(sa.func.min(Backup.made_at)).where(Backup.state != "failed"))
+
+
 def manifest_of(session: Session, name: str) -> str | None:
     """The digest of a backup's manifest, as it was published."""
     return session.scalar(sa.select(Backup.manifest_sha256).where(Backup.name == name))

@@ -18,6 +18,8 @@ from coachops.core import clock
 from coachops.core.errors import CoachError
 from coachops.db import Database
 
+Severity = Literal["bad", "warn"]
+
 DRILL_GRACE: Final = dt.timedelta(hours=2)
 """A drill that is due runs within this time, unless the worker is away."""
 
@@ -35,6 +37,7 @@ def status(site: Site, database: Database, *, thorough: bool) -> RecoveryStatus:
         failure = catalogue.last_failure(session)
         last = catalogue.last_drill(session)
         passed = catalogue.last_drill(session, passed=True)
+        first = catalogue.first_good_at(session)
         escrow = catalogue.escrow_confirmed(session)
     rpo_limit = dt.timedelta(minutes=settings.backup_rpo_minutes)
     drill_limit = dt.timedelta(hours=settings.backup_drill_hours) + DRILL_GRACE
@@ -48,7 +51,8 @@ def status(site: Site, database: Database, *, thorough: bool) -> RecoveryStatus:
     problems += _rpo_problems(rpo, rpo_limit)
     if failure is not None:
         problems.append(_problem(failure[1], "bad", place=site.place.url, reason="see the log"))
-    problems += _drill_problems(now, last, passed, drill_limit)
+    young = first is not None and now - first <= drill_limit
+    problems += _drill_problems(now, last, passed, drill_limit, young=young)
     problems += _key_problems(site, escrow)
     problems += _place_problems(site)
     fingerprints = {fingerprint(one) for one in site.ring.stated()}
@@ -98,13 +102,17 @@ def _drill_problems(
     last: DrillResult | None,
     passed: DrillResult | None,
     limit: dt.timedelta,
+    *,
+    young: bool,
 ) -> list[Problem]:
+    """A young installation is given the time in which its first drill is due."""
     found = []
     if last is not None and not last.passed:
         reason = last.reasons[0] if last.reasons else "no reason was kept"
         found.append(_problem("COACH-BKP-013", "bad", reason=reason))
     if passed is None:
-        found.append(_problem("COACH-BKP-015", "bad", since="yet", limit=span(limit)))
+        severity: Severity = "warn" if young else "bad"
+        found.append(_problem("COACH-BKP-015", severity, since="yet", limit=span(limit)))
     elif now - passed.at > limit:
         found.append(
             _problem(
@@ -166,9 +174,9 @@ def _at_the_place(site: Site, good: BackupRow | None) -> tuple[list[Problem], dt
     return found + behind, reach
 
 
-def _problem(code: str, severity: Literal["bad", "warn"], **details: object) -> Problem:
+def _problem(code: str, severity: Severity, **details: object) -> Problem:
     return _of(CoachError(code, **details), severity)
 
 
-def _of(error: CoachError, severity: Literal["bad", "warn"]) -> Problem:
+def _of(error: CoachError, severity: Severity) -> Problem:
     return Problem(error.code, severity, error.message, error.next_step)

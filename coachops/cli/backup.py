@@ -357,5 +357,7 @@ def _tell_status(found: RecoveryStatus, settings: Settings) -> None:
             f"{'FAIL' if problem.severity == 'bad' else 'warn'}  {problem.code}  {problem.message}"
         )
         typer.echo(f"      Next: {problem.next_step}")
-    if found.ok:
-        typer.echo("Recovery is assured." if not found.problems else "Recovery is assured so far.")
+    if found.ok and passed is None:
+        typer.echo("Not proven yet: the first drill is still to come.")
+    elif found.ok:
+        typer.echo("Recovery is assured." if not found.problems else "Assured, with a warning.")

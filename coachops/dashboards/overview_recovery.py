@@ -102,6 +102,8 @@ def _verdict(found: RecoveryStatus) -> tuple[str, Tone]:
     if not found.ok:
         codes = {problem.code for problem in found.problems if problem.severity == "bad"}
         return ("Overdue" if codes <= {"COACH-BKP-014", "COACH-BKP-015"} else "Not assured"), "bad"
+    if found.last_passed is None:
+        return "Not proven yet", "warn"
     return ("Assured, with a warning", "warn") if found.problems else ("Assured", "ok")
 
 

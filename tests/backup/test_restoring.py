@@ -18,7 +18,7 @@ from coachops.core import clock
 from coachops.core.actor import SYSTEM
 from coachops.core.errors import CoachError
 from coachops.core.settings import Settings, load_settings
-from coachops.db import Database
+from coachops.db import Database, migrate
 from coachops.db.models import AuditEvent, KernelTicket, Message, SignInLink, User, WebSession
 from coachops.jobs.queue import JobQueue
 from tests.support.backups import approve_some, content
@@ -260,6 +260,30 @@ def test_a_place_shared_by_installations_asks_which_one(
     with pytest.raises(CoachError, match="--backup"):
         recovery(empty).restore(key_file=key)
     assert recovery(empty).restore(backup_id=first, key_file=key).backup_id == first
+
+
+def test_a_backup_of_an_older_version_comes_back_at_the_schema_of_this_one(
+    backups: Backups, services: Services, tmp_path: Path
+) -> None:
+    migrate.downgrade(services.database, "0010")
+    assert backups.run().revision == "0010"
+    assert backups.drill().passed
+    backups.restore(tmp_path / "new")
+    restored = open_services(load_settings(home=tmp_path / "new"))
+    assert migrate.current(restored.database) == migrate.head()
+    restored.close()
+
+
+def test_a_backup_of_a_newer_version_is_refused(
+    backups: Backups, services: Services, tmp_path: Path
+) -> None:
+    with services.database.write() as session:
+        session.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    backups.run()
+    with pytest.raises(CoachError) as caught:
+        backups.restore(tmp_path / "new")
+    assert caught.value.code == "COACH-DB-006"
+    assert not (tmp_path / "new" / "coachops.db").exists()
 
 
 def test_a_newer_damaged_backup_is_passed_over_and_named(

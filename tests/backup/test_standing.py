@@ -51,6 +51,18 @@ def test_a_backup_and_a_drill_become_overdue(backups: Backups) -> None:
         assert backups.status().rpo_seconds == 0
 
 
+def test_the_first_drill_may_take_its_time(backups: Backups) -> None:
+    """The worker drills at night: an installation of today is not red until then."""
+    start = clock.now()
+    with clock.frozen(start):
+        backups.run()
+        assert _bad(backups) == set()
+        assert "COACH-BKP-015" in {problem.code for problem in backups.status().problems}
+    with clock.frozen(start + dt.timedelta(hours=27)):
+        backups.run()
+        assert _bad(backups) == {"COACH-BKP-015"}
+
+
 def test_a_failed_drill_stays_red_until_one_passes(
     at: Callable[..., Backups], backups: Backups, tmp_path: Path
 ) -> None:

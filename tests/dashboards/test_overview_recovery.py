@@ -51,6 +51,8 @@ def test_never_backed_up(services: Services) -> None:
 def test_all_well_overdue_and_failed(services: Services, place: Path, tmp_path: Path) -> None:
     with clock.frozen(NOW):
         made = services.backups.run()
+    assert "Not proven yet" in _shown(services)
+    with clock.frozen(NOW):
         services.backups.export_key(tmp_path / "key.txt")
         services.backups.confirm_key(tmp_path / "key.txt")
         services.backups.drill()
