@@ -73,7 +73,7 @@ def read_token(secret: bytes, token: str) -> uuid.UUID:
     """
     try:
         identifier = ids.parse_id(str(URLSafeSerializer(secret, salt=_SALT).loads(token)))
-    except BadSignature:
+    except (BadSignature, UnicodeEncodeError):
         raise CoachError("COACH-MSG-007") from None
     if identifier is None:
         raise CoachError("COACH-MSG-007")

@@ -66,7 +66,7 @@ def normal(password: str) -> str:
 def hash_password(password: str) -> str:
     """The argon2id hash to store."""
     with _AT_ONCE:
-        return _HASHER.hash(normal(password))
+        return _HASHER.hash(_bytes(password))
 
 
 def verify(stored: str | None, password: str) -> bool:
@@ -78,7 +78,7 @@ def verify(stored: str | None, password: str) -> bool:
         password = ""
     with _AT_ONCE:
         try:
-            _HASHER.verify(stored or _nobody(), normal(password))
+            _HASHER.verify(stored or _nobody(), _bytes(password))
         except (VerifyMismatchError, VerificationError, InvalidHashError):
             return False
     return stored is not None
@@ -93,3 +93,8 @@ def is_outdated(stored: str) -> bool:
 def _nobody() -> str:
     """A hash that no password of a user has."""
     return _HASHER.hash("nobody has this password")
+
+
+def _bytes(password: str) -> bytes:
+    """What is hashed; half characters, which are no UTF-8, are passed on as they are."""
+    return normal(password).encode("utf-8", "surrogatepass")
