@@ -6,6 +6,7 @@ finished call is one whose reply was kept when the worker was killed.
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -30,6 +31,8 @@ def main() -> list[dict[str, object]]:
         pipeline = KilledPipeline(settings, server, Path(folder), seed=SEED)
         figures = pipeline.run(KILLS)
         seconds = time.perf_counter() - began
+    for problem in figures.problems:
+        print(problem, file=sys.stderr)
     shared = {"unit": f"of {figures.transcripts} transcripts", "note": f"{figures.kills} kills"}
     return [
         {"name": "transcripts lost by kill -9", "value": figures.lost, **shared},

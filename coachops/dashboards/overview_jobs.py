@@ -61,6 +61,7 @@ KINDS: Final = {
 _WORK: Final = ("pipeline", "send", "report", "export")
 _CARE: Final = ("backup", "drill", "integrity")
 """Done again and again: the newest run of each stands for all before it."""
+_AROUND: Final = "COACH-JOB-002"
 _ERRORS_PAGE: Final = "/guide/reference/errors/"
 
 
@@ -324,11 +325,9 @@ def _why(row: JobRow) -> Markup:
     code = row.error_code or ""
     spec = CATALOGUE.get(code)
     said = (row.error or "").removeprefix(f"{code}: ")
-    return html(
-        '{}<br><span class="ov-need-text">{}</span>',
-        code_link(code),
-        said or (plain(spec.happened) if spec else ""),
-    )
+    if said.startswith(_AROUND):  # of the job; what stopped it is told by its own code
+        said = (plain(spec.happened) or plain(spec.next_step)) if spec else ""
+    return html('{}<br><span class="ov-need-text">{}</span>', code_link(code), said)
 
 
 def code_link(code: str) -> Markup:

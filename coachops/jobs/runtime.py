@@ -25,8 +25,9 @@ Outcome = dict[str, Any]
 """What a step answers: ids, codes and counts. Where it failed, `error` holds a code, and
 `retry_after` the seconds after which it may succeed by itself, where somebody said so."""
 
-POISON_LIMIT = 20
-"""Beginnings of one job after which it counts as what kills its workers, and is left to a person."""
+POISON_LIMIT = 100
+"""Beginnings of one job after which it counts as what kills its workers, and is left to a person. So
+many, because a job is not to blame for every end of the process it runs in."""
 
 _log = logging.getLogger(__name__)
 
