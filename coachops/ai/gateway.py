@@ -74,7 +74,6 @@ class Gateway:
 
     def __init__(self, settings: Settings, database: Database) -> None:
         self._settings = settings
-        self._database = database
         self._targets = chain(settings)
         self._state = SharedState(database, settings.ai_daily_limit_usd)
         self._engines = {
@@ -228,9 +227,7 @@ class Gateway:
         """The earliest time at which one of the services may do better."""
         now = clock.now()
         if any(error.code == "COACH-AI-008" for _, error in failures):
-            zone = self._database.zone
-            tomorrow = now.astimezone(zone).date() + dt.timedelta(days=1)
-            return dt.datetime.combine(tomorrow, dt.time(), zone).astimezone(clock.UTC)
+            return self._state.next_day()
         waits: list[float] = []
         for target, error in failures:
             asked = error.details.get("retry_after")

@@ -121,6 +121,12 @@ class SharedState:
         """Millionths of a US dollar a day; None without a limit."""
         return self._limit
 
+    def next_day(self) -> dt.datetime:
+        """When the organisation's next day begins."""
+        zone = self._database.zone
+        tomorrow = self._database.today() + dt.timedelta(days=1)
+        return dt.datetime.combine(tomorrow, dt.time(), zone).astimezone(clock.UTC)
+
     def guard(self, target: Target) -> Guard:
         """The guard of one service."""
         return _TargetGuard(self, target.name)
@@ -164,7 +170,10 @@ class SharedState:
                 stores.first_try(session, name, BUDGET, now)
             if not stores.reserve(session, day, microusd, self._limit):
                 dollars = (self._limit or 0) / 1_000_000
-                raise CoachError("COACH-AI-008", reason=f"{dollars:.2f} US dollars a day")
+                wait = round((self.next_day() - now).total_seconds())
+                raise CoachError(
+                    "COACH-AI-008", reason=f"{dollars:.2f} US dollars a day", retry_after=wait
+                )
             return Leave(passage, day, microusd)
 
         leave = self.attempt(work, Leave())
@@ -236,7 +245,7 @@ class _TargetGuard:
 def _spared(resting: Resting) -> CoachError:
     """Why the service is not asked now: a refusal that a person must mend keeps its own code."""
     if resting.code in MENDED_BY_PEOPLE:
-        return CoachError(resting.code, retry_after=max(1, round(resting.seconds)))
+        return CoachError(resting.code)
     return busy(resting.seconds)
 
 

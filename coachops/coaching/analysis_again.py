@@ -36,7 +36,8 @@ _OWN_TIME = ("COACH-AI-008", "COACH-AI-009")
 def degraded_due(database: Database, limit: int = 200) -> list[uuid.UUID]:
     """Transcripts to analyse again because the service may be back, the longest waiting first.
 
-    At most one while a service rests after failures: it tries whether it is back for all the others.
+    At most one, each time another, while a service rests after failures: it tries whether it is back
+    for all the others.
     """
     now = clock.now()
     may_be_analysed = (
@@ -52,7 +53,7 @@ def degraded_due(database: Database, limit: int = 200) -> list[uuid.UUID]:
             .select_from(AiCircuit)
             .where(AiCircuit.opened_at.is_not(None), AiCircuit.updated_at > now - _FORGOTTEN)
         )
-        return list(
+        due = list(
             session.scalars(
                 sa.select(Analysis.transcript_id)
                 .join(Transcript, Transcript.id == Analysis.transcript_id)
@@ -69,9 +70,12 @@ def degraded_due(database: Database, limit: int = 200) -> list[uuid.UUID]:
                     may_be_analysed.is_(True),
                 )
                 .order_by(Analysis.retry_at, Analysis.id)
-                .limit(1 if resting else limit)
+                .limit(limit)
             )
         )
+    if not resting or not due:
+        return due
+    return [due[int(now.timestamp()) % len(due)]]  # in turn: one that is cancelled holds up nobody
 
 
 def postpone(analysis: Analysis, reply: GatewayReply) -> None:
