@@ -50,7 +50,7 @@ def overview() -> str:
         lines += [f"## {title}\n", "| code | what happened |", "|---|---|"]
         for spec in rows:
             name = spec.code.lower()
-            link = f"[{spec.code.removeprefix('COACH-')}](errors/{name}.md){{ #{name} }}"
+            link = f"[{spec.code.removeprefix('COACH-')}](errors/{name}.md){{ #{name} .code-name }}"
             lines.append(f"| {link} | {named(spec.happened)} |")
         lines.append("")
     missing = {code for code in CATALOGUE if code.split("-")[1] not in AREAS}
@@ -73,7 +73,7 @@ def _code_page(code: str) -> str:
 
     spec = CATALOGUE[code]
     status = STATUS_OF_CODE.get(code, STATUS[spec.kind])
-    later = "yes, without any change" if spec.retryable else "no, something must be changed first"
+    later = "It may, without a change." if spec.retryable else "No, something must change first."
     return "\n".join(
         [
             f"# {code}\n",
@@ -82,11 +82,11 @@ def _code_page(code: str) -> str:
             f"**Why.** {named(spec.why)}\n",
             f"**What to do.** {named(spec.next_step)}\n",
             f"**Who can mend it.** {WHO[spec.who].capitalize()}.\n",
-            "| | |",
+            f"**Does the same work later?** {later}\n",
+            "| where | you meet it as |",
             "|---|---|",
-            f"| The same again may work later | {later} |",
-            f'| In the API | status {status}, `"code": "{code}"` |',
-            f"| On the command line | exit code {EXIT_CODES.get(spec.kind, 1)} |\n",
+            f'| in the API | status {status}, `"code": "{code}"` |',
+            f"| on the command line | exit code {EXIT_CODES.get(spec.kind, 1)} |\n",
             "Does it stay? Quote the code and the id beside it: to your admin as a coach, and in the "
             "log (`request_id`) as an admin. Step by step, for coaches: "
             "[When something fails](../../how-to/when-something-fails.md).\n",

@@ -9,7 +9,7 @@ ROWS = (
         "COACH-CCH-001",
         Kind.NOT_FOUND,
         "There is no {what} '{ref}' that you may see.",
-        "Check the spelling; a REF is an e-mail, an external id or an id.",
+        "Check the spelling (an e-mail, an external id or an id), or ask your admin whose it is.",
         why="It was mistyped or removed, or it belongs to another coach.",
     ),
     ErrorSpec(
