@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -144,6 +145,30 @@ def test_a_process_that_dies_is_started_again_and_its_lines_are_prefixed(tmp_pat
     assert errors == []
     assert "serve: worker ended with 3; again in 0.5 s" in lines
     assert "worker | " not in lines
+
+
+def test_a_worker_that_keeps_dying_leaves_the_rest_of_the_suite_running(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from coachops.cli import supervisor as module
+
+    monkeypatch.setattr(module, "BACK_OFF", 0.001)
+    often = threading.Event()
+    deaths: list[str] = []
+
+    def write(line: str) -> None:
+        deaths.append(line)
+        if len(deaths) > MAX_FAILURES:
+            often.set()
+
+    worker = replace(_process("worker", "raise SystemExit(70)"), vital=False)
+    supervisor = Supervisor((worker,), write)
+    thread, errors = _running(supervisor)
+    assert often.wait(60)
+    supervisor.stop()
+    thread.join(20)
+    assert errors == []
+    assert deaths[0].startswith("serve: worker ended with 70")
 
 
 def test_a_process_that_keeps_dying_ends_the_suite_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
