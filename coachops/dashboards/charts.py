@@ -6,7 +6,7 @@
 x is a list of dates, aware datetimes, numbers or names (bars only); y holds numbers, None is a gap.
 Lines break at gaps. All series of a chart share their x. The y axis always contains zero.
 A line's series are told apart by dash as well as by colour; the legend shows the values at the
-pointer, or the last ones. `sparkline` is an inline SVG, so a table of many costs nothing.
+pointer, or the last ones.
 """
 
 from __future__ import annotations
@@ -16,13 +16,12 @@ import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, TypedDict, Unpack
 from zoneinfo import ZoneInfo
 
 import traitlets
 
-from coachops.dashboards.components_base import Element, Part, html
-from coachops.dashboards.components_data import sparkline_svg
+from coachops.dashboards.components_base import Element, Part
 
 Point = dt.date | dt.datetime | int | float | str
 Kind = Literal["line", "bars", "stacked"]
@@ -56,13 +55,13 @@ class Chart(Part):
         kind: Kind,
         series: Iterable[Series],
         title: str,
+        unit: str = "",
         *,
-        unit: str,
-        summary: str,
-        empty: str,
-        height: int,
-        time_zone: str,
-        axis: str,
+        summary: str = "",
+        empty: str = "No data yet.",
+        height: int = 240,
+        time_zone: str = "UTC",
+        axis: str = "",
     ) -> None:
         self._fixed = {
             "kind": kind, "title": title, "unit": unit, "empty": empty, "height": height,
@@ -183,93 +182,43 @@ def _say(value: float, unit: str) -> str:
     return f"{value:,.4g} {unit}".strip()
 
 
-def _make(kind: Kind, series: Iterable[Series], title: str, **options: object) -> Chart:
-    defaults: dict[str, object] = {
-        "unit": "",
-        "summary": "",
-        "empty": "No data yet.",
-        "height": 240,
-        "time_zone": "UTC",
-        "axis": "",
-    }
-    return Chart(kind, series, title, **{**defaults, **options})  # type: ignore[arg-type] # typed by callers
+class Look(TypedDict, total=False):
+    """How a chart is shown beyond its data.
 
-
-def line_chart(
-    series: Iterable[Series],
-    title: str,
-    unit: str = "",
-    *,
-    summary: str = "",
-    empty: str = "No data yet.",
-    height: int = 240,
-    time_zone: str = "UTC",
-    axis: str = "",
-) -> Chart:
-    """Lines over dates, times or numbers.
-
-    Parameters:
-        unit: what the values are ("sessions", "%"), shown beside the title.
-        summary: what it shows in words, above the plot; without it, words made from the data
-            are there for screen readers only.
+    Attributes:
+        summary: what it shows in words, above the plot; without it, words made from the data are
+            there for screen readers only.
         empty: what stands there without any value.
         height: of the plot, pixels.
         time_zone: in which times are shown; plain dates have none.
         axis: heading of the x column in the table.
     """
-    return _make(
-        "line", series, title, unit=unit, summary=summary, empty=empty, height=height,
-        time_zone=time_zone, axis=axis,
-    )  # fmt: skip
+
+    summary: str
+    empty: str
+    height: int
+    time_zone: str
+    axis: str
 
 
-def bar_chart(
-    series: Iterable[Series],
-    title: str,
-    unit: str = "",
-    *,
-    summary: str = "",
-    empty: str = "No data yet.",
-    height: int = 240,
-    time_zone: str = "UTC",
-    axis: str = "",
-) -> Chart:
-    """Bars over names, dates or numbers; several series stand side by side. As `line_chart`."""
-    return _make(
-        "bars", series, title, unit=unit, summary=summary, empty=empty, height=height,
-        time_zone=time_zone, axis=axis,
-    )  # fmt: skip
+def line_chart(series: Iterable[Series], title: str, unit: str = "", **look: Unpack[Look]) -> Chart:
+    """Lines over dates, times or numbers; `unit` (such as "%") stands beside the title."""
+    return Chart("line", series, title, unit, **look)
+
+
+def bar_chart(series: Iterable[Series], title: str, unit: str = "", **look: Unpack[Look]) -> Chart:
+    """Bars over names, dates or numbers; several series stand side by side."""
+    return Chart("bars", series, title, unit, **look)
 
 
 def stacked_bars(
-    series: Iterable[Series],
-    title: str,
-    unit: str = "",
-    *,
-    summary: str = "",
-    empty: str = "No data yet.",
-    height: int = 240,
-    time_zone: str = "UTC",
-    axis: str = "",
+    series: Iterable[Series], title: str, unit: str = "", **look: Unpack[Look]
 ) -> Chart:
     """Bars whose series stand on each other, the first below; values must not be negative."""
     chosen = list(series)
     if any((v or 0) < 0 for s in chosen for v in s.y):
         raise ValueError("stacked bars cannot show negative values")
-    return _make(
-        "stacked", chosen, title, unit=unit, summary=summary, empty=empty, height=height,
-        time_zone=time_zone, axis=axis,
-    )  # fmt: skip
-
-
-def sparkline(values: Sequence[float | None], label: str) -> Element:
-    """A small line with `label` as its words, for a card or beside a number."""
-    known = [v for v in values if v is not None]
-    words = f"{label}: {known[-1]:,.4g}, earlier {known[0]:,.4g}" if known else f"{label}: no data"
-    return Element(
-        html('{}<span class="co-hidden">{}</span>', sparkline_svg(values), words),
-        classes="co-inline",
-    )
+    return Chart("stacked", chosen, title, unit, **look)
 
 
 def chart_card(chart: Chart) -> Element:

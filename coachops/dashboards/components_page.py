@@ -274,11 +274,6 @@ class Tabs(Part):
         super().__init__(name=name, labels=[label for label, _ in panels])
         self._sync()
 
-    def set_panel(self, index: int, content: Iterable[Any] | Any) -> None:
-        """Replace what panel `index` shows."""
-        self.children[index] = _widgets(content)
-        self._sync()
-
     def _sync(self) -> None:
         self._panels = [
             [[w.model_id, isinstance(w, anywidget.AnyWidget)] for w in panel]

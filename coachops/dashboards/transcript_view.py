@@ -50,7 +50,6 @@ class TranscriptView(Part):
     height = traitlets.Int(640).tag(sync=True)
     selectable = traitlets.Bool(False).tag(sync=True)
     empty = traitlets.Unicode("").tag(sync=True)
-    target: Any = traitlets.List().tag(sync=True)
     chosen: Any = traitlets.List().tag(sync=True)
     view_id = traitlets.Unicode("").tag(sync=True)
 
@@ -64,7 +63,6 @@ class TranscriptView(Part):
         on_select: Callable[[tuple[int, ...]], object] | None = None,
         empty: str = "This transcript has no utterances.",
     ) -> None:
-        self._jumps = 0
         self._selected: list[Callable[[tuple[int, ...]], object]] = []
         super().__init__(
             label=label,
@@ -84,11 +82,6 @@ class TranscriptView(Part):
         known = {row[0] for row in rows}
         self.rows = rows
         self.chosen = [p for p in self.chosen if p in known]
-
-    def jump_to(self, position: int) -> None:
-        """Scroll to an utterance, highlight it and move the focus there; unknown ones are ignored."""
-        self._jumps += 1  # the same position twice is a change too
-        self.target = [int(position), self._jumps]
 
     @property
     def selected(self) -> tuple[int, ...]:

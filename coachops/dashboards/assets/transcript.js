@@ -271,7 +271,6 @@ export function render({ model, el, signal }) {
   };
   document.addEventListener("coachops:jump", onJump);
   signal.addEventListener("abort", () => document.removeEventListener("coachops:jump", onJump));
-  model.on("change:target", () => go(model.get("target")[0], null));
   model.on("change:chosen", () => {
     const wanted = new Set(model.get("chosen"));
     rows.forEach((row, i) => {
@@ -282,5 +281,4 @@ export function render({ model, el, signal }) {
   for (const name of ["rows", "label", "height", "selectable"]) model.on(`change:${name}`, build);
   for (const position of model.get("chosen")) selected.add(position);
   build();
-  if (model.get("target").length) go(model.get("target")[0], null);
 }
