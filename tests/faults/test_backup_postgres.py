@@ -16,7 +16,7 @@ import pytest
 
 from coachops.backup import Backups
 from coachops.backup.model import Manifest
-from coachops.backup.postgres import digests
+from coachops.backup.postgres import digests, pgbackrest
 from coachops.backup.postgres.archive import Archive
 from coachops.backup.sealing import new_identity
 from coachops.core import clock
@@ -216,7 +216,7 @@ def test_a_gap_in_the_log_is_named_and_closed_by_the_next_backup(site: Installat
 
 
 def test_a_log_that_does_not_leave_the_server_is_seen_before_it_is_missed(
-    site: Installation,
+    site: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if site.engine_name == "basebackup":
         pytest.skip("no archive command: the worker ships the log, and its failure is an error")
@@ -229,6 +229,7 @@ def test_a_log_that_does_not_leave_the_server_is_seen_before_it_is_missed(
         )
         site.wait_until(lambda: site.cluster.node.query(failed))
         assert "COACH-BKP-023" in {problem.code for problem in site.backups.status().problems}
+        monkeypatch.setattr(pgbackrest, "RETRY_SECONDS", 0.5)
         with pytest.raises(CoachError) as caught:
             site.backups.run()
         assert caught.value.code == "COACH-BKP-023"

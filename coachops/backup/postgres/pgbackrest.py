@@ -34,6 +34,8 @@ FULL_EVERY = dt.timedelta(hours=23)
 """A full backup a day, incremental ones between."""
 ARCHIVE_SECONDS = 60.0
 """How long the server's archive command may take for a file of the log."""
+RETRY_SECONDS = 10.0
+"""How long a new try of an archive command that failed before is waited for."""
 _POLL = 0.1
 
 
@@ -62,7 +64,8 @@ class PgBackRestEngine:
         database = self._live()
         server = live.server_of(database)
         keeper = live.keeper_of(server)
-        self._require_archiving(database)
+        if live.archiving_of(database).mode == "off":
+            raise CoachError("COACH-BKP-023", reason="archive_mode is off")
         secret = passphrase.require(self._settings.home, self._config)
         (work / passphrase.PART).write_text(secret)
         with self._repository(keeper, secret) as repository:
@@ -74,6 +77,7 @@ class PgBackRestEngine:
                 "pg1_database": str(database.engine.url.database),
             }
             _make_stanza(repository, origin)
+            _require_archiving(database)
             base = self._base(repository)
             repository.run(
                 "backup",
@@ -232,14 +236,6 @@ class PgBackRestEngine:
             raise CoachError("COACH-BKP-022", reason="its repository belongs to another user")
         return runner
 
-    @staticmethod
-    def _require_archiving(database: Database) -> None:
-        state = live.archiving_of(database)
-        if state.mode == "off":
-            raise CoachError("COACH-BKP-023", reason="archive_mode is off")
-        if state.failing:
-            raise CoachError("COACH-BKP-023", reason=f"archive_command fails at {state.failed}")
-
     def _base(self, repository: Repository) -> dict[str, str] | None:
         """Label to our id of the chain that an incremental backup would stand on; None: make a full one.
 
@@ -290,6 +286,20 @@ class PgBackRestEngine:
         for one in Archive.of(entries.values(), size).files:
             if int(one.segment[8:], 16) in wanted:
                 yield archive.stored(self._place, entries[one.file], work)
+
+
+def _require_archiving(database: Database) -> None:
+    """Say at once that the log does not leave the server, where a backup would wait a minute for it.
+
+    What failed before is given a new try: until its first backup a repository takes no log.
+    """
+    began = clock.monotonic()
+    if live.archiving_of(database).failing:
+        live.switch_log(database)  # wakes the archiver
+    while (state := live.archiving_of(database)).failing:
+        if clock.monotonic() - began > RETRY_SECONDS:
+            raise CoachError("COACH-BKP-023", reason=f"archive_command fails at {state.failed}")
+        time.sleep(_POLL)  # another process tries
 
 
 def _make_stanza(repository: Repository, origin: Mapping[str, str]) -> None:

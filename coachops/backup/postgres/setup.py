@@ -66,8 +66,7 @@ def set_up(
         config: where pgBackRest's configuration belongs.
 
     Raises:
-        CoachError: COACH-DB-001 when the database cannot be reached; COACH-BKP-022 when pgBackRest
-            is asked for and the server's folder is not known.
+        CoachError: COACH-DB-001 when the database cannot be reached.
     """
     if database.is_sqlite:
         return Setup("sqlite", notes=("The embedded database needs no set-up.",))
