@@ -131,10 +131,24 @@ def _filled(title: str, words: list[str], capsys: pytest.CaptureFixture[str]) ->
         if "--version" in words:
             words[words.index("--version") + 1] = str(message["version"])
         return words
+    if title.startswith("quarantine ") and NEW_ID in words:
+        return [word.replace(NEW_ID, _refused(title, capsys)) for word in words]
     if title == "token revoke":
         made = _document(capsys, EXAMPLES_LINE["token create"])
         return [*words[:-1], next(value for value in _values(made) if parse_id(value))]
     return words
+
+
+def _refused(title: str, capsys: pytest.CaptureFixture[str]) -> str:
+    """The id of a file that was refused, different for each command; a correction lies beside it."""
+    Path("refused.docx").write_bytes(b"PK\x03\x04 " + title.encode())
+    Path("corrected.vtt").write_text(
+        "WEBVTT\n\n00:01.000 --> 00:02.000\n<v Anna>Hello\n\n00:02.000 --> 00:03.000\n<v Ben>Hi\n"
+    )
+    line = "transcript import refused.docx --coach AC-101 --client CL-201"
+    assert _exit_code(shlex.split(line)) == 1
+    [row, *_] = _document(capsys, "quarantine list --kind transcript")["items"]
+    return row["id"]
 
 
 def _values(document: object) -> Iterator[str]:

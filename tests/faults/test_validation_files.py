@@ -199,7 +199,7 @@ def test_a_vtt_file_without_its_header_loses_no_cue() -> None:
     assert len(parsed.cues) == 2
 
 
-def _forms(data: bytes) -> dict[str, bytes]:
+def forms_of(data: bytes) -> dict[str, bytes]:
     """A dialogue in every format, made from its cues."""
     cues = read(data, "a.vtt").cues
 
@@ -243,7 +243,7 @@ def test_all_annotated_dialogues_have_the_same_cues_in_every_format(annomi: Path
     for path in sorted(annomi.glob("*.vtt")):
         data = path.read_bytes()
         first = [(cue.speaker_label, cue.text) for cue in read(data, path.name).cues]
-        for name, form in _forms(data).items():
+        for name, form in forms_of(data).items():
             found = read(form, name)
             counted += len(first)
             lost += max(0, len(first) - len(found.cues) - len(found.unparsed))
