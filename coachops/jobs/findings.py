@@ -41,8 +41,14 @@ def sweep_messages(database: Database, queue: JobQueue) -> int:
         _log.warning("a sending was lost", extra={"message_id": str(message_id)})
     waiting = messages.unsent_approved(database, GRACE)[:BATCH]
     attempts = _attempts(database, [message_id for message_id, _ in waiting])
-    for message_id, version in waiting:
-        queue.enqueue_send(message_id, version, attempts.get(message_id, 0))
+    queued = {
+        queue.enqueue_send(message_id, version, attempts.get(message_id, 0)): (message_id, version)
+        for message_id, version in waiting
+    }
+    for job, row in queue.get_many(list(queued)).items():
+        if not row.active:  # it failed before it could claim the message: the database was away
+            message_id, version = queued[job]
+            messages.try_again_later(database, message_id, version, attempts.get(message_id, 0))
     return len(lost) + len(waiting)
 
 

@@ -19,6 +19,7 @@ from coachops.coaching import messages
 from coachops.coaching.messages.mailers import SmtpMailer, parse_smtp_url
 from coachops.core import clock
 from coachops.core.actor import SYSTEM
+from coachops.core.errors import CoachError
 from coachops.core.settings import Settings, load_settings
 from coachops.db import Database
 from coachops.jobs import Jobs
@@ -136,6 +137,37 @@ def test_a_letter_waits_for_a_server_that_is_away_and_leaves_by_itself(
         assert sweep_messages(services.database, jobs.queue) == 0
     services.close()
     assert len(server.taken) == 1
+
+
+@pytest.mark.faults
+def test_a_letter_whose_job_failed_on_our_side_is_sent_by_a_later_one(
+    smtp_settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database goes away at the moment of the claim; the job is over, the approval is not."""
+    settings = smtp_settings()
+    services = open_services(settings)
+    row = approved_message(services, make_pair(services.database))
+
+    def away(*_: object, **__: object) -> str:
+        raise CoachError("COACH-DB-001", reason="the test says so")
+
+    with Jobs(settings, services) as jobs:
+        with monkeypatch.context() as patched:
+            patched.setattr(messages, "claim_and_send", away)
+            (job,) = jobs.run_inline([jobs.enqueue_send(row.id)])
+        assert job.state == "failed"
+        later = clock.now() + GRACE
+        with clock.frozen(later):
+            assert sweep_messages(services.database, jobs.queue) == 1
+        waiting = messages.get(services.database, SYSTEM, row.id)
+        assert (waiting.state, waiting.attempts) == ("approved", 1)
+        assert waiting.retry_at is not None
+        with clock.frozen(waiting.retry_at):
+            assert sweep_messages(services.database, jobs.queue) == 1
+            jobs.run_inline([f"send/{row.id}/{row.version}/1"])
+    assert messages.get(services.database, SYSTEM, row.id).state == "sent"
+    assert len(list(settings.outbox.iterdir())) == 1
+    services.close()
 
 
 @pytest.mark.faults(11)

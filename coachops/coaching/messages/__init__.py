@@ -27,6 +27,7 @@ from coachops.coaching.messages.sending import (
     SEND_LIMIT,
     claim_and_send,
     give_up_lost_sendings,
+    try_again_later,
     unsent_approved,
 )
 from coachops.coaching.messages.suppression import (
@@ -79,6 +80,7 @@ __all__ = [
     "retry",
     "stop_letters",
     "take_mail",
+    "try_again_later",
     "unknown_reports",
     "unsent_approved",
     "use_engine_draft",

@@ -145,6 +145,29 @@ def unsent_approved(
         ]
 
 
+def try_again_later(database: Database, message_id: uuid.UUID, version: int, attempts: int) -> bool:
+    """Let an approved message wait for a new try, because the job of this one ended without it.
+
+    Parameters:
+        attempts: that the caller saw; with another number, somebody has moved the message since.
+
+    Returns:
+        whether it waits now.
+    """
+
+    def work(session: Session) -> bool:
+        found = session.scalars(
+            sa.select(Message).where(Message.id == message_id).with_for_update()
+        ).one_or_none()
+        same = found is not None and (found.version, found.attempts) == (version, attempts)
+        if not same or (found is not None and found.state != "approved"):
+            return False
+        _postpone(session, rows.load(session, SYSTEM, message_id), None)
+        return True
+
+    return database.run(work)
+
+
 def _claim(
     session: Session,
     message_id: uuid.UUID,
@@ -233,8 +256,8 @@ def _put_off(session: Session, row: MessageRow, claimed_at: dt.datetime, code: s
     return deferred
 
 
-def _postpone(session: Session, row: MessageRow, code: str) -> None:
-    """Try again a little later, as often as it takes: an admin has to mend something first."""
+def _postpone(session: Session, row: MessageRow, code: str | None) -> None:
+    """Try again a little later, as often as it takes: something on our side has to be mended."""
     states.move(
         session, row.id, "postpone", version=row.version, attempts=row.attempts + 1,
         retry_at=clock.now() + DELAYS[min(row.attempts, _PATIENT)], error_code=code,

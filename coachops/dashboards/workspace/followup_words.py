@@ -47,7 +47,7 @@ STATES: Final[dict[str, tuple[Tone, str, str]]] = {
     "put_off": (
         "info",
         "Approved: it waits for the mail server",
-        "The mail server asked us to come back later. It is tried again by itself on {retry}.",
+        "It could not be handed over yet. It is tried again by itself on {retry}.",
     ),
     "put_off_by_us": (
         "warn",
