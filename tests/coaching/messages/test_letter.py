@@ -116,13 +116,18 @@ def test_plain_addresses_are_taken(address: str) -> None:
     assert checked_address(address) == address
 
 
-@pytest.mark.parametrize("subject", ["", "  ", "a\nb", "a\rb", "a\u2028b", "x" * 201, "a\x00b"])
+@pytest.mark.parametrize("subject", ["", "  ", "\u200b\x00", "a\nb", "a\rb", "a\tb", "x" * 201])
 def test_a_subject_that_is_not_one_line_is_refused(subject: str) -> None:
     with pytest.raises(CoachError, match="COACH-MSG-006"):
         checked_subject(subject)
 
 
-@pytest.mark.parametrize("body", ["", " \n\t\n", "a\x00b", "x" * 20_001])
+def test_what_has_no_place_in_words_is_taken_out_of_a_letter() -> None:
+    assert checked_subject("a\u2028b\x00c\u202e") == "a bc"
+    assert checked_body("a\x00b\u202e\r\nc ") == "ab\nc\n"
+
+
+@pytest.mark.parametrize("body", ["", " \n\t\n", "\x00\u200d", "x" * 20_001])
 def test_a_body_that_cannot_be_sent_is_refused(body: str) -> None:
     with pytest.raises(CoachError, match="COACH-MSG-006"):
         checked_body(body)
