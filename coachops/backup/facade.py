@@ -92,7 +92,7 @@ class Backups:
             return one.row(), [one.problem or "its manifest cannot be read"]
         problems = [] if one.problem is None else [one.problem]
         problems += self._replaced(one)
-        with self._site.work() as folder:
+        with self._site.aside() as folder:
             problems += [
                 each
                 for each in fetching.check_files(self.place, one.manifest, folder)
@@ -177,7 +177,7 @@ class Backups:
             if public[0] in one.recipients
         ]
         if sealed:
-            with self._site.work() as folder:
+            with self._site.aside() as folder:
                 smallest = min(sealed[0].files, key=lambda file: file.plain_bytes or 1 << 62)
                 part = sealed[0].model_copy(update={"files": (smallest,)})
                 fetching.fetch(self.place, part, Keys((), identities), folder)

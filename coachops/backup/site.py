@@ -120,3 +120,13 @@ class Site:
             raise place_error(error, str(self.home)) from error
         finally:
             shutil.rmtree(top, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def aside(self) -> Iterator[Path]:
+        """A private empty folder for acts that do not hold the turn; gone afterwards."""
+        top = self.home if self.home.is_dir() else None
+        try:
+            with tempfile.TemporaryDirectory(prefix=".backup-", dir=top) as folder:
+                yield Path(folder)
+        except OSError as error:
+            raise place_error(error, str(top or tempfile.gettempdir())) from error

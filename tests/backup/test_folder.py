@@ -97,6 +97,29 @@ def test_a_disk_that_is_full_half_way_leaves_no_backup(
     assert backups.run().state == "good"
 
 
+def test_a_home_that_is_full_is_named_and_left_as_it_was(
+    at: Callable[..., Backups], backups: Backups, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backups.run()
+    fsync = os.fsync
+
+    def full(handle: int) -> None:
+        if "backup-work" in str(Path(f"/proc/self/fd/{handle}").readlink()):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(CoachError) as caught:
+        backups.run()
+    assert caught.value.code == "COACH-BKP-004"
+    assert str(tmp_path / "home") in caught.value.message
+    assert backups.drill().reasons[0].startswith("COACH-BKP-004")
+    monkeypatch.setattr(os, "fsync", fsync)
+    assert len(backups.list()) == 1
+    assert not (tmp_path / "home" / "backup-work").exists()
+    assert backups.drill().passed
+
+
 def test_a_folder_that_is_named_must_be_there(at: Callable[..., Backups], tmp_path: Path) -> None:
     """It may be a disk that is not mounted: making it would fill the wrong one."""
     backups = at(storage_url=str(tmp_path / "not mounted"))

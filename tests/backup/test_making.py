@@ -122,6 +122,21 @@ def test_only_one_act_runs_at_a_time(backups: Backups, installation: Settings) -
     backups.run()
 
 
+def test_looking_at_backups_disturbs_none_that_runs(
+    backups: Backups, installation: Settings, tmp_path: Path
+) -> None:
+    backups.run()
+    backups.export_key(tmp_path / "key.txt")
+    busy = installation.home / "backup-work" / "of the running one"
+    with turns.turn(installation.home, None, "backup"):
+        busy.mkdir(parents=True)
+        assert backups.verify()[1] == []
+        backups.confirm_key(tmp_path / "key.txt")
+        backups.status(thorough=True)
+        assert busy.is_dir()
+    assert not list(installation.home.glob(".backup-*"))
+
+
 def test_a_failed_backup_leaves_nothing_at_the_place_and_is_remembered(
     at: Callable[..., Backups], backups: Backups, place: Path, services: Services
 ) -> None:

@@ -29,6 +29,7 @@ from tests.support.postgres_backup import (
     backed_up_cluster,
     installation,
 )
+from tests.support.s3_tls import s3_over_tls
 
 pytestmark = pytest.mark.postgres
 
@@ -234,6 +235,19 @@ def test_an_old_moment_is_no_moment_of_a_younger_backup(server_site: Installatio
     with pytest.raises(CoachError) as caught:
         site.without_database().restore(site.folder / "early", newest.made_at.replace(year=2020))
     assert caught.value.code == "COACH-BKP-006"
+
+
+def test_a_bucket_holds_repository_and_log(
+    cluster: BackedUpCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with s3_over_tls(cluster.folder, "safe") as environment:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        with installation(cluster, "pgbackrest", "s3://safe/coachops") as site:
+            row = site.backups.run()
+            drilled = site.backups.drill()
+            assert drilled.passed, drilled.reasons
+            assert site.backups.verify(row.id)[1] == []
 
 
 def test_a_bucket_is_named_to_pgbackrest_as_other_programs_name_it(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import zoneinfo
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coachops.backup.retention import ALL_WITHIN, Kept, Policy, to_keep
@@ -55,6 +55,7 @@ def test_beyond_the_last_day_no_more_stay_than_the_policy_says(
     assert len([one for one in older if one.id in kept]) <= limit
 
 
+@settings(max_examples=20)
 @given(st.integers(2, 30), st.integers(20, 420), st.randoms(use_true_random=False))
 def test_pruning_after_each_backup_leaves_seven_days_five_weeks_twelve_months(
     every_hours: int, days: int, chance: object
