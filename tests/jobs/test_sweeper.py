@@ -10,9 +10,10 @@ import pytest
 import sqlalchemy as sa
 
 from coachops.bootstrap import Services
-from coachops.coaching import messages
+from coachops.coaching import messages, quarantine
 from coachops.core import clock
 from coachops.core.actor import SYSTEM
+from coachops.core.errors import CoachError
 from coachops.core.settings import Settings
 from coachops.db.models import Message, Transcript
 from coachops.jobs import Jobs, findings, worker_status
@@ -146,6 +147,23 @@ def test_a_sending_whose_process_died_becomes_uncertain(
     with clock.frozen(clock.now() + messages.SEND_LIMIT):
         assert sweep_messages(services.database, queue) == 1
     assert messages.get(services.database, SYSTEM, message.id).state == "uncertain"
+
+
+@SQLITE
+def test_what_waited_too_long_in_the_quarantine_loses_its_contents(
+    services: Services, jobs: Jobs, pair: Pair, schedule: Path
+) -> None:
+    refused = quarantine.Refused(
+        "transcript", "a.docx", b"no zip", CoachError("COACH-TRN-002", name="a.docx"), "page",
+        coach_id=pair.coach_id, client_id=pair.client_id,
+    )  # fmt: skip
+    days = services.settings.quarantine_days
+    with clock.frozen(clock.now() - dt.timedelta(days=days, minutes=1)):
+        old = quarantine.keep(services.database, pair.actor, refused)
+    with idle_sweeper(services, jobs, schedule) as sweeper:
+        sweeper.round()
+    found = quarantine.get(services.database, pair.actor, old)
+    assert (found.row.state, found.content) == ("expired", None)
 
 
 def test_a_worker_is_alive_while_it_gives_signs_of_life(services: Services) -> None:
