@@ -41,6 +41,7 @@ _TRANSIENT_STATES = frozenset(
 _TRANSIENT_CODES = frozenset(
     ["COACH-DB-001", "COACH-DB-003", "COACH-DB-004", "COACH-DB-007", "COACH-DB-011"]
 )
+_LOCKED = frozenset([sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED])
 _BUSY = frozenset(["40001", "40P01", "55P03"])
 _DAMAGED = frozenset(["XX001", "XX002"])
 _NO_TABLE = "42P01"
@@ -66,7 +67,7 @@ def is_transient(error: BaseException) -> bool:
         return False
     if sqlstate(error.orig) in _TRANSIENT_STATES or error.connection_invalidated:
         return True
-    return _sqlite_code(error.orig) == sqlite3.SQLITE_BUSY
+    return _sqlite_code(error.orig) in _LOCKED
 
 
 def is_lost(error: exc.DBAPIError) -> bool:
@@ -124,7 +125,7 @@ def _of_postgres(orig: Any, state: str) -> CoachError | None:
 
 def _of_sqlite(orig: sqlite3.Error) -> CoachError | None:
     code = _sqlite_code(orig)
-    if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+    if code in _LOCKED:
         return CoachError("COACH-DB-002", retry_after=1)
     if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
         return CoachError("COACH-DB-008", reason=first_line(orig))

@@ -38,17 +38,16 @@ class Fence:
             self._refresh()
             return self._seen.get(system, 0)
 
-    def note(self, system: str, timeline: int, host: str) -> None:
-        """Remember that the primary of `system` on `host` is on `timeline`."""
+    def note(self, system: str, timeline: int) -> bool:
+        """Remember that a primary of `system` is on `timeline`; whether it replaced another one."""
         with self._lock:
             self._refresh()
             before = self._seen.get(system, 0)
             if timeline <= before:
-                return
+                return False
             self._seen[system] = timeline
             self._keep()
-        if before:
-            log.warning("the database has a new primary", extra={"timeline": timeline, "to": host})
+        return before > 0
 
     def accept(self, system: str, timeline: int) -> None:
         """Make `timeline` the valid one although a higher one was seen: an operator's decision."""

@@ -189,7 +189,9 @@ class Servers:
             self._look_around(facts)
         if self.fenced(facts):
             raise FencedError(facts)
-        self.fence.note(facts.system, facts.timeline, str(facts.host))
+        if self.fence.note(facts.system, facts.timeline):
+            said = {"timeline": facts.timeline, "to": str(facts.host)}
+            log.warning("the database has a new primary", extra=said)
 
     def _look_around(self, first: Facts) -> None:
         """Nothing is known of this cluster yet: learn the timelines of its other servers."""
@@ -203,7 +205,7 @@ class Servers:
             connection.close()
             other: Facts = connection.facts
             if not other.standby and other.system == first.system:
-                self.fence.note(other.system, other.timeline, str(host))
+                self.fence.note(other.system, other.timeline)
 
 
 def _telling(error: psycopg.OperationalError) -> int:

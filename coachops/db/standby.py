@@ -184,7 +184,7 @@ def promote(
         ) from error
     with _opened(servers, host) as connection:
         facts: Facts = connection.facts
-        servers.fence.note(facts.system, facts.timeline, str(host))
+        servers.fence.note(facts.system, facts.timeline)
         waits_for = _standbys_to_wait_for(connection, alone=alone)
         newest = connection.execute("SELECT max(at) FROM operations").fetchone()
     return Promotion(
@@ -232,9 +232,9 @@ def _opened(servers: Servers, host: Host) -> WatchedConnection:
 
 def _learn(servers: Servers, seen: dict[Host, Facts | psycopg.OperationalError]) -> None:
     """Know the newest timeline before judging who is the primary."""
-    for host, said in seen.items():
+    for said in seen.values():
         if isinstance(said, Facts) and not said.standby:
-            servers.fence.note(said.system, said.timeline, str(host))
+            servers.fence.note(said.system, said.timeline)
 
 
 def _primary(servers: Servers, seen: dict[Host, Facts | psycopg.OperationalError]) -> Facts | None:

@@ -247,10 +247,10 @@ def test_both_ways_of_naming_several_servers_mean_the_same(
 
 def test_a_fence_is_shared_by_the_processes_of_a_home_folder(tmp_path: Path) -> None:
     one, other, alone = Fence(tmp_path), Fence(tmp_path), Fence()
-    one.note("77", 2, "a:1")
-    other.note("88", 5, "b:1")
+    one.note("77", 2)
+    other.note("88", 5)
     assert (one.highest("77"), one.highest("88"), alone.highest("77")) == (2, 5, 0)
-    other.note("77", 1, "a:1")
+    other.note("77", 1)
     assert one.highest("77") == 2
     other.accept("77", 1)
     assert one.highest("77") == 1

@@ -105,6 +105,6 @@ ROWS = (
         "No standby was promoted: {reason}.",
         "See 'coachops db status' for every server's role and what it lacks. {advice}.",
         who="admin",
-        why="A promotion is done only where it can lose nothing that was acknowledged.",
+        why="Two primaries would split the data, and only a standby that answers can be promoted.",
     ),
 )
