@@ -12,6 +12,8 @@ from coachops.dashboards.components import (
     bullet_list,
     card,
     definition_list,
+    html,
+    link,
     paragraph,
     status_pill,
     table,
@@ -127,6 +129,9 @@ class DetailsPanel(Panel):
                 paragraph(
                     f"{wording.count(len(found.unparsed), 'line')} of {found.source_name} could "
                     "not be imported. The original file is kept."
+                ),
+                Element(
+                    html("<p>{}</p>", link("Correct them in the quarantine", "/app/quarantine"))
                 ),
                 table(
                     [
