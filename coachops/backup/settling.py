@@ -19,7 +19,6 @@ from coachops.core import clock
 from coachops.core.actor import SYSTEM
 from coachops.db import Database
 from coachops.db.models import (
-    ApiToken,
     KernelBinding,
     KernelTicket,
     Message,
@@ -35,19 +34,18 @@ _OPEN = "('PENDING', 'ENQUEUED', 'DELAYED')"
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """How many: messages held, drafts left, sign-ins ended, tokens that work again."""
+    """How many: messages held, drafts left, sign-ins ended."""
 
     held: int
     drafts: int
     signed_out: int
-    tokens: int
 
 
 def settle(database: Database, backup_id: str) -> Settled:
     """Make a restored database fit to be used; all in one transaction.
 
     Messages that were approved or being sent become *uncertain*: a person says whether they went
-    out, so nothing is sent twice. All sign-ins, links and dashboard tickets end.
+    out, so nothing is sent twice. Drafts and failed ones keep their state with a warning. All sign-ins, links and dashboard tickets end.
     """
 
     def work(session: Session) -> Settled:
@@ -55,9 +53,16 @@ def settle(database: Database, backup_id: str) -> Settled:
         held = session.execute(
             sa.update(Message)
             .where(Message.state.in_(("approved", "sending")))
-            .values(state="uncertain", error_code=HELD, updated_at=now)
+            .values(state="uncertain", error_code=HELD, retry_at=None, updated_at=now)
             .returning(Message.id)
         ).all()
+        # approved, or tried again, after the backup was made? Nobody can tell: the coach is warned
+        session.execute(
+            sa.update(Message)
+            .where(Message.state.in_(("draft", "failed")))
+            .values(error_code=HELD)
+            .execution_options(synchronize_session=False)
+        )
         signed_out = session.execute(
             sa.update(WebSession)
             .where(WebSession.ended_at.is_(None), WebSession.expires_at > now)
@@ -75,14 +80,11 @@ def settle(database: Database, backup_id: str) -> Settled:
         drafts = session.scalar(
             sa.select(sa.func.count()).select_from(Message).where(Message.state == "draft")
         )
-        tokens = session.scalar(
-            sa.select(sa.func.count()).select_from(ApiToken).where(ApiToken.revoked_at.is_(None))
-        )
         audit.record(
             session, SYSTEM, "backup.restored", "backup", backup_id,
             held=len(held), signed_out=len(signed_out),
         )  # fmt: skip
-        return Settled(len(held), drafts or 0, len(signed_out), tokens or 0)
+        return Settled(len(held), drafts or 0, len(signed_out))
 
     return database.run(work)
 

@@ -6,6 +6,7 @@ import uuid
 
 import pytest
 
+from coachops.backup.settling import settle
 from coachops.bootstrap import Services
 from coachops.coaching import messages
 from coachops.coaching.messages import MessageRow
@@ -152,11 +153,11 @@ def test_after_a_restore_the_page_asks_whether_the_letter_arrived(
     if approved:
         desk.work.held = True
         press(opened(desk, transcript_id), "Approve and send")
-    messages.hold_unsent(desk.database)
+    settle(desk.database, "a backup")
     workspace = opened(desk, transcript_id)
     said = page_text(workspace)
     assert "It may have been sent already" in said
-    assert "COACH-MSG-012" in said
+    assert "COACH-BKP-018" in said
     if approved:
         press(workspace, "It arrived")
         assert letter(desk, transcript_id).state == "sent"

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from coachops.backup.settling import settle
 from coachops.bootstrap import services as open_services
 from coachops.coaching import messages
 from coachops.coaching.messages.mailers import SmtpMailer, parse_smtp_url
@@ -203,9 +204,9 @@ def test_a_restored_backup_sends_nothing_by_itself(sqlite_database: Database) ->
     mailer = ListMailer()
     assert messages.claim_and_send(database, mailer, row.id, LETTERHEAD) == "sent"
     restored = Database(f"sqlite:///{snapshot}")
-    assert messages.hold_unsent(restored) == 1
+    assert settle(restored, "a backup").held == 1
     assert messages.unsent_approved(restored) == []
     assert messages.claim_and_send(restored, mailer, row.id, LETTERHEAD) == "uncertain"
-    assert messages.get(restored, pair.actor, row.id).error_code == "COACH-MSG-012"
+    assert messages.get(restored, pair.actor, row.id).error_code == "COACH-BKP-018"
     restored.close()
     assert len(mailer.letters) == 1

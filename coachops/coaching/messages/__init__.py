@@ -7,7 +7,6 @@ appear. Every change of state is a row of `states.TRANSITIONS`. The commonest ad
 in `templates/` or a mailer in `mailers.py`.
 """
 
-from coachops.coaching.messages.after_restore import hold_unsent
 from coachops.coaching.messages.drafting import draft, use_engine_draft
 from coachops.coaching.messages.editing import (
     approve,
@@ -63,7 +62,6 @@ __all__ = [
     "edit",
     "get",
     "give_up_lost_sendings",
-    "hold_unsent",
     "is_suppressed",
     "letterhead_for",
     "lift",

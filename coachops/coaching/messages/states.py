@@ -57,8 +57,6 @@ TRANSITIONS: dict[str, Transition] = {
     "defer": _row("sending", "approved", "put off"),
     "postpone": _row("approved", "approved", "put off"),
     "lose": _row("sending", "uncertain", "given up"),
-    # a restored database: what it holds as on its way may have arrived since
-    "hold": _row("approved sending", "uncertain", "held back"),
     # the process that holds the claim knows what happened, even where another one has given it up
     "deliver": _row("sending uncertain", "sent", "marked as sent"),
     "refuse": _row("sending uncertain", "failed", "marked as failed"),

@@ -88,13 +88,6 @@ ROWS = (
         why="The mailbox does not exist any more, or the address was mistyped.",
     ),
     ErrorSpec(
-        "COACH-MSG-012",
-        Kind.CONFLICT,
-        "The data were restored from a backup, and this letter may have been sent since it was made.",
-        "Ask the client or look in the mail server's log whether it arrived before you send it.",
-        why="A backup knows nothing of what happened after it was made.",
-    ),
-    ErrorSpec(
         "COACH-MSG-013",
         Kind.INVALID,
         "This report of a mail server cannot be read: {reason}.",
@@ -123,7 +116,7 @@ ROWS = (
         "COACH-MSG-016",
         Kind.UNAVAILABLE,
         "This could not be kept just now; nothing has changed yet.",
-        "Press the button again in a minute, or answer the e-mail and tell your coach.",
+        "Try again in a minute, or answer the e-mail and tell your coach.",
         retryable=True,
         why="The database can only be read at the moment, or is away.",
     ),

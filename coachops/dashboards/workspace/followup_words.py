@@ -80,9 +80,9 @@ def shown_as(message: MessageRow) -> tuple[str, str]:
             return ("returned", "COACH-MSG-011") if returned else (message.delivery, "")
         case "approved" if message.retry_at is not None:
             return ("put_off_by_us", code) if code == "COACH-MSG-014" else ("put_off", "")
-        case "uncertain" if code == "COACH-MSG-012":
+        case "uncertain" if code == "COACH-BKP-018":
             return "restored", code
-        case "draft" if code == "COACH-MSG-012":
+        case "draft" if code == "COACH-BKP-018":
             return "restored_draft", code
         case "failed" | "uncertain" | "draft":
             return message.state, code

@@ -7,6 +7,7 @@ import uuid
 import pytest
 import sqlalchemy as sa
 
+from coachops.backup.settling import settle
 from coachops.coaching import messages
 from coachops.core.errors import CoachError
 from coachops.db import Database
@@ -27,18 +28,18 @@ def test_a_letter_on_its_way_waits_for_a_person(
             """The backup is made while the letter is being handed over."""
 
             def deliver(self, *_: object, **__: object) -> None:
-                assert messages.hold_unsent(database) == 1
+                assert settle(database, "b").held == 1
                 raise CoachError("COACH-MSG-004")
 
         messages.claim_and_send(database, Snapshot(), row.id, LETTERHEAD)
     else:
-        assert messages.hold_unsent(database) == 1
-    assert messages.hold_unsent(database) == 0
+        assert settle(database, "b").held == 1
+    assert settle(database, "b").held == 0
     mailer = ListMailer()
     assert messages.claim_and_send(database, mailer, row.id, LETTERHEAD) == "uncertain"
     assert (mailer.letters, messages.unsent_approved(database)) == ([], [])
     if not begun:
-        assert messages.get(database, pair.actor, row.id).error_code == "COACH-MSG-012"
+        assert messages.get(database, pair.actor, row.id).error_code == "COACH-BKP-018"
     messages.resolve_uncertain(database, pair.actor, row.id, "failed")
     again = messages.retry(database, pair.actor, row.id)
     assert (again.state, again.error_code) == ("approved", None)
@@ -55,11 +56,10 @@ def test_drafts_and_failed_letters_say_where_they_come_from(
     other = make_transcript(database, pair)
     make_analysis(database, other, ["Second."])
     draft = messages.draft(database, pair.actor, other)
-    with database.write() as session:
-        assert messages.hold_unsent(session, "drill") == 0
+    assert settle(database, "b").held == 0
     for row, state in ((failed, "failed"), (draft, "draft")):
         known = messages.get(database, pair.actor, row.id)
-        assert (known.state, known.error_code) == (state, "COACH-MSG-012")
+        assert (known.state, known.error_code) == (state, "COACH-BKP-018")
     approved = messages.approve(database, pair.actor, draft.id, draft.version)
     assert approved.error_code is None
 
@@ -74,10 +74,10 @@ def test_what_was_sent_stays_sent_and_the_decision_is_audited(
     make_analysis(database, other, ["Second."])
     row = messages.draft(database, pair.actor, other)
     messages.approve(database, pair.actor, row.id, 1)
-    assert messages.hold_unsent(database, "restore") == 1
+    assert settle(database, "b").held == 1
     assert messages.get(database, pair.actor, sent.id).state == "sent"
     with database.read() as session:
         acts = session.scalars(
-            sa.select(AuditEvent.subject_id).where(AuditEvent.action == "message.held")
+            sa.select(AuditEvent.details).where(AuditEvent.action == "backup.restored")
         ).all()
-    assert [str(each) for each in acts] == [str(row.id)]
+    assert [each["held"] for each in acts] == [1]
