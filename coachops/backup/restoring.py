@@ -17,6 +17,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from coachops.backup import home, swap
+from coachops.backup.carrying import Carried, carry_over
 from coachops.backup.drilling import compare
 from coachops.backup.engines import NEWEST, Engine
 from coachops.backup.fetching import fetch
@@ -65,6 +66,9 @@ def restore(site: Site, wish: Wish) -> Restored:
     into, target = _target(site, wish)
     if target.exists() and not wish.replace:
         raise CoachError("COACH-BKP-010", place=str(target))
+    old = target if target.is_file() else None
+    if old is not None:
+        swap.require_free(old, home=into)  # said at once, not after an hour of fetching
     shelf = look(site.place)
     manifest = choose(site, shelf, wish)
     keys = site.ring.for_restore(wish.key_file)
@@ -80,6 +84,7 @@ def restore(site: Site, wish: Wish) -> Restored:
             home.unpack(archive, stage / "home")
         engine.restore(manifest, parts, fresh, exact)
         settled, beat = _settled(engine, manifest, fresh)
+        carried = carry_over(old, fresh / DATABASE) if old is not None else Carried()
         if archive is not None:
             home.merge(stage / "home", into)
         if wish.key_file is not None:
@@ -104,7 +109,7 @@ def restore(site: Site, wish: Wish) -> Restored:
         seconds=clock.monotonic() - begun, lost_seconds=lost, held=settled.held,
         drafts=settled.drafts, signed_out=settled.signed_out, rows=rows,
         notes=(
-            *_notes(site, manifest, until, settled, shelf, aside),
+            *_notes(site, manifest, until, settled, carried, shelf, aside),
             *engine.how_to_start(into),
         ),
         aside=str(aside) if aside else None,
@@ -226,6 +231,7 @@ def _notes(
     manifest: Manifest,
     until: dt.datetime,
     settled: Settled,
+    carried: Carried,
     shelf: Shelf,
     aside: Path | None,
 ) -> Iterator[str]:
@@ -235,20 +241,35 @@ def _notes(
     yield f"Everything entered, uploaded or changed after {since} is not in it."
     if settled.held:
         yield (
-            f"{settled.held} follow-ups were approved then and may have been sent since. None is "
+            f"Approved then, so perhaps sent since: {_counted(settled.held, 'follow-up')}. None is "
             "sent again: each is marked 'delivery unknown' until somebody says what happened."
         )
     if settled.drafts:
         yield (
-            f"{settled.drafts} follow-ups were drafts then. Look into your sent mail before you "
-            "approve one."
+            f"Drafts then: {_counted(settled.drafts, 'follow-up')}. Look into your sent mail before "
+            "you approve one."
         )
     yield "All sign-ins, invitations and reset links have ended: everybody signs in again."
-    if settled.tokens:
-        yield f"{settled.tokens} API tokens work again; revoke anew those revoked since."
-    yield "Consents withdrawn and users disabled since then must be entered again."
+    if carried.told:
+        yield (
+            "What was refused since then is carried over from the database that was replaced: "
+            f"{_counted(carried.consents, 'consent')} withdrawn, "
+            f"{_counted(carried.suppressions, 'address', 'es')} not to be written to, "
+            f"{_counted(carried.users, 'user')} disabled, "
+            f"{_counted(carried.api_tokens, 'API token')} revoked."
+        )
+    else:
+        yield (
+            "Enter again what was refused since then: consents withdrawn, addresses that opted "
+            "out, users disabled, API tokens revoked."
+        )
     damaged = [one.id for one in shelf.backups if not one.good and one.id > manifest.id]
     if damaged:
         yield f"A newer backup is damaged and was passed over: {damaged[0]}."
     if aside is not None:
         yield f"What was there before is kept in {aside}; delete it when all is well."
+
+
+def _counted(count: int, name: str, ending: str = "s") -> str:
+    """`1 user`, `2 users`."""
+    return f"{count} {name}{'' if count == 1 else ending}"

@@ -58,6 +58,12 @@ def put_in_place(fresh: Path, target: Path, *, replace: bool, home: Path) -> Pat
     return aside
 
 
+def require_free(target: Path, *, home: Path) -> None:
+    """Refuse a database that somebody has open. Raises COACH-BKP-011."""
+    with _no_worker(home), _alone(target), _alone(home / JOBS):
+        return
+
+
 def move_all(source: Path, target: Path) -> None:
     """Move what an engine restored into the target folder.
 

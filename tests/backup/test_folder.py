@@ -98,8 +98,10 @@ def test_a_disk_that_is_full_half_way_leaves_no_backup(
 
 
 def test_a_home_that_is_full_is_named_and_left_as_it_was(
-    at: Callable[..., Backups], backups: Backups, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    at: Callable[..., Backups], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (tmp_path / "second").mkdir()
+    backups = at(storage_url=str(tmp_path / "second"))
     backups.run()
     fsync = os.fsync
 

@@ -13,7 +13,6 @@ import pytest
 import sqlalchemy as sa
 
 from coachops.backup.engines import NEWEST
-from coachops.backup.model import Manifest
 from coachops.backup.postgres import PgBackRestEngine, digests, live, passphrase, pgbackrest
 from coachops.backup.postgres.programs import Runner, reason_of
 from coachops.backup.postgres.repository import storage
@@ -198,6 +197,7 @@ def test_a_passphrase_that_is_lost_with_the_home_is_in_every_backup(
 ) -> None:
     site = server_site
     site.backups.run()
+    refuse_moments_before(site)
     home = site.settings.home
     (home / "secrets" / passphrase.PART).unlink()
     assert site.backups.drill().passed
@@ -212,6 +212,17 @@ def test_a_passphrase_that_is_lost_with_the_home_is_in_every_backup(
     assert again.config.read_text() == site.config.read_text()
 
 
+def refuse_moments_before(site: Installation) -> None:
+    engine, newest = PgBackRestEngine(site.settings, None, site.place), site.newest
+    early = newest.made_at.replace(year=2020)
+    assert engine.covers(newest, NEWEST)
+    assert engine.covers(newest, newest.made_at)
+    assert not engine.covers(newest, early)
+    with pytest.raises(CoachError) as caught:
+        site.without_database().restore(site.folder / "early", early)
+    assert caught.value.code == "COACH-BKP-006"
+
+
 def test_what_pgbackrest_cannot_do_from_here_is_said_with_what_can_be_done() -> None:
     server = live.Server(
         version="15.1", data=Path("/nowhere/data"), socket="", port="5432", superuser="postgres",
@@ -222,19 +233,6 @@ def test_what_pgbackrest_cannot_do_from_here_is_said_with_what_can_be_done() -> 
     assert caught.value.code == "COACH-BKP-022"
     assert "another machine" in caught.value.message
     assert "COACHOPS_BACKUP_ENGINE=basebackup" in caught.value.next_step
-
-
-def test_an_old_moment_is_no_moment_of_a_younger_backup(server_site: Installation) -> None:
-    site = server_site
-    engine = PgBackRestEngine(site.settings, None, site.place)
-    site.backups.run()
-    newest: Manifest = site.newest
-    assert engine.covers(newest, NEWEST)
-    assert engine.covers(newest, newest.made_at)
-    assert not engine.covers(newest, newest.made_at.replace(year=2020))
-    with pytest.raises(CoachError) as caught:
-        site.without_database().restore(site.folder / "early", newest.made_at.replace(year=2020))
-    assert caught.value.code == "COACH-BKP-006"
 
 
 def test_a_bucket_holds_repository_and_log(

@@ -19,7 +19,17 @@ from coachops.core.actor import SYSTEM
 from coachops.core.errors import CoachError
 from coachops.core.settings import Settings, load_settings
 from coachops.db import Database, migrate
-from coachops.db.models import AuditEvent, KernelTicket, Message, SignInLink, User, WebSession
+from coachops.db.models import (
+    AuditEvent,
+    Client,
+    Consent,
+    KernelTicket,
+    Message,
+    SignInLink,
+    Suppression,
+    User,
+    WebSession,
+)
 from coachops.jobs.queue import JobQueue
 from tests.support.backups import approve_some, content
 
@@ -99,6 +109,43 @@ def test_replacing_keeps_the_old_one_aside(
     assert (installation.outbox / "letter-1.eml").exists()
     assert (installation.outbox / "letter-3.eml").exists()  # what was written since stays
     assert not list(installation.home.glob(".restore-*"))
+
+
+def test_a_no_that_was_said_since_is_not_forgotten_and_a_yes_is(
+    backups: Backups, services: Services, installation: Settings
+) -> None:
+    with services.database.read() as session:
+        clients = session.scalars(sa.select(Client.id).order_by(Client.id)).all()
+        user = session.scalars(sa.select(User.id)).first()
+    backups.run()
+    now = clock.now()
+    with services.database.write() as session:
+        for client, granted in zip(clients[:2], (False, True), strict=True):
+            session.add(
+                Consent(client_id=client, kind="external_ai", granted=granted, recorded_at=now)
+            )
+        for letter in "ab":
+            session.add(
+                Suppression(
+                    address_hash=letter * 32, key_id="k", reason="opt_out", source="link", since=now
+                )
+            )
+        session.execute(sa.update(User).where(User.id == user).values(disabled_at=now))
+    services.close()
+    done = recovery(installation).restore(replace=True)
+    [note] = [note for note in done.notes if "carried over" in note]
+    assert "1 consent withdrawn" in note
+    assert "2 addresses" in note
+    assert "1 user disabled" in note
+    database = Database(installation.database_url)
+    with database.read() as session:
+        since = sa.select(Consent.client_id, Consent.granted).where(Consent.recorded_at == now)
+        assert session.execute(since).all() == [(clients[0], False)]
+        assert session.scalar(sa.select(sa.func.count()).select_from(Suppression)) == 2
+        disabled = session.scalars(sa.select(User.id).where(User.disabled_at == now)).all()
+        assert disabled == [user]
+    assert database.check_integrity(full=True) == []
+    database.close()
 
 
 def test_a_database_in_use_is_not_replaced(
