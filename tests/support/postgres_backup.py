@@ -9,13 +9,12 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from coachops.backup import Backups
+from coachops.backup import Backups, open_place
 from coachops.backup.engines import Engine
-from coachops.backup.folder import FolderPlace
 from coachops.backup.model import Manifest, Snapshot
 from coachops.backup.postgres import digests, postgres_engine
 from coachops.backup.postgres.cluster import RestoredCluster
@@ -99,24 +98,26 @@ class Installation:
 
     Parameters:
         engine: which one makes the backups.
+        url: of the place; empty: a folder.
     """
 
-    def __init__(self, cluster: BackedUpCluster, engine: EngineName) -> None:
+    def __init__(self, cluster: BackedUpCluster, engine: EngineName, url: str = "") -> None:
         self.cluster = cluster
         self.engine_name = engine
         self.folder = Path(tempfile.mkdtemp(prefix="installation-", dir=cluster.folder))
         self.folder.chmod(0o755)
-        self.place = FolderPlace(self.folder / "place")
-        self.place.root.mkdir()
+        folder = self.folder / "place"
+        folder.mkdir()
         home = self.folder / "home"
         home.mkdir(mode=0o700)
         self.settings: Settings = load_settings(
             home=home,
             database_url=cluster.url,
-            storage_url=str(self.place.root),
+            storage_url=url or str(folder),
             backup_engine=engine,
             backup_rpo_minutes=1,
         )
+        self.place: Any = open_place(self.settings)
         self.database = Database(cluster.url)
         self.config = self.folder / "pgbackrest.conf"
 
@@ -198,19 +199,25 @@ def backed_up_cluster() -> Iterator[BackedUpCluster]:
 
 
 @contextlib.contextmanager
-def installation(cluster: BackedUpCluster, engine: EngineName) -> Iterator[Installation]:
-    """An installation that was set up as `backup setup` says."""
+def installation(
+    cluster: BackedUpCluster, engine: EngineName, url: str = ""
+) -> Iterator[Installation]:
+    """An installation that was set up as `backup setup` says.
+
+    Parameters:
+        url: of the place; empty: a folder.
+    """
     if engine == "pgbackrest" and shutil.which("pgbackrest") is None:
         missing_tool("pgBackRest (apt-get install pgbackrest)")
-    made = Installation(cluster, engine)
+    made = Installation(cluster, engine, url)
     try:
+        cluster.node.query("ALTER SYSTEM RESET archive_command")
         cluster.configure(made.set_up().postgresql)
         made.execute("TRUNCATE backups, drills, key_escrows")  # of the installation before
         yield made
     finally:
-        cluster.archive_with("/bin/true")
+        cluster.archive_with("/bin/true")  # nothing waits for the next one
         made.close()
         cluster.node.query(
             "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active"
         )
-        cluster.node.query("ALTER SYSTEM RESET archive_command")
