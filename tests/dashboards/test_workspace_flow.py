@@ -18,7 +18,7 @@ from coachops.coaching.review import load_review
 from coachops.core.actor import SYSTEM
 from coachops.core.errors import CoachError
 from coachops.core.settings import Settings
-from coachops.dashboards.components import Button, Field, FileUpload
+from coachops.dashboards.components import Button, Element, Field, FileUpload
 from coachops.dashboards.transcript_view import TranscriptView
 from coachops.dashboards.workspace import Workspace
 from coachops.dashboards.workspace.page import page
@@ -114,11 +114,13 @@ def test_many_files_each_tell_what_became_of_them(desk: Desk) -> None:
     assert "5 lines not imported" in text
     assert "nothing was imported twice" in text
     assert "COACH-TRN-010" in text
+    assert "It is kept in the quarantine." in text
+    assert any('href="/app/quarantine"' in e.content for e in everything(workspace, Element))
     assert [item["tone"] for item in zone.items][2:] == ["bad", "bad"]
     assert "1 of 2 analysed" in text or "2 of 2 analysed" in text
 
 
-def test_files_without_a_client_are_not_taken(desk: Desk) -> None:
+def test_files_without_a_client_wait_for_the_choice(desk: Desk) -> None:
     workspace = desk.workspace("AC-101")
     workspace.upload()
     (zone,) = everything(workspace, FileUpload)
@@ -129,6 +131,10 @@ def test_files_without_a_client_are_not_taken(desk: Desk) -> None:
     assert [item["tone"] for item in zone.items] == ["warn"]
     with desk.database.read() as session:
         assert session.scalar(sa.select(sa.func.count()).select_from(Transcript)) == 0
+    client.type_in(1)
+    assert [item["tone"] for item in zone.items] == ["ok"]
+    with desk.database.read() as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(Transcript)) == 1
 
 
 def test_the_page_polls_only_while_something_is_pending(desk: Desk) -> None:
