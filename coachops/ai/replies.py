@@ -105,7 +105,7 @@ class KeptReplies:
                 return None
             return Reply(row.content, _sent(row), row.logged)
 
-        return self.state.attempt(work, None)
+        return self.state.attempt(work, None, patient=True)
 
     def put(self, key: str, content: str | None, sent: Outbound) -> None:
         """As the protocol says; takes the opportunity to throw away what is too old."""
@@ -134,7 +134,7 @@ class KeptReplies:
                 expires_at=now + KEEP,
             )
 
-        self.state.attempt(work, None)
+        self.state.attempt(work, None, patient=True)
 
 
 def key_of(target: str, messages: Sequence[object]) -> str:

@@ -131,13 +131,19 @@ class SharedState:
         """The guard of one service."""
         return _TargetGuard(self, target.name)
 
-    def attempt(self, work: Callable[[Session], T], otherwise: T) -> T:
-        """`work` in one short transaction, tried once; `otherwise` where the database is away."""
-        if clock.monotonic() < self._away_until:
+    def attempt(self, work: Callable[[Session], T], otherwise: T, *, patient: bool = False) -> T:
+        """`work` in one short transaction, tried once; `otherwise` where the database is away.
+
+        Parameters:
+            patient: wait for a lock as any write does, and ask also a database that failed a moment
+                ago: what it knows was paid for.
+        """
+        if not patient and clock.monotonic() < self._away_until:
             return otherwise
+        busy = None if patient else _PATIENCE
         try:
             with (
-                self._database.connect(write=True, busy=_PATIENCE) as connection,
+                self._database.connect(write=True, busy=busy) as connection,
                 Session(connection, expire_on_commit=False) as session,
             ):
                 if not self._database.is_sqlite:
