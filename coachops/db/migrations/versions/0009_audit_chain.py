@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -102,7 +103,7 @@ def _seal_all() -> None:
     connection.execute(sa.insert(_HEAD), {"id": 1, "seq": seq, "hash": last})
 
 
-def _digest(row: sa.Row) -> str:
+def _digest(row: sa.Row[Any]) -> str:
     """As `coachops.audit.recording.digest_of` of this version."""
     content = [
         1,
