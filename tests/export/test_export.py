@@ -213,6 +213,9 @@ def test_every_table_is_exported_or_deliberately_not() -> None:
     kept_out = {
         "users", "user_permissions", "web_sessions", "sign_in_links", "kernel_tickets",
         "kernel_bindings", "worker_heartbeats", "api_tokens", "transcript_edits", "insight_edits", "outbound_records",
+        # how the suite keeps going, and what it refused: no data about coaching
+        "ai_budgets", "ai_circuits", "ai_replies", "ai_spend", "audit_head", "backups", "drills",
+        "heartbeats", "key_escrows", "mail_events", "operations", "quarantine", "suppressions",
     }  # fmt: skip
     assert exported | kept_out == set(Base.metadata.tables)
 
