@@ -157,9 +157,7 @@ def test_without_a_primary_the_link_is_read_and_asks_to_come_back(
 ) -> None:
     """The real thing: the page is shown from the standby, the wish is kept after a promotion."""
     limits = Limits(wait=2.0)
-    database = Database(
-        postgres_pair.url(postgres_pair.create("template_coachops")), limits=limits
-    )
+    database = Database(postgres_pair.url(postgres_pair.create("template_coachops")), limits=limits)
     try:
         site = make_site(database=database)
         pair = make_pair(database)
