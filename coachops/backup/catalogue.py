@@ -19,7 +19,9 @@ from coachops.db import Database
 from coachops.db.models import Backup, Drill, Heartbeat, KeyEscrow
 
 _KEEP_BEATS = dt.timedelta(days=3)
-_KEEP_ROWS = dt.timedelta(days=400)
+_KEEP_ROWS = dt.timedelta(days=35)
+"""How long runs that failed or whose backup is gone are remembered."""
+_KEEP_DRILLS = dt.timedelta(days=400)
 
 
 def beat(database: Database) -> dt.datetime:
@@ -84,9 +86,10 @@ def follow(database: Database, shelf: Shelf, place: str, installation: str) -> N
         for name, row in known.items():
             if row.state == "good" and row.place == place and name not in there:
                 row.state = "expired"
-        old = clock.now() - _KEEP_ROWS
+        now = clock.now()
+        old = now - _KEEP_ROWS
         session.execute(sa.delete(Backup).where(Backup.state != "good", Backup.made_at < old))
-        session.execute(sa.delete(Drill).where(Drill.at < old))
+        session.execute(sa.delete(Drill).where(Drill.at < now - _KEEP_DRILLS))
 
     database.run(work)
 

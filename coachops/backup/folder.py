@@ -69,6 +69,8 @@ class FolderPlace:
 
     def entries(self, prefix: str = "") -> Iterator[Entry]:
         """See `Place`."""
+        if self._make and not self.root.is_dir():
+            return  # looking makes nothing
         with self._translated():
             self._require_root()
             found = []

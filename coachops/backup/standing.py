@@ -15,7 +15,7 @@ from coachops.backup.shelf import look
 from coachops.backup.site import Site
 from coachops.backup.turn import running
 from coachops.core import clock
-from coachops.core.errors import CoachError
+from coachops.core.errors import CATALOGUE, CoachError
 from coachops.db import Database
 
 Severity = Literal["bad", "warn"]
@@ -50,7 +50,8 @@ def status(site: Site, database: Database, *, thorough: bool) -> RecoveryStatus:
     rpo = max(dt.timedelta(), now - reach) if reach is not None else None
     problems += _rpo_problems(rpo, rpo_limit)
     if failure is not None:
-        problems.append(_problem(failure[1], "bad", place=site.place.url, reason="see the log"))
+        code = failure[1] if failure[1] in CATALOGUE else "COACH-SYS-003"
+        problems.append(_problem(code, "bad", place=site.place.url, reason="see the log"))
     young = first is not None and now - first <= drill_limit
     problems += _drill_problems(now, last, passed, drill_limit, young=young)
     problems += _key_problems(site, escrow)

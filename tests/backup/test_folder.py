@@ -136,6 +136,8 @@ def test_without_a_setting_backups_lie_in_the_home_and_status_says_so(
     at: Callable[..., Backups], tmp_path: Path
 ) -> None:
     backups = at(storage_url="")
+    assert backups.list() == []
+    assert not (tmp_path / "home" / "backups").exists()  # looking makes nothing
     backups.run()
     assert (tmp_path / "home" / "backups" / "backups").is_dir()
     [problem] = [p for p in backups.status().problems if p.code == "COACH-BKP-017"]
