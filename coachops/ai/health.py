@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from coachops.ai.shared import BREAKER, BUDGET, MENDED_BY_PEOPLE
 from coachops.ai.stores import SqlCircuits
-from coachops.ai.targets import chain
+from coachops.ai.targets import Target, connected
 from coachops.core import clock
 from coachops.core.settings import Settings
 from coachops.db import Database
@@ -84,12 +85,11 @@ def health(database: Database, settings: Settings) -> AiHealth:
     found = []
     with database.read() as session:
         circuits = SqlCircuits(session)
-        for target in chain(settings):
-            circuit = circuits.load(target.name)
+        for target in connected(settings):
+            name = target.name if settings.has_ai_key else _seen(session, target)
+            circuit = circuits.load(name)
             rest = BREAKER.resting(circuit, now)
-            tokens = session.scalar(
-                sa.select(AiBudget.tokens).where(AiBudget.target == target.name)
-            )
+            tokens = session.scalar(sa.select(AiBudget.tokens).where(AiBudget.target == name))
             state: State = "failing" if circuit.failures else "ready"
             if circuit.opened_at is not None:
                 state = "refused" if circuit.last_code in MENDED_BY_PEOPLE else "resting"
@@ -117,3 +117,14 @@ def health(database: Database, settings: Settings) -> AiHealth:
             limit_usd=settings.ai_daily_limit_usd or None,
             stand_ins=waiting or 0,
         )
+
+
+def _seen(session: Session, target: Target) -> str:
+    """The name under which the worker asks: pages do not know the key that is part of it."""
+    asked = (
+        sa.select(AiBudget.target)
+        .where(AiBudget.target.startswith(target.shared_prefix, autoescape=True))
+        .order_by(AiBudget.filled_at.desc())
+        .limit(1)
+    )
+    return session.scalar(asked) or target.name

@@ -45,7 +45,12 @@ class Target:
     def name(self) -> str:
         """What processes share their knowledge under; a new key is another service, not yet refused."""
         key = hashlib.sha256(self.api_key.get_secret_value().encode()).hexdigest()
-        return f"{self.label[:280]} #{key[:8]}"
+        return f"{self.shared_prefix}{key[:8]}"
+
+    @property
+    def shared_prefix(self) -> str:
+        """The part of `name` that does not depend on the key."""
+        return f"{self.label[:280]} #"
 
     def same_account(self, other: Target) -> bool:
         """Whether a refused key or an empty account of one is also the other's."""
@@ -54,7 +59,12 @@ class Target:
 
 def chain(settings: Settings) -> tuple[Target, ...]:
     """The services in the order in which they are asked; empty without a key."""
-    if not settings.has_ai_key:
+    return connected(settings) if settings.has_ai_key else ()
+
+
+def connected(settings: Settings) -> tuple[Target, ...]:
+    """The services of the installation, also for processes that may not know the key."""
+    if not settings.ai_connected:
         return ()
     url, key = settings.openai_base_url, settings.openai_api_key
     targets = [Target(url, key, settings.openai_model)]

@@ -232,15 +232,19 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-_NOT_FOR_KERNELS = frozenset({"COACHOPS_OPENAI_API_KEY"})
-"""Analyses run in the worker: no page needs the key."""
+_NOT_FOR_KERNELS = frozenset({"COACHOPS_OPENAI_API_KEY", "COACHOPS_SECOND_OPENAI_API_KEY"})
+"""Analyses run in the worker: no page needs a key, only whether there is one."""
 
 
 def _voila_environment(runtime: Runtime, common: dict[str, str]) -> dict[str, str]:
+    from coachops.core.settings import WITHHELD  # noqa: PLC0415 imports pydantic
     from coachops.identity.runtime import CLAIM_VARIABLE  # noqa: PLC0415 imports SQLAlchemy
 
     kept = {name: os.environ[name] for name in _VOILA_KEEPS if name in os.environ}
-    shared = {name: value for name, value in common.items() if name not in _NOT_FOR_KERNELS}
+    shared = {
+        name: WITHHELD if value and name in _NOT_FOR_KERNELS else value
+        for name, value in common.items()
+    }
     return {
         **kept,
         **shared,

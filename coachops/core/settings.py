@@ -17,6 +17,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from coachops.core.errors import CoachError
 
+WITHHELD = "withheld"
+"""In place of a key where a process may know that there is one, but not which."""
+
 
 def _known_zone(name: str) -> str:
     try:
@@ -196,7 +199,12 @@ class Settings(BaseSettings):
 
     @property
     def has_ai_key(self) -> bool:
-        """Whether an external AI engine can be used."""
+        """Whether an external AI engine can be used by this process."""
+        return self.ai_connected and self.openai_api_key.get_secret_value() != WITHHELD
+
+    @property
+    def ai_connected(self) -> bool:
+        """Whether the installation uses an external AI engine, be it in other processes only."""
         return bool(self.openai_api_key.get_secret_value())
 
     def rows(self) -> list[dict[str, str]]:

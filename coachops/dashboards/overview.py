@@ -97,7 +97,7 @@ class Overview:
                             children=[
                                 self.needs.widget,
                                 self.recovery.widget,
-                                *([self.ai.widget] if settings.has_ai_key else []),
+                                *([self.ai.widget] if settings.ai_connected else []),
                             ],
                             classes="co-stack ov-right",
                         ),
@@ -161,7 +161,7 @@ class Overview:
         self.needs.show(needs)
         self.system.show(system, now, figures.newest_transcript)
         self.recovery.refresh(now)
-        if self.services.settings.has_ai_key:
+        if self.services.settings.ai_connected:
             self.ai.show(health(database, self.services.settings))
         self.jobs.show(overview_jobs.load(self.work))
         self.fresh.show(

@@ -29,7 +29,11 @@ TIMEOUT_SECONDS = 600.0
 _START_SECONDS = 60.0
 """Time for the child to import, beyond the notebook's own limit."""
 
-_KEPT_BACK = ("COACHOPS_OPENAI_API_KEY", "COACHOPS_SMTP_URL")
+_KEPT_BACK = (
+    "COACHOPS_OPENAI_API_KEY",
+    "COACHOPS_SECOND_OPENAI_API_KEY",
+    "COACHOPS_SMTP_URL",
+)
 """Secrets that no report needs."""
 
 

@@ -16,7 +16,7 @@ from coachops.ai.redaction import PrivateName
 from coachops.ai.types import AnalysisRequest, Speaker, Utterance
 from coachops.core import clock
 from coachops.core.errors import CoachError
-from coachops.core.settings import Settings, load_settings
+from coachops.core.settings import WITHHELD, Settings, load_settings
 from coachops.db import Database
 from tests.support.ai_server import AiServer, ai_server
 
@@ -207,6 +207,23 @@ def test_the_view_of_the_services_says_who_rests_until_when(
     assert provider.retries_left < 10
     assert found.ok
     assert "sk-test" not in repr(found)
+
+
+def test_a_page_that_may_not_know_the_key_sees_the_same_state(
+    make: Make,
+    settings_of: Callable[..., Settings],
+    sqlite_database: Database,
+    ai: AiServer,
+    second: AiServer,
+) -> None:
+    ai.always = "quota"
+    make().analyse(REQUEST)
+    page = settings_of(openai_api_key=WITHHELD)
+    assert not page.has_ai_key
+    assert Gateway(page, sqlite_database).resolve("auto") == "local"
+    seen = health(sqlite_database, page)
+    assert [each.state for each in seen.targets] == ["refused", "ready", "ready"]
+    assert seen.targets[0].code == "COACH-AI-006"
 
 
 def test_without_a_key_nothing_is_asked_and_all_is_well(

@@ -101,6 +101,7 @@ def finished(database: Database, settings: Settings, pair: Pair, transcript_id: 
     assert kept(database) == 0  # stored, so nothing of it is kept beside
 
 
+@pytest.mark.faults(27)
 def test_a_process_killed_between_the_answers_and_the_analysis_pays_nothing_twice(
     database: Database, asked: Settings, pair: Pair, ai: AiServer
 ) -> None:
@@ -112,6 +113,7 @@ def test_a_process_killed_between_the_answers_and_the_analysis_pays_nothing_twic
     assert len(ai.requests) == PARTS
 
 
+@pytest.mark.faults(27)
 def test_a_process_killed_at_any_moment_repeats_no_finished_call(
     sqlite_database: Database,
     home: Path,
@@ -127,7 +129,7 @@ def test_a_process_killed_at_any_moment_repeats_no_finished_call(
         openai_model="gpt-4.1-mini",
     )
     chance = random.Random(7)
-    for _ in range(fault_runs(1, 60)):
+    for _ in range(fault_runs(1, 20)):
         transcript_id = make_transcript(sqlite_database, pair, LONG_TALK)
         victim, at = chance.randint(1, PARTS), len(ai.requests)
         process = child(settings, transcript_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from coachops.ai.targets import chain
+from coachops.ai.targets import connected
 from coachops.coaching import consent
 from coachops.coaching.scope import open_client
 from coachops.dashboards.components import (
@@ -82,7 +82,7 @@ class ConsentCard:
 
     def _hosts(self) -> str:
         """Where words would go: what a client is asked about."""
-        hosts = {each.host: None for each in chain(self._view.workspace.services.settings)}
+        hosts = {each.host: None for each in connected(self._view.workspace.services.settings)}
         if not hosts:
             return "None is connected now."
         return f"Connected: {wording.listed(list(hosts))}."
