@@ -97,12 +97,16 @@ class Overview:
                             children=[
                                 self.needs.widget,
                                 self.recovery.widget,
-                                *([self.ai.widget] if settings.ai_connected else []),
                             ],
                             classes="co-stack ov-right",
                         ),
                         Element(
-                            children=[self.panels.main, self.panels.money, self.system.processes],
+                            children=[
+                                self.panels.main,
+                                self.panels.money,
+                                self.system.processes,
+                                *([self.ai.widget] if settings.ai_connected else []),
+                            ],
                             classes="co-stack ov-left",
                         ),
                     ],
