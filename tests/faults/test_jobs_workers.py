@@ -29,6 +29,7 @@ from coachops.db.models import Analysis, Message, Transcript
 from coachops.jobs import Jobs, queue_health, worker_status
 from tests.coaching.builders import make_pair, make_transcript
 from tests.jobs.parts import approved_message
+from tests.support.faults import long_too
 from tests.support.postgres_pair import PostgresPair
 from tests.support.worker import environment
 
@@ -159,7 +160,7 @@ def test_a_worker_waits_for_a_database_that_is_away_and_then_works(
 
 
 @pytest.mark.faults(27)
-@pytest.mark.parametrize("how", ["deleted", "damaged"])
+@pytest.mark.parametrize("how", long_too(["damaged"], ["deleted"]))
 def test_a_queue_that_is_lost_under_a_worker_is_begun_anew_from_the_data(
     home: Path, new_database_url: Callable[..., str], how: str
 ) -> None:

@@ -42,6 +42,7 @@ from coachops.reporting import due_reports, list_runs
 from tests.coaching.builders import Pair, make_pair, make_transcript
 from tests.jobs.parts import NOTHING, approved_message
 from tests.support.ai_server import AiServer, Json, ai_server, transcript_lines
+from tests.support.faults import long_too
 from tests.support.forks import ForkedWorkers
 from tests.support.smtp import SmtpTestServer
 from tests.support.worker import environment, run_command
@@ -251,7 +252,7 @@ def _require_whole(services: Services, cues: int) -> None:
 
 @pytest.mark.faults(13)
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("way", ["smtp", "outbox"])
+@pytest.mark.parametrize("way", long_too(["smtp"], ["outbox"]))
 def test_no_letter_leaves_twice_though_workers_are_killed_while_they_send(
     make_settings: Callable[..., Settings],
     schedule: Path,
@@ -259,7 +260,7 @@ def test_no_letter_leaves_twice_though_workers_are_killed_while_they_send(
     fault_runs: Callable[[int, int], int],
     way: str,
 ) -> None:
-    kills, letters = fault_runs(3, 40), fault_runs(12, 80)
+    kills, letters = fault_runs(2, 40), fault_runs(8, 80)
     chance = random.Random(41)
     with SmtpTestServer() as server:
         settings = make_settings(smtp_url=server.url if way == "smtp" else "")

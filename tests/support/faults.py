@@ -23,6 +23,11 @@ _LONG_RUN = os.environ.get(LONG) == "long"
 _FOLDER = os.environ.get(REPORT)
 
 
+def long_too(short: list[str], long: list[str]) -> list[str]:
+    """Parameters of a test: those of the suite, and in `make faults` the further ones, too."""
+    return short + (long if _LONG_RUN else [])
+
+
 @pytest.fixture
 def fault_runs() -> Callable[[int, int], int]:
     """Chooses how often a fault is injected: `fault_runs(3, 100)` is 3 in the suite, 100 in `make faults`."""

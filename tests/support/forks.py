@@ -20,14 +20,18 @@ from coachops.core.settings import Settings
 from tests.support.worker import environment
 
 _PROGRAM = """
-    import logging, os, signal, sys
+    import importlib, os, pkgutil, signal, sys
     from pathlib import Path
 
     import openai
+    from coachops import ai, coaching, jobs
     from coachops.bootstrap import services
-    from coachops.coaching import analysis, messages
-    from coachops.jobs import Jobs, workflows
+    from coachops.jobs import Jobs
     from coachops.telemetry import configure_logging
+
+    for package in (ai, coaching, jobs):  # what a worker would import while it is at work
+        for each in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            importlib.import_module(each.name)
 
     schedule = Path(sys.argv[1])
     for line in sys.stdin:

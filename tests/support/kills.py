@@ -8,6 +8,7 @@ stands; a kill in the middle of a call may cost that one call again.
 from __future__ import annotations
 
 import contextlib
+import json
 import random
 import time
 import uuid
@@ -177,7 +178,15 @@ class KilledPipeline:
         for mark, before in self._finished.items():
             if calls[mark] > before:
                 figures.repeated += calls[mark] - before
-                figures.problems.append(f"{mark}: called again after its reply was kept")
+                asked = {
+                    json.dumps(transcript_lines(body))
+                    for body in self._server.requests
+                    if _mark_of(body) == mark
+                }
+                figures.problems.append(
+                    f"{mark}: called {calls[mark]} times, {before} before its outcome was kept; "
+                    f"{len(asked)} different questions"
+                )
         with self._database.read() as session:
             for transcript_id, mark in self._marks.items():
                 state = session.scalar(
