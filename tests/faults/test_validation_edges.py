@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 import typer
+from argon2 import PasswordHasher
 from fastapi.routing import APIRoute
 from hypothesis import given
 from hypothesis import strategies as st
@@ -51,7 +52,7 @@ from coachops.db.models import (
     Utterance,
 )
 from coachops.export.writers.csv import CsvCodec
-from coachops.identity import Identity
+from coachops.identity import Identity, passwords
 from tests.coaching.builders import make_pair, make_transcript
 from tests.coaching.test_roster import HEADER
 from tests.faults.naughty import BLANK, NAUGHTY
@@ -208,7 +209,12 @@ def test_names_and_files_with_naughty_words_are_imported(database: Database) -> 
         assert any(clean_line(raw) in text for text in said), raw
 
 
-def test_references_with_naughty_words_are_not_found_and_nothing_more(database: Database) -> None:
+def test_references_with_naughty_words_are_not_found_and_nothing_more(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    monkeypatch.setattr(passwords, "_HASHER", cheap)
+    passwords._nobody.cache_clear()
     identity = Identity(database, b"x", 12)
     for raw, _ in NAUGHTY.values():
         with database.read() as session, pytest.raises(CoachError) as caught:
