@@ -7,7 +7,19 @@ import json
 import sys
 from pathlib import Path
 
-MODULES = ("command_line", "seeding", "local_engine", "export", "conservation", "failover", "backup", "backup_postgres", "recovery", "ai_resilience", "audit_chain")
+MODULES = (
+    "command_line",
+    "seeding",
+    "local_engine",
+    "export",
+    "conservation",
+    "failover",
+    "backup",
+    "backup_postgres",
+    "recovery",
+    "ai_resilience",
+    "audit_chain",
+)
 
 
 def main(arguments: list[str]) -> int:
