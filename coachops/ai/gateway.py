@@ -18,7 +18,7 @@ from typing import Literal
 
 from coachops.ai import prompts
 from coachops.ai.prices import cost_microusd
-from coachops.ai.providers.openai import OpenAIEngine, Outbound
+from coachops.ai.providers.openai import OpenAIEngine, Outbound, prepare
 from coachops.ai.redaction import PrivateName, Redactor
 from coachops.ai.replies import KeptReplies
 from coachops.ai.shared import BREAKER, MENDED_BY_PEOPLE, SharedState
@@ -201,6 +201,7 @@ class Gateway:
         None where all failed; `failures` says why, in their order, and is never empty then.
         """
         hidden, redactor, references = _hidden(request, private)
+        prepare()
         deadline = Deadline.after(self._settings.ai_deadline)
         kept = KeptReplies(self._state, transcript_id) if transcript_id is not None else None
         for target in self._targets:

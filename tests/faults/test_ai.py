@@ -49,7 +49,7 @@ class Installation:
             "openai_api_key": "sk-test",
             "openai_base_url": self.url,
             "openai_model": "gpt-4.1-mini",
-            "openai_timeout": 5,
+            "openai_timeout": 20,
         }
         return Gateway(load_settings(home=self.home, **(options | changes)), self.database)
 

@@ -7,6 +7,7 @@ To handle a new failure of the service: `faults.py`.
 """
 
 from coachops.ai.providers.openai.engine import OpenAIEngine
+from coachops.ai.providers.openai.transport import prepare
 from coachops.ai.replies import Outbound
 
-__all__ = ["OpenAIEngine", "Outbound"]
+__all__ = ["OpenAIEngine", "Outbound", "prepare"]

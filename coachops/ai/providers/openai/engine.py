@@ -14,7 +14,7 @@ from pydantic import SecretStr, ValidationError
 from coachops.ai import chunks, prices, prompts
 from coachops.ai.providers.openai import faults
 from coachops.ai.providers.openai.schema import SessionAnalysis, to_result
-from coachops.ai.providers.openai.transport import Sent, Transport
+from coachops.ai.providers.openai.transport import Sent, Transport, prepare
 from coachops.ai.replies import Kept, Nothing, Outbound, key_of
 from coachops.ai.shared import Guard, Leave, Unshared, busy
 from coachops.ai.targets import Target
@@ -86,6 +86,7 @@ class OpenAIEngine:
         Raises:
             CoachError: COACH-AI-002 to COACH-AI-009.
         """
+        prepare()
         parts = chunks.split(request, self.max_chars, self.max_utterances)
         run = _Run(self, len(parts), on_outbound, deadline, guard or Unshared(), kept or Nothing())
         with Transport(self.base_url, self.api_key.get_secret_value(), run.left) as transport:

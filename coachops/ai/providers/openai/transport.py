@@ -127,6 +127,13 @@ class Transport:
         await asyncio.get_running_loop().shutdown_asyncgens()
 
 
+def prepare() -> None:
+    """Load what a first call needs, which takes seconds on a busy machine: no part of its time."""
+    import openai  # noqa: F401, PLC0415 loading it is the purpose
+
+    _certificates()
+
+
 @functools.cache
 def _certificates() -> ssl.SSLContext:
     """The trusted certificates, read once: reading them takes longer than all else of a client."""
