@@ -109,7 +109,7 @@ def test_a_damaged_log_behind_the_backup_is_never_taken_for_its_end(
         site.backups.beat()
         site.cluster.node.query("SELECT pg_switch_wal()")
         site.backups.beat()
-    site.archived(clock.now() - dt.timedelta(seconds=0.5))
+    site.wait_until(lambda: len(log_behind(site)) > 1)
     flip(log_behind(site)[0])
     result = site.backups.drill()
     assert not result.passed
@@ -207,7 +207,7 @@ def test_a_gap_in_the_log_is_named_and_closed_by_the_next_backup(site: Installat
         site.backups.beat()
         site.cluster.node.query("SELECT pg_switch_wal()")
     site.backups.beat()
-    site.archived(clock.now() - dt.timedelta(seconds=0.5))
+    site.wait_until(lambda: len(log_behind(site)) > 2)
     (site.place.root / log_behind(site)[0]).unlink()
     problems = {problem.code: problem for problem in site.backups.status().problems}
     assert "backup run" in problems["COACH-BKP-024"].next_step
