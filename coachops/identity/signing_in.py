@@ -185,8 +185,10 @@ def _count_try(session: Session, email: str) -> str | None:
     if user is None or user.disabled_at is not None or user.role == "service":
         return None
     if user.locked_until is not None:
-        if now < user.locked_until <= now + LOCK:
-            return None  # a longer lock was written before the clock was set back
+        # a longer lock was written before the clock was set back; others write while we wait for
+        # the row, so a little longer is right
+        if now < user.locked_until <= now + LOCK + clock.AHEAD:
+            return None
         user.locked_until = None
         user.failed_sign_ins = 0
     user.failed_sign_ins += 1
