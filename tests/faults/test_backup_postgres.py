@@ -219,7 +219,8 @@ def test_a_log_that_does_not_leave_the_server_is_seen_before_it_is_missed(
     site: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if site.engine_name == "basebackup":
-        pytest.skip("no archive command: the worker ships the log, and its failure is an error")
+        the_worker_cannot_ship_it(site)
+        return
     good = site.cluster.node.query("SHOW archive_command")
     site.cluster.archive_with("/bin/false")
     try:
@@ -240,6 +241,20 @@ def test_a_log_that_does_not_leave_the_server_is_seen_before_it_is_missed(
         assert "COACH-BKP-014" in {problem.code for problem in later.problems}
     finally:
         site.cluster.archive_with(good)
+
+
+def the_worker_cannot_ship_it(site: Installation) -> None:
+    """Without an archive command the failure is the worker's own, and the server keeps the log."""
+    away = site.place.root.rename(site.folder / "away")
+    try:
+        with pytest.raises(CoachError) as caught:
+            site.backups.beat()
+        assert caught.value.code == "COACH-BKP-003"
+        assert "COACH-BKP-003" in {problem.code for problem in site.backups.status().problems}
+    finally:
+        away.rename(site.place.root)
+    at = site.backups.beat()
+    site.archived(at)
 
 
 def test_a_disaster_loses_less_than_a_minute(site: Installation) -> None:
