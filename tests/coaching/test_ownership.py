@@ -42,12 +42,20 @@ FOREIGN = (
 )
 LEVEL_TEXTS = {level: f"{SECRET} {level}" for level in LEVELS}
 NO_OWNER_BY_DESIGN = {
+    "coachops.coaching.analysis_again.degraded_due": "ids for the worker",
     "coachops.coaching.feedback.open_form": "the client's signed link is the right to see it",
     "coachops.coaching.feedback.record": "the client's signed link is the right to change it",
     "coachops.coaching.importing.pending_transcripts": "ids for the worker",
+    "coachops.coaching.messages.events.record_reports": "mail servers report; matched by our ids",
+    "coachops.coaching.messages.opt_out.open_choice": "the client's signed link is the right",
+    "coachops.coaching.messages.opt_out.resume_letters": "the client's signed link is the right",
+    "coachops.coaching.messages.opt_out.stop_letters": "the client's signed link is the right",
+    "coachops.coaching.messages.reports.take_mail": "mail servers report; matched by our ids",
     "coachops.coaching.messages.sending.claim_and_send": "the worker sends what was approved",
     "coachops.coaching.messages.sending.give_up_lost_sendings": "ids for the worker",
+    "coachops.coaching.messages.sending.try_again_later": "the worker's message by its id",
     "coachops.coaching.messages.sending.unsent_approved": "ids for the worker",
+    "coachops.coaching.messages.suppression.of_address": "by an address that the caller holds",
     "coachops.coaching.quarantine.expire": "the worker deletes what is too old",
     "coachops.coaching.seed.organisation.seed_organisation": "the operator's command",
 }
@@ -112,6 +120,7 @@ VALUES: dict[str, Any] = {
     "version": 1, "subject": "Hello", "body": "Words.", "outcome": "sent", "letterhead": None,
     "data": b"Ada: hello there\nMaya: hello to you\n", "name": "new.txt",
     "held_on": dt.date(2026, 11, 3), "state": None, "size_bytes": 1 << 30,
+    "secret": b"secret", "reason": "bounce", "note": "It works again.",
 }  # fmt: skip
 
 
