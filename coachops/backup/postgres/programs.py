@@ -17,6 +17,8 @@ from typing import Any
 
 from coachops.core.errors import CoachError
 
+_KEPT = ("PGSSL", "PGPASSFILE", "PGGSS", "PGKRB")
+"""Of libpq's variables, those that say how to prove who we are; never where to."""
 _TEST = "/usr/bin/test"
 _REASON = 300
 """Longest text of a program's failure that goes into an error, in characters."""
@@ -178,6 +180,6 @@ def _environment(more: Mapping[str, str]) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("PG", "COACHOPS_", "LC_", "LANG"))
+        if not name.startswith(("PG", "COACHOPS_", "LC_", "LANG")) or name.startswith(_KEPT)
     }
     return kept | {"LC_ALL": "C.UTF-8"} | dict(more)
