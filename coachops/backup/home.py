@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import tarfile
-from pathlib import Path
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from coachops.backup.keys import is_key_file
@@ -49,12 +50,16 @@ def pack(home: Path, archive: Path) -> int:
 def unpack(archive: Path, target: Path) -> int:
     """Unpack into `target` (made private); returns how many files came back.
 
+    Only names that `pack` gives are taken: whoever can write to the place can put a forged archive
+    there, and a name that leads elsewhere must not touch a file of this machine.
+
     Raises:
         CoachError: COACH-BKP-012 where the archive is none.
     """
     try:
         with tarfile.open(archive) as tar:
             members = [member for member in tar if member.isfile()]
+            _require_ours(archive, members)
             tar.extractall(target, members, filter="data")
     except (tarfile.TarError, EOFError) as error:
         raise CoachError("COACH-BKP-012", backup=archive.name, reason="secrets, letters") from error
@@ -63,6 +68,13 @@ def unpack(archive: Path, target: Path) -> int:
         path.chmod(0o600)
         path.parent.chmod(0o700)
     return len(members)
+
+
+def _require_ours(archive: Path, members: Iterable[tarfile.TarInfo]) -> None:
+    for member in members:
+        parts = PurePosixPath(member.name).parts
+        if len(parts) < 2 or parts[0] not in _FOLDERS or ".." in parts:
+            raise CoachError("COACH-BKP-012", backup=archive.name, reason="a name in it")
 
 
 def merge(source: Path, home: Path) -> int:

@@ -135,7 +135,7 @@ def import_roster(
         for line in rows:
             reason = _take(session, actor, line, done)
             if reason is None:
-                taken.add(clean_line(line.values["engagement_external_id"]))
+                taken.add(_engagement_of(line))
             else:
                 rejected.append((line, reason))
         if item is not None:
@@ -145,6 +145,8 @@ def import_roster(
         kept = quarantine.keep_in(
             session, actor, [_refused(line, reason, name, source) for line, reason in rejected]
         )
+        # another row of the same engagement that was rejected just now goes on waiting
+        taken -= {_engagement_of(line) for line, _ in rejected}
         _resolve_rows(session, actor, taken)
         audit.record(
             session, actor, "roster.imported", "roster", clock.today(),
@@ -201,9 +203,12 @@ def _resolve_rows(session: Session, actor: Actor, taken: set[str]) -> None:
     )
     for item in session.scalars(query.options(undefer(QuarantineItem.content))).all():
         for line in _lines((item.content or b"").decode()):
-            key = clean_line(line.values.get("engagement_external_id", ""))
-            if key in taken:
+            if _engagement_of(line) in taken:
                 quarantine.resolve(session, actor, item, "replayed")
+
+
+def _engagement_of(line: _Line) -> str:
+    return clean_line(line.values.get("engagement_external_id", ""))
 
 
 class _ConflictError(Exception):

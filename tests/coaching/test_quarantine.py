@@ -339,6 +339,16 @@ def test_importing_the_corrected_roster_ends_the_rows_that_waited(
     assert quarantine.list_items(sqlite_database, SYSTEM) == []
 
 
+def test_a_rejected_row_waits_even_where_another_row_of_its_engagement_was_taken(
+    sqlite_database: Database,
+) -> None:
+    other = ROW.replace(",k1,Kim Lee,", ",k2,Lou Park,")
+    (rejected,) = import_roster(sqlite_database, SYSTEM, (HEADER + ROW + other).encode()).rejected
+    (waiting,) = quarantine.list_items(sqlite_database, SYSTEM)
+    assert (str(waiting.id), waiting.line) == (rejected.item, 3)
+    assert b"Lou Park" in (quarantine.get(sqlite_database, SYSTEM, waiting.id).content or b"")
+
+
 def test_a_roster_refused_whole_is_kept_and_replayed(sqlite_database: Database) -> None:
     with pytest.raises(CoachError) as caught:
         import_roster(sqlite_database, SYSTEM, b"a,b\n1,2\n", "people.csv")
