@@ -26,25 +26,27 @@ def put_in_place(fresh: Path, target: Path, *, replace: bool, home: Path) -> Pat
         home: where the queue's store lies.
 
     Returns:
-        the folder that keeps what was there before; None where nothing was.
+        the folder that keeps what was there before (of a lost database its logs); None where
+        nothing was.
 
     Raises:
         CoachError: COACH-BKP-010 where one appeared meanwhile, COACH-BKP-011 where it is in use.
     """
     _one_file(fresh)
     if not target.exists():
-        _put_jobs(fresh.parent / JOBS, home / JOBS, None)
-        try:
-            target.hardlink_to(fresh)
-        except FileExistsError:
-            raise CoachError("COACH-BKP-010", place=str(target)) from None
-        fsync_folder(target.parent)
-        return None
+        with _no_worker(home), _alone(home / JOBS):
+            aside = _left_logs(target)
+            _put_jobs(fresh.parent / JOBS, home / JOBS, aside)
+            try:
+                target.hardlink_to(fresh)
+            except FileExistsError:
+                raise CoachError("COACH-BKP-010", place=str(target)) from None
+            fsync_folder(target.parent)
+        return aside
     if not replace:
         raise CoachError("COACH-BKP-010", place=str(target))
     with _no_worker(home), _alone(target), _alone(home / JOBS):
-        aside = target.parent / f"before-restore-{clock.now():%Y%m%dT%H%M%SZ}"
-        aside.mkdir(mode=0o700)
+        aside = _aside(target)
         for path in (target, *(target.with_name(target.name + end) for end in _BESIDE)):
             if path.exists():
                 (aside / path.name).hardlink_to(path)
@@ -77,6 +79,29 @@ def move_all(source: Path, target: Path) -> None:
     for child in children:
         child.rename(target / child.name)
     fsync_folder(target)
+
+
+def _aside(target: Path) -> Path:
+    """A new folder for what is replaced."""
+    aside = target.parent / f"before-restore-{clock.now():%Y%m%dT%H%M%SZ}"
+    aside.mkdir(mode=0o700)
+    return aside
+
+
+def _left_logs(target: Path) -> Path | None:
+    """Move the logs of a database that is gone out of the way; the folder that keeps them.
+
+    SQLite would play them into the database that is put there: pages of the lost one among ours.
+    """
+    left = [log for end in _BESIDE if (log := target.with_name(target.name + end)).exists()]
+    if not left:
+        return None
+    aside = _aside(target)
+    for log in left:
+        log.rename(aside / log.name)
+    fsync_folder(aside)
+    fsync_folder(target.parent)
+    return aside
 
 
 def _one_file(database: Path) -> None:

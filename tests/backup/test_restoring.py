@@ -385,3 +385,25 @@ def test_no_database_means_no_backup_but_a_list(empty: Settings, place: Path) ->
             act()
     with pytest.raises(CoachError, match="COACH-BKP-006"):
         backups.verify()
+
+
+def test_a_log_left_behind_by_a_lost_database_is_not_played_into_the_restored_one(
+    backups: Backups, services: Services
+) -> None:
+    backups.run()
+    home = services.settings.home
+    lost, log = home / "coachops.db", home / "coachops.db-wal"
+    with sqlite3.connect(lost) as other:  # an open reader keeps the log from being emptied
+        services.database.run(lambda session: session.execute(sa.update(Client).values(name="X")))
+        written = log.read_bytes()
+    other.close()
+    services.close()
+    lost.unlink()
+    log.write_bytes(written)
+    done = backups.restore()
+    assert done.aside is not None
+    assert (Path(done.aside) / log.name).read_bytes() == written
+    with sqlite3.connect(lost) as restored:
+        assert restored.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert restored.execute("SELECT count(*) FROM clients WHERE name = 'X'").fetchone() == (0,)
+    restored.close()
