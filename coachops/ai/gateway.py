@@ -227,7 +227,9 @@ class Gateway:
     def _retry_at(self, failures: Sequence[tuple[Target, CoachError]]) -> dt.datetime:
         """The earliest time at which one of the services may do better."""
         now = clock.now()
-        if any(error.code == "COACH-AI-008" for _, error in failures):
+        if any(
+            error.code == "COACH-AI-008" and "retry_after" in error.details for _, error in failures
+        ):  # without it, only the database was away for a moment
             return self._state.next_day()
         waits: list[float] = []
         for target, error in failures:

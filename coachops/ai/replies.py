@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 from coachops.ai.shared import SharedState
 from coachops.ai.stores import insert_new
 from coachops.core import clock
+from coachops.db import Database
 from coachops.db.models import AiReply, Transcript
 
 KEEP = dt.timedelta(days=7)
@@ -148,6 +149,13 @@ def forget(session: Session, transcript_id: uuid.UUID) -> None:
     session.execute(
         sa.delete(AiReply).where(AiReply.transcript_id == transcript_id).execution_options(**_QUIET)
     )
+
+
+def forget_old(database: Database) -> int:
+    """Throw away what is older than `KEEP`, also where no service is asked any more; how many."""
+    old = sa.delete(AiReply).where(AiReply.expires_at <= clock.now())
+    with database.connect(write=True) as connection:
+        return connection.execute(old).rowcount
 
 
 def forget_client(session: Session, client_id: uuid.UUID) -> None:

@@ -91,12 +91,13 @@ def analyse(
             asked for by name without the client's consent; COACH-AI-… where it failed (also kept
             with the transcript); COACH-CCH-004 where it was corrected over and over meanwhile.
     """
+    sent: list[Outbound] = []
     for _ in range(_ROUNDS):
         waiting = _gate(database, actor, transcript_id)
         if waiting is not None:
             return _waits(transcript_id, waiting)
         try:
-            return _round(database, gateway, actor, transcript_id, engine, force=force)
+            return _round(database, gateway, actor, transcript_id, engine, sent, force=force)
         except _Changed:
             continue
     raise CoachError("COACH-CCH-004", what="transcript")
@@ -126,9 +127,11 @@ def _round(
     actor: Actor,
     transcript_id: uuid.UUID,
     engine: EngineChoice,
+    sent: list[Outbound],
     *,
     force: bool,
 ) -> AnalysisOutcome:
+    """One try; `sent` is what left in all rounds, also for those that were thrown away."""
     with database.read() as session:
         read = read_input(session, gateway, actor, transcript_id, engine)
     if not force:
@@ -136,16 +139,22 @@ def _round(
         if known is not None:
             return known
     database.run(lambda session: _mark(session, actor, transcript_id, read))
-    sent: list[Outbound] = []
+
+    def note(request: Outbound) -> None:
+        if request.input_tokens is None or request not in sent:  # a kept reply is told again
+            sent.append(request)
+
     try:
         require_words(read.request)
         reply = gateway.analyse(
             read.request,
             read.engine,
             private=read.private,
-            on_outbound=sent.append,
+            on_outbound=note,
             transcript_id=transcript_id,
         )
+        if len(sent) > len(reply.outbound):
+            reply = replace(reply, outbound=tuple(sent), cost_microusd=cost_of(sent))
     except Exception as error:
         code = error.code if isinstance(error, CoachError) else "COACH-SYS-003"
         database.run(
@@ -156,7 +165,17 @@ def _round(
     def write(session: Session) -> AnalysisOutcome:
         # another process may have written the same analysis while this one waited for the engine
         known = None if force else _known(session, actor, transcript_id, read)
-        return known or _write(session, actor, transcript_id, read, reply)
+        if known is not None and known.analysis_id is not None:
+            _log_outbound(
+                session, session.get_one(Analysis, known.analysis_id), reply.outbound
+            )  # both asked: both are on record
+            return known
+        outcome = _write(session, actor, transcript_id, read, reply)
+        if outcome.waiting is not None:
+            # the consent was withdrawn while the service was asked: no words stay, the record does
+            _keep_record(session, gateway, actor, transcript_id, read, "COACH-CCH-002", sent)
+            replies.forget(session, transcript_id)
+        return outcome
 
     return database.run(write)
 
@@ -292,9 +311,26 @@ def _fail(
     code: str,
     sent: list[Outbound],
 ) -> None:
-    """Keep the failure, and what left the machine nevertheless; a repeated one is one row."""
+    """Keep the failure, and what left the machine nevertheless."""
     scope = open_transcript(session, actor, transcript_id, change=True)
     scope.transcript.state, scope.transcript.error_code = "failed", code
+    _keep_record(session, gateway, actor, transcript_id, read, code, sent)
+    audit.record(
+        session, actor, "analysis.failed", "transcript", transcript_id,
+        code=code, requests=len(sent),
+    )  # fmt: skip
+
+
+def _keep_record(
+    session: Session,
+    gateway: Gateway,
+    actor: Actor,
+    transcript_id: uuid.UUID,
+    read: AnalysisInput,
+    code: str,
+    sent: list[Outbound],
+) -> None:
+    """What left the machine for an analysis that is not kept; a repeated failure is one row."""
     analysis = session.scalars(
         sa.select(Analysis).where(
             Analysis.transcript_id == transcript_id,
@@ -319,10 +355,6 @@ def _fail(
         session.flush()
     analysis.cost_microusd = (analysis.cost_microusd or 0) + (cost_of(sent) or 0)
     _log_outbound(session, analysis, tuple(sent))
-    audit.record(
-        session, actor, "analysis.failed", "transcript", transcript_id,
-        code=code, requests=len(sent),
-    )  # fmt: skip
 
 
 def _log_outbound(session: Session, analysis: Analysis, outbound: tuple[Outbound, ...]) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from coachops import audit
+from coachops.ai import replies
 from coachops.coaching import quarantine
 from coachops.core import clock
 from coachops.core.errors import CoachError
@@ -177,4 +178,5 @@ class Sweeper:
         for kind, keep in KEEP.items():
             self._queue.forget_ended(now - keep, (kind,))
         operations.forget(self._services.database)
+        replies.forget_old(self._services.database)
         quarantine.expire(self._services.database, self._services.settings.quarantine_days)

@@ -158,6 +158,18 @@ def test_the_days_limit_ends_the_chain_until_tomorrow(
     database.close()
 
 
+def test_a_database_that_is_busy_for_a_moment_does_not_cost_the_rest_of_the_day(
+    settings_of: Callable[..., Settings], sqlite_database: Database, ai: AiServer
+) -> None:
+    gateway = Gateway(settings_of(ai_daily_limit_usd=1.0), sqlite_database)
+    now = clock.now()
+    with clock.frozen(now), sqlite_database.write():
+        reply = gateway.analyse(REQUEST)
+    assert (reply.status, reply.error_code, ai.requests) == ("degraded", "COACH-AI-008", [])
+    assert reply.retry_at is not None
+    assert reply.retry_at <= now + dt.timedelta(minutes=5)
+
+
 @pytest.mark.faults(18, 19)
 @pytest.mark.parametrize("fault", ["hang", "drip"])
 def test_one_deadline_bounds_all_parts_tries_and_services(

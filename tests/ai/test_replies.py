@@ -54,6 +54,16 @@ def test_a_reply_expires(database: Database, transcript_id: uuid.UUID) -> None:
     assert count(database) == 1
 
 
+def test_old_replies_go_although_no_service_is_asked_any_more(
+    database: Database, transcript_id: uuid.UUID
+) -> None:
+    kept_by(database, transcript_id).put("a" * 64, "words", SENT)
+    assert replies.forget_old(database) == 0
+    with clock.frozen(clock.now() + replies.KEEP):
+        assert replies.forget_old(database) == 1
+    assert count(database) == 0
+
+
 def test_a_reply_goes_with_its_transcript(database: Database, transcript_id: uuid.UUID) -> None:
     kept_by(database, transcript_id).put("a" * 64, "words", SENT)
 

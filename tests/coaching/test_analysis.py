@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from coachops.ai.gateway import Gateway
+from coachops.ai.prices import cost_microusd
 from coachops.coaching import consent, corrections, people
 from coachops.coaching.analysis import analyse
 from coachops.coaching.review import (
@@ -28,6 +29,7 @@ from coachops.db import Database
 from coachops.db.models import (
     ActionItem,
     Activity,
+    AiReply,
     Analysis,
     AuditEvent,
     Insight,
@@ -431,8 +433,14 @@ def test_a_correction_made_while_the_engine_reads_starts_it_again(
     ai.change = cut_meanwhile
     analyse(database, openai_gateway(), pair.actor, transcript_id, "openai")
     assert len(ai.requests) == 2
-    assert not load_review(database, pair.actor, transcript_id).stale
-    assert len(rows(database, Analysis)) == 1
+    review = load_review(database, pair.actor, transcript_id)
+    assert not review.stale
+    assert len(review.outbound) == 2
+    (analysis,) = rows(database, Analysis)
+    assert analysis.cost_microusd == sum(
+        cost_microusd(each.model, each.input_tokens, each.output_tokens, 0) or 0
+        for each in rows(database, OutboundRecord)
+    )
 
 
 def test_consent_withdrawn_while_the_engine_reads_throws_the_result_away(
@@ -450,6 +458,13 @@ def test_consent_withdrawn_while_the_engine_reads_throws_the_result_away(
     assert outcome.waiting == "consent"
     assert transcript(database, transcript_id).state == "waiting_consent"
     assert rows(database, Insight) == []
+    with database.read() as session:  # the service's words about the client are not kept
+        assert session.scalars(sa.select(AiReply)).all() == []
+    (failed,) = rows(database, Analysis)
+    assert (failed.status, failed.error_code) == ("failed", "COACH-CCH-002")
+    assert failed.cost_microusd > 0
+    (left,) = rows(database, OutboundRecord)  # but that words left the machine is on record
+    assert left.analysis_id == failed.id
 
 
 def test_a_transcript_without_words_is_refused(database: Database, gateway: Gateway) -> None:

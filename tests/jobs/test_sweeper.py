@@ -9,13 +9,15 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from coachops.ai import replies
+from coachops.ai.shared import SharedState
 from coachops.bootstrap import Services
 from coachops.coaching import messages, quarantine
 from coachops.core import clock
 from coachops.core.actor import SYSTEM
 from coachops.core.errors import CoachError
 from coachops.core.settings import Settings
-from coachops.db.models import Message, Transcript
+from coachops.db.models import AiReply, Message, Transcript
 from coachops.jobs import Jobs, findings, worker_status
 from coachops.jobs.findings import (
     GRACE,
@@ -164,6 +166,21 @@ def test_what_waited_too_long_in_the_quarantine_loses_its_contents(
         sweeper.round()
     found = quarantine.get(services.database, pair.actor, old)
     assert (found.row.state, found.content) == ("expired", None)
+
+
+@SQLITE
+def test_replies_of_a_service_that_waited_too_long_are_thrown_away(
+    services: Services, jobs: Jobs, pair: Pair, schedule: Path
+) -> None:
+    transcript_id = make_transcript(services.database, pair)
+    sent = replies.Outbound("ai.example.org", "m", 4, 1_000, "0" * 64, 100, 20)
+    with clock.frozen(clock.now() - replies.KEEP):
+        kept = replies.KeptReplies(SharedState(services.database), transcript_id)
+        kept.put("a" * 64, "words", sent)
+    with idle_sweeper(services, jobs, schedule) as sweeper:
+        sweeper.round()
+    with services.database.read() as session:
+        assert session.scalars(sa.select(AiReply)).all() == []
 
 
 def test_a_worker_is_alive_while_it_gives_signs_of_life(services: Services) -> None:
