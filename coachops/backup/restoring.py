@@ -130,7 +130,7 @@ def choose(site: Site, shelf: Shelf, wish: Wish) -> Manifest:
             raise CoachError("COACH-BKP-007", backup=wish.backup_id, reason=found[0].problem)
         return found[0].manifest
     good = shelf.good(site.installation or "")
-    if not good:  # an empty machine knows no installation yet
+    if site.installation is None:  # an empty machine; another's data are never taken by themselves
         good = shelf.good()
         if len({one.installation for one in good}) > 1:
             raise CoachError(

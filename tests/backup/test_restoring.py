@@ -309,6 +309,17 @@ def test_a_place_shared_by_installations_asks_which_one(
     assert recovery(empty).restore(backup_id=first, key_file=key).backup_id == first
 
 
+def test_the_backups_of_another_installation_are_not_restored_by_themselves(
+    backups: Backups, services: Services, tmp_path: Path
+) -> None:
+    other = backups.run().id
+    (services.settings.home / "secrets" / "backup-installation").write_text("another one")
+    with pytest.raises(CoachError, match="COACH-BKP-006"):
+        backups.restore(tmp_path / "new")
+    assert not (tmp_path / "new" / "coachops.db").exists()
+    assert backups.restore(tmp_path / "new", backup_id=other).backup_id == other
+
+
 def test_a_backup_of_an_older_version_comes_back_at_the_schema_of_this_one(
     backups: Backups, services: Services, tmp_path: Path
 ) -> None:
