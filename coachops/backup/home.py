@@ -18,6 +18,11 @@ from coachops.core.errors import CoachError
 ARCHIVE: Final = "home.tar"
 _FOLDERS: Final = ("secrets", "outbox", "mail-reports")
 
+BESIDE: Final = ".from-backup"
+"""Ends the name of a secret that came back where this machine has another of that name."""
+_OWN: Final = frozenset({"backup.pub", "backup-installation"})
+"""About the backups that this machine makes, not about its data: its own are right."""
+
 LEFT_OUT: Final = (
     LeftOut(what="exports", why="made again by 'coachops export run'"),
     LeftOut(what="reports", why="made again by 'coachops report run'"),
@@ -77,9 +82,15 @@ def _require_ours(archive: Path, members: Iterable[tarfile.TarInfo]) -> None:
             raise CoachError("COACH-BKP-012", backup=archive.name, reason="a name in it")
 
 
-def merge(source: Path, home: Path) -> int:
-    """Move what `source` holds into `home`; a file that is there stays. Returns how many were new."""
-    new = 0
+def merge(source: Path, home: Path) -> tuple[str, ...]:
+    """Move what `source` holds into `home`; a file that is there stays.
+
+    Returns:
+        the secrets of `home` that are others than those of the backup, which then lie beside them
+        as `NAME.from-backup`: the list of addresses that are never written to, and links in letters
+        that were sent, can be read with those only.
+    """
+    others = []
     for folder in _FOLDERS:
         for path in sorted((source / folder).rglob("*")):
             target = home / path.relative_to(source)
@@ -89,6 +100,12 @@ def merge(source: Path, home: Path) -> int:
             try:
                 os.link(path, target)
             except FileExistsError:
-                continue
-            new += 1
-    return new
+                if folder != "secrets" or path.name in _OWN or _same(path, target):
+                    continue
+                path.replace(target.with_name(f"{target.name}{BESIDE}"))
+                others.append(target.relative_to(home).as_posix())
+    return tuple(others)
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.read_bytes() == other.read_bytes()

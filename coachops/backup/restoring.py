@@ -85,8 +85,7 @@ def restore(site: Site, wish: Wish) -> Restored:
         engine.restore(manifest, parts, fresh, exact)
         settled, beat = _settled(engine, manifest, fresh)
         carried = carry_over(old, fresh / DATABASE) if old is not None else Carried()
-        if archive is not None:
-            home.merge(stage / "home", into)
+        others = home.merge(stage / "home", into) if archive is not None else ()
         if wish.key_file is not None:
             with contextlib.suppress(CoachError):  # a machine's own key is kept
                 site.ring_of(into / "secrets").bring_back(wish.key_file, manifest.recipients)
@@ -110,6 +109,7 @@ def restore(site: Site, wish: Wish) -> Restored:
         drafts=settled.drafts, signed_out=settled.signed_out, rows=rows,
         notes=(
             *_notes(site, manifest, until, settled, carried, shelf, aside),
+            *(_secret_note(name) for name in others),
             *engine.how_to_start(into),
         ),
         aside=str(aside) if aside else None,
@@ -268,6 +268,14 @@ def _notes(
         yield f"A newer backup is damaged and was passed over: {damaged[0]}."
     if aside is not None:
         yield f"What was there before is kept in {aside}; delete it when all is well."
+
+
+def _secret_note(name: str) -> str:
+    return (
+        f"{name} of this machine is another than the backup's, which lies beside it as "
+        f"{name}{home.BESIDE}. Unless you changed it on purpose, put that one in its place before "
+        "you start: links in earlier letters and the list of who is never written to need it."
+    )
 
 
 def _counted(count: int, name: str, ending: str = "s") -> str:

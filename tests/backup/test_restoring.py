@@ -309,6 +309,22 @@ def test_a_place_shared_by_installations_asks_which_one(
     assert recovery(empty).restore(backup_id=first, key_file=key).backup_id == first
 
 
+def test_a_secret_that_this_machine_has_already_does_not_lose_that_of_the_backup(
+    backups: Backups, services: Services, empty: Settings
+) -> None:
+    """Somebody set the new machine up, or even served, before restoring."""
+    secrets = empty.home / "secrets"
+    secrets.mkdir(parents=True)
+    (secrets / "cookie").write_text("made on the new machine")
+    backups.run()
+    done = recovery(empty).restore(key_file=services.settings.home / "secrets" / "backup.key")
+    assert (secrets / "cookie").read_text() == "made on the new machine"
+    assert (secrets / "cookie.from-backup").read_text() == "a secret of the installation"
+    assert [note for note in done.notes if "secrets/cookie.from-backup" in note]
+    again = backups.restore(replace=False, into=services.settings.home.parent / "beside")
+    assert not [note for note in again.notes if "from-backup" in note]
+
+
 def test_the_backups_of_another_installation_are_not_restored_by_themselves(
     backups: Backups, services: Services, tmp_path: Path
 ) -> None:
