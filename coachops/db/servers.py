@@ -22,6 +22,9 @@ log = logging.getLogger("coachops.db")
 SILENT_SECONDS = 10.0
 """For so long a server that did not answer is asked last: each question costs seconds."""
 
+LOOK_AROUND_SECONDS = 30.0
+"""So often at most the other servers are asked for a newer history while nothing seems wrong."""
+
 _FACTS = """
 SELECT pg_is_in_recovery(),
        current_setting('transaction_read_only') = 'on',
@@ -30,7 +33,8 @@ SELECT pg_is_in_recovery(),
             THEN (SELECT timeline_id FROM pg_control_checkpoint())
             ELSE ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int END,
        current_setting('synchronous_standby_names') <> ''
-         AND current_setting('synchronous_commit') NOT IN ('off', 'local')
+         AND current_setting('synchronous_commit') NOT IN ('off', 'local'),
+       extract(epoch FROM pg_postmaster_start_time())::float8
 """
 
 
@@ -56,6 +60,7 @@ class Facts:
         system: identifier of its cluster; primary and standbys share it.
         timeline: of its history; a promotion begins a new one.
         synchronous: whether its commits wait for a standby.
+        started: when it was started, seconds since 1970.
     """
 
     host: Host
@@ -64,6 +69,7 @@ class Facts:
     system: str
     timeline: int
     synchronous: bool
+    started: float = 0.0
 
 
 class NoPrimaryError(psycopg.OperationalError):
@@ -110,6 +116,8 @@ class Servers:
         self._parameters = {name: v for name, v in parameters.items() if name not in own}
         self._good: Host | None = None
         self._silent: dict[Host, float] = {}
+        self._looked: dict[Host, tuple[float, float]] = {}
+        """For each primary, its start and when the others were last asked beside it."""
 
     def connect(self, *, write: bool, context: Any = None) -> WatchedConnection:
         """A new connection to the server that may be written to, or (`write=False`) read from.
@@ -155,8 +163,10 @@ class Servers:
         except psycopg.Error:
             connection.close()
             raise
-        standby, read_only, system, timeline, synchronous = row
-        connection.facts = Facts(host, standby, not read_only, system, timeline, synchronous)
+        standby, read_only, system, timeline, synchronous, started = row
+        connection.facts = Facts(
+            host, standby, not read_only, system, timeline, synchronous, started
+        )
         return connection
 
     def facts(self) -> Iterator[tuple[Host, Facts | psycopg.OperationalError]]:
@@ -176,17 +186,18 @@ class Servers:
 
     def _rank(self, host: Host) -> tuple[bool, bool]:
         """Whom to ask first: who was good last, before who did not answer a moment ago."""
+        return self._is_silent(host), host != self._good
+
+    def _is_silent(self, host: Host) -> bool:
         at = self._silent.get(host)
-        silent = at is not None and clock.monotonic() - at < SILENT_SECONDS
-        return silent, host != self._good
+        return at is not None and clock.monotonic() - at < SILENT_SECONDS
 
     def _admit(self, facts: Facts, *, write: bool) -> None:
         if write and not facts.takes_writes:
             raise NoPrimaryError
         if facts.standby:
             return
-        if self.fence.highest(facts.system) == 0:
-            self._look_around(facts)
+        self._look_around(facts)
         if self.fenced(facts):
             raise FencedError(facts)
         if self.fence.note(facts.system, facts.timeline):
@@ -194,13 +205,28 @@ class Servers:
             log.warning("the database has a new primary", extra=said)
 
     def _look_around(self, first: Facts) -> None:
-        """Nothing is known of this cluster yet: learn the timelines of its other servers."""
+        """Learn the timelines of the other servers, so that no old primary is taken for the valid one.
+
+        A machine that was idle during a failover has not seen the new primary. So it looks when it
+        knows nothing yet, when this server was started since (as an old primary that returns was),
+        and from time to time.
+        """
+        known, now = self._looked.get(first.host), clock.monotonic()
+        if (
+            self.fence.highest(first.system)
+            and known is not None
+            and known[0] == first.started
+            and now - known[1] < LOOK_AROUND_SECONDS
+        ):
+            return
+        self._looked[first.host] = (first.started, now)
         for host in self.hosts:
-            if host == first.host:
+            if host == first.host or self._is_silent(host):
                 continue
             try:
                 connection = self.open(host)
             except psycopg.OperationalError:
+                self._silent[host] = clock.monotonic()
                 continue
             connection.close()
             other: Facts = connection.facts

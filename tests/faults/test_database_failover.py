@@ -304,6 +304,10 @@ def test_the_old_primary_comes_back_and_is_not_written_to(
     pair.set_mode("async")  # synchronous, it could not acknowledge anything alone
     database = Database(pair.url(name), limits=QUICK, home=tmp_path)
     database.run(add(1))
+    idle = Database(pair.url(name), limits=QUICK, home=tmp_path / "another-machine")
+    assert coaches(pair, name) == 1
+    with idle.read():
+        pass  # it knows the old primary and sees nothing of the failover
     pair.wait_for_replay()
     old = pair.primary
     pair.kill_primary()
@@ -311,6 +315,8 @@ def test_the_old_primary_comes_back_and_is_not_written_to(
     pair.primary, pair.standby = pair.standby, pair.primary
     database.run(add(2))
     old.start()  # a primary with an older history, and first in no order that matters
+    idle.run(add(9))
+    idle.close()
     database.engine.dispose()
     for number in range(3, 6):
         database.run(add(number))
@@ -327,7 +333,7 @@ def test_the_old_primary_comes_back_and_is_not_written_to(
         pass
     assert caught.value.code == "COACH-DB-011"
     assert old.query("SELECT count(*) FROM coaches", name) == 1
-    assert coaches(pair, name) == 7
+    assert coaches(pair, name) == 8
     accept(only_old, f"127.0.0.1:{old.port}")  # an operator's decision, by hand
     only_old.run(add(8))
     assert old.query("SELECT count(*) FROM coaches", name) == 2
