@@ -13,7 +13,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from coachops.api.access import InContext
 from coachops.api.pages import message_page, page
-from coachops.api.problems import TITLES, status_of
+from coachops.api.problems import TITLES, status_of, wait_of
 from coachops.coaching import feedback
 from coachops.core.errors import CoachError, Kind
 from coachops.core.text import CleanText
@@ -45,9 +45,7 @@ def keep_answer(
     except CoachError as error:
         if error.code in {"COACH-MSG-007", "COACH-MSG-008"}:
             return _refused(error)
-        if error.kind is Kind.UNAVAILABLE:
-            error = CoachError("COACH-MSG-016")  # the client has nothing to do with databases
-        return _form(context, token, error=error, typed=(helpfulness, next_focus))
+        return _form(context, token, error=_for_clients(error), typed=(helpfulness, next_focus))
     return RedirectResponse(f"/feedback/{token}?thanks=true", status_code=303)
 
 
@@ -63,7 +61,7 @@ def _form(
     try:
         form = feedback.open_form(services.database, services.secret("feedback"), token)
     except CoachError as refused:
-        return _refused(refused)
+        return _refused(_for_clients(refused))
     return page(
         "feedback.html",
         status=status_of(error) if error else 200,
@@ -79,8 +77,13 @@ def _form(
     )
 
 
+def _for_clients(error: CoachError) -> CoachError:
+    """The error in words for somebody who has nothing to do with databases."""
+    return CoachError("COACH-MSG-016") if error.kind is Kind.UNAVAILABLE else error
+
+
 def _refused(error: CoachError) -> Response:
-    return message_page(
+    response = message_page(
         TITLES[error.kind],
         error.message,
         error.next_step,
@@ -88,3 +91,5 @@ def _refused(error: CoachError) -> Response:
         status=status_of(error),
         action=None,
     )
+    response.headers.update(wait_of(error))
+    return response

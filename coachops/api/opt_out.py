@@ -58,7 +58,8 @@ def _page(
     try:
         choice = messages.open_choice(services.database, services.secret("feedback"), token)
     except CoachError as error:
-        refused = error_page(error, TITLES[error.kind], action=None)
+        shown = _for_clients(error)
+        refused = error_page(shown, TITLES[shown.kind], action=None)
         refused.headers.update(wait_of(error))
         return refused
     response = page(

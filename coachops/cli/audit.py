@@ -11,7 +11,9 @@ from coachops.cli.output import JsonOption, emit, opened, parse_date, table
 from coachops.core.errors import CoachError
 
 if TYPE_CHECKING:
-    from coachops.audit import AuditHead, AuditReport
+    from coachops.audit import AuditHead, AuditReport, AuditRow
+
+_RESTORES = 20
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
@@ -85,11 +87,15 @@ def verify(
     """Prove that no act was edited, deleted, inserted or moved, and name the first row that was.
 
     The chain is also compared with the heads that the backups hold: so a chain that was cut off or
-    written anew as a whole is found, too. Exit code 1 where the record is not intact.
+    written anew as a whole is found, too. A restore leaves out the heads made between its backup and
+    itself, so each restore on record is listed: one that nobody made hides a change.
+
+    Exit code 1 where the record is not intact.
 
     Example:  coachops audit verify
     """
     from coachops import audit  # noqa: PLC0415 imports SQLAlchemy
+    from coachops.core.actor import SYSTEM  # noqa: PLC0415 imports the catalogue
 
     heads = [audit.AuditHead.parse(text) for text in against or []]
     skipped = ""
@@ -102,6 +108,10 @@ def verify(
             except CoachError as error:  # the place is away: what is here can still be verified
                 skipped = f"{error.code} {error.message}"
         report = audit.verify(services.database, against=heads)
+        zone = services.settings.zone
+        restores = audit.list_events(
+            services.database, SYSTEM, action="backup.restored", limit=_RESTORES
+        )
 
     emit(
         {
@@ -111,18 +121,30 @@ def verify(
             "head": None if report.head is None else str(report.head),
             "compared_with": [str(head) for head in heads],
             "backups_skipped": skipped or None,
+            "restores": [{"backup": row.subject_id, "at": row.at} for row in restores],
             "breaks": report.breaks,
         },
         as_json=as_json,
-        text=lambda: _show(report, heads, skipped),
+        text=lambda: _show(report, heads, skipped, restores, zone),
     )
     if not report.intact:
         raise typer.Exit(1)
 
 
-def _show(report: AuditReport, heads: list[AuditHead], skipped: str) -> None:
+def _show(
+    report: AuditReport,
+    heads: list[AuditHead],
+    skipped: str,
+    restores: list[AuditRow],
+    zone: dt.tzinfo,
+) -> None:
     if skipped:
         typer.echo(f"warn  not compared with the backups: {skipped}")
+    for row in restores:
+        typer.echo(
+            f"note  backup {row.subject_id} was restored on {row.at.astimezone(zone):%Y-%m-%d %H:%M}, "
+            "as the record says: heads made between the two are not compared. Was it you?"
+        )
     if report.first is None:
         compared = f", compared with {len(heads)} heads kept elsewhere" if heads else ""
         typer.echo(f"ok    {report.checked} acts, none changed{compared}.")

@@ -10,6 +10,7 @@ from coachops.coaching import messages
 from coachops.coaching.feedback import feedback_token, list_feedback
 from coachops.coaching.messages import letterhead_for
 from coachops.core import clock, ids
+from coachops.core.errors import CoachError
 from tests.api.conftest import Site, title_of
 from tests.coaching.builders import Pair, make_transcript
 from tests.coaching.messages.parts import ListMailer, make_analysis
@@ -83,6 +84,19 @@ def test_links_that_we_did_not_sign_are_refused_without_a_hint(
         assert "COACH-MSG-007" in shown.text
         assert pair.client_name not in shown.text
         assert site.post(f"/feedback/{token}", data={"helpfulness": "3"}).status_code == 404  # type: ignore[attr-defined]
+
+
+def test_while_nothing_can_be_read_the_client_hears_nothing_of_databases(
+    site: Site, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise CoachError("COACH-DB-001", reason="no answer")
+
+    monkeypatch.setattr(type(site.services.database), "read", away)
+    shown = site.client.get(path)
+    assert (shown.status_code, shown.headers["Retry-After"]) == (503, "5")
+    assert "COACH-MSG-016" in shown.text
+    assert "COACH-DB" not in shown.text
 
 
 def test_a_form_on_another_site_cannot_answer(site: Site, pair: Pair, path: str) -> None:

@@ -150,6 +150,20 @@ def test_while_nothing_can_be_written_the_page_says_so_and_asks_to_come_back(
         assert "No more e-mails" in answer.text  # the button is still there
 
 
+def test_while_nothing_can_be_read_the_client_hears_nothing_of_databases(
+    site: Site, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise CoachError("COACH-DB-001", reason="no answer")
+
+    monkeypatch.setattr(type(site.services.database), "read", away)
+    monkeypatch.setattr(type(site.services.database), "run", away)
+    for answer in (site.client.get(path), site.client.post(path, data=ONE_CLICK)):
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+        assert "COACH-MSG-016" in answer.text
+        assert "COACH-DB" not in answer.text
+
+
 @pytest.mark.postgres
 @pytest.mark.faults(6)
 def test_without_a_primary_the_link_is_read_and_asks_to_come_back(

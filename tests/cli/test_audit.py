@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from coachops import audit
 from coachops.cli import main
+from coachops.core.actor import SYSTEM
 from coachops.core.settings import load_settings
 from coachops.db import Database
 
@@ -108,6 +110,27 @@ def test_after_a_restore_the_backups_of_the_lost_time_are_not_missed(
     verified = run("audit", "verify")
     assert verified.returncode == 0, verified.stdout
     assert "compared with 1 heads" in verified.stdout
+    assert f"backup {name} was restored on" in verified.stdout
+
+
+def test_a_restore_that_nobody_made_is_listed_since_it_would_hide_a_cut(
+    run: Run, database: Database
+) -> None:
+    """Who can write to the database can also write that an old backup was restored."""
+    assert run("backup", "run").returncode == 0
+    change(database, "DELETE FROM audit_events WHERE seq > 2")
+    change(
+        database,
+        "UPDATE audit_head SET seq = 2, hash = (SELECT hash FROM audit_events WHERE seq = 2)",
+    )
+    with database.write() as session:
+        audit.record(session, SYSTEM, "backup.restored", "backup", "20200101T000000Z-000000000000")
+    verified = run("audit", "verify")
+    assert "20200101T000000Z-000000000000 was restored" in verified.stdout
+    assert "Was it you?" in verified.stdout
+    (restore,) = json.loads(run("audit", "verify", "--json").stdout)["restores"]
+    assert restore["backup"] == "20200101T000000Z-000000000000"
+    database.close()
 
 
 def test_the_record_is_listed_by_action_user_and_day(run: Run, database: Database) -> None:
