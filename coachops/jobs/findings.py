@@ -57,8 +57,8 @@ def sweep_transcripts(database: Database, queue: JobQueue, settings: Settings) -
     give_back_abandoned(database, queue, settings)
     now = clock.now()
     with database.read() as session:
-        found = session.scalars(
-            sa.select(Transcript.id)
+        query = (
+            sa.select(Transcript.id, Transcript.updated_at)
             .where(
                 Transcript.state == "imported",
                 sa.or_(
@@ -67,13 +67,19 @@ def sweep_transcripts(database: Database, queue: JobQueue, settings: Settings) -
             )
             .order_by(Transcript.updated_at, Transcript.id)
             .limit(BATCH)
-        ).all()
+        )
+        found = {row.id: row.updated_at for row in session.execute(query)}
     latest = queue.latest_pipelines(found) if found else {}
     queued = 0
-    for transcript_id in found:
+    for transcript_id, at in found.items():
         row = latest.get(transcript_id)
-        # a cancelled job stays cancelled, a failed one waits for a person
-        if row is None or row.state == "done":
+        if row is not None and row.state == "failed" and row.updated_at >= at:
+            # its job could not write down that it failed: a person sees it now, and can retry
+            _change(
+                database, transcript_id, at,
+                {"state": "failed", "error_code": row.error_code}, before="imported",
+            )  # fmt: skip
+        elif row is None or row.state in {"done", "failed"}:  # a cancelled job stays cancelled
             queue.enqueue_pipeline(transcript_id)
             queued += 1
     return queued
@@ -144,7 +150,12 @@ def _attempts(database: Database, message_ids: list[uuid.UUID]) -> dict[uuid.UUI
 
 
 def _change(
-    database: Database, transcript_id: uuid.UUID, seen_at: dt.datetime, values: dict[str, Any]
+    database: Database,
+    transcript_id: uuid.UUID,
+    seen_at: dt.datetime,
+    values: dict[str, Any],
+    *,
+    before: str = "analysing",
 ) -> int:
     """Change a transcript that is as it was seen."""
 
@@ -153,7 +164,7 @@ def _change(
             sa.update(Transcript)
             .where(
                 Transcript.id == transcript_id,
-                Transcript.state == "analysing",
+                Transcript.state == before,
                 Transcript.updated_at == seen_at,
             )
             .values(**values)

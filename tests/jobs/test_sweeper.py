@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from coachops.ai import replies
 from coachops.ai.shared import SharedState
 from coachops.bootstrap import Services
-from coachops.coaching import messages, quarantine
+from coachops.coaching import consent, messages, quarantine
 from coachops.core import clock
 from coachops.core.actor import SYSTEM
 from coachops.core.errors import CoachError
@@ -122,6 +122,40 @@ def test_a_transcript_that_killed_its_workers_is_shown_as_failed(
     assert sweep_transcripts(services.database, queue, services.settings) == 0
     found = transcript(services, transcript_id)
     assert (found.state, found.error_code) == ("failed", row.error_code)
+
+
+@SQLITE
+def test_a_transcript_whose_job_could_not_write_down_its_failure_is_shown_as_failed(
+    services: Services, jobs: Jobs, queue: JobQueue, pair: Pair
+) -> None:
+    transcript_id = make_transcript(services.database, pair)
+    (row,) = jobs.run_inline([jobs.enqueue_pipeline(transcript_id, "openai")])
+    assert row.state == "failed"
+    with services.database.connect(write=True) as connection:
+        connection.execute(  # as when the database was away for marking it, too
+            sa.update(Transcript).values(
+                state="imported", error_code=None, updated_at=row.created_at
+            )
+        )
+    with clock.frozen(clock.now() + 2 * GRACE):
+        assert sweep_transcripts(services.database, queue, services.settings) == 0
+    found = transcript(services, transcript_id)
+    assert (found.state, found.error_code) == ("failed", row.error_code)
+
+
+@SQLITE
+def test_what_waits_again_after_a_failure_is_queued_again(
+    services: Services, jobs: Jobs, queue: JobQueue, pair: Pair
+) -> None:
+    transcript_id = make_transcript(services.database, pair)
+    (row,) = jobs.run_inline([jobs.enqueue_pipeline(transcript_id, "openai")])
+    assert row.state == "failed"
+    for granted in (False, True):  # the queue is away when the page asks for a job
+        consent.record(services.database, pair.actor, pair.client_id, "processing", granted)
+    assert transcript(services, transcript_id).state == "imported"
+    with clock.frozen(clock.now() + 2 * GRACE):
+        assert sweep_transcripts(services.database, queue, services.settings) == 1
+    assert jobs.enqueue_pipeline(transcript_id) == f"pipeline/{transcript_id}/2"
 
 
 @SQLITE
