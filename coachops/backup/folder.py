@@ -165,6 +165,48 @@ def fsync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def link_across(source: Path, target: Path) -> None:
+    """Give a file a second name, or make a durable private copy where that is on another disk.
+
+    Raises:
+        FileExistsError: the name is taken.
+    """
+    try:
+        target.hardlink_to(source)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        with _copied(source, target) as copy:
+            target.hardlink_to(copy)
+
+
+def replace_across(source: Path, target: Path) -> None:
+    """Move a file over another in one step, also from another disk."""
+    try:
+        source.replace(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        with _copied(source, target) as copy:
+            copy.replace(target)
+        source.unlink()
+
+
+@contextlib.contextmanager
+def _copied(source: Path, target: Path) -> Iterator[Path]:
+    """A copy beside the target, whole on its disk."""
+    copy = target.with_name(f"{_PART}{ids.new_id().hex}")
+    try:
+        handle = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file, source.open("rb") as data:
+            shutil.copyfileobj(data, file, _BLOCK)
+            file.flush()
+            os.fsync(file.fileno())
+        yield copy
+    finally:
+        copy.unlink(missing_ok=True)
+
+
 def _raise_unless_gone(error: OSError) -> None:
     if not isinstance(error, FileNotFoundError):
         raise error

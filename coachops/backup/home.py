@@ -5,12 +5,12 @@ Secret backup keys are in no archive: sealed with themselves they would help nob
 
 from __future__ import annotations
 
-import os
 import tarfile
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from coachops.backup.folder import link_across, replace_across
 from coachops.backup.keys import is_key_file
 from coachops.backup.model import LeftOut
 from coachops.core.errors import CoachError
@@ -98,11 +98,11 @@ def merge(source: Path, home: Path) -> tuple[str, ...]:
                 continue
             target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             try:
-                os.link(path, target)
+                link_across(path, target)
             except FileExistsError:
                 if folder != "secrets" or path.name in _OWN or _same(path, target):
                     continue
-                path.replace(target.with_name(f"{target.name}{BESIDE}"))
+                replace_across(path, target.with_name(f"{target.name}{BESIDE}"))
                 others.append(target.relative_to(home).as_posix())
     return tuple(others)
 

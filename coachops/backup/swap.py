@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from coachops.backup.folder import fsync_folder
+from coachops.backup.folder import fsync_folder, link_across, replace_across
 from coachops.backup.sqlite import JOBS
 from coachops.core import clock
 from coachops.core.errors import CoachError
@@ -118,12 +118,12 @@ def _one_file(database: Path) -> None:
 
 def _put_jobs(fresh: Path, target: Path, aside: Path | None) -> None:
     if aside is not None and target.exists():
-        (aside / target.name).hardlink_to(target)
+        link_across(target, aside / target.name)
     if fresh.is_file():
         _one_file(fresh)
         for end in _BESIDE:
             target.with_name(target.name + end).unlink(missing_ok=True)
-        fresh.replace(target)
+        replace_across(fresh, target)  # the database may lie on another disk than the home
 
 
 @contextlib.contextmanager

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
+import os
 import shutil
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -402,6 +405,42 @@ def test_the_database_may_lie_outside_the_home(
     assert (tmp_path / "data" / "own name.db").exists()
     opened = open_services(elsewhere)
     opened.close()
+
+
+def test_the_database_may_lie_on_another_disk_than_the_home(
+    services: Services,
+    backups: Backups,
+    tmp_path: Path,
+    place: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two folders stand for two disks: no name and no move leads from one to the other."""
+    backups.run()
+    key = services.settings.home / "secrets" / "backup.key"
+    disk = tmp_path / "data"
+
+    def refusing(act: Callable[[str, str], None]) -> Callable[[str, str], None]:
+        def across(source: str, target: str, **_: object) -> None:
+            if Path(source).is_relative_to(disk) != Path(target).is_relative_to(disk):
+                raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+            act(source, target)
+
+        return across
+
+    for name in ("link", "rename", "replace"):
+        monkeypatch.setattr(os, name, refusing(getattr(os, name)))
+    elsewhere = load_settings(
+        home=tmp_path / "h2", storage_url=str(place), database_url=f"sqlite:///{disk}/coachops.db"
+    )
+    recovery(elsewhere).restore(key_file=key)
+    done = recovery(elsewhere).restore(replace=True)
+    assert done.aside is not None
+    assert {path.name for path in Path(done.aside).iterdir()} >= {"coachops.db", "jobs.db"}
+    for path in (elsewhere.home / "jobs.db", elsewhere.home / "secrets" / "cookie"):
+        assert path.stat().st_mode & 0o777 == 0o600
+    assert (elsewhere.home / "outbox" / "letter-1.eml").exists()
+    assert not list(tmp_path.rglob(".part-*"))
+    open_services(elsewhere).close()
 
 
 def test_no_database_means_no_backup_but_a_list(empty: Settings, place: Path) -> None:
