@@ -58,7 +58,7 @@ class Settings(BaseSettings):
         "name a standby too: postgresql://user@/name?host=a:5432&host=b:5432.",
     )
     database_pool: int = Field(
-        5, ge=1, le=200, description="Connections to PostgreSQL that a process keeps open."
+        5, ge=1, le=200, description="Connections to the database that a process keeps open."
     )
     database_overflow: int = Field(
         5, ge=0, le=200, description="Further connections in moments of load."

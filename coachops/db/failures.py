@@ -38,9 +38,8 @@ _TRANSIENT_STATES = frozenset(
 )
 """SQLSTATEs after which the whole transaction may be repeated (PostgreSQL manual, appendix A)."""
 
-_TRANSIENT_CODES = frozenset(
-    ["COACH-DB-001", "COACH-DB-003", "COACH-DB-004", "COACH-DB-007", "COACH-DB-011"]
-)
+_TRANSIENT_CODES = frozenset(["COACH-DB-001", "COACH-DB-004", "COACH-DB-007", "COACH-DB-011"])
+"""Without COACH-DB-003: who waited for a connection as long as the limit allows is told then."""
 _LOCKED = frozenset([sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED])
 _BUSY = frozenset(["40001", "40P01", "55P03"])
 _DAMAGED = frozenset(["XX001", "XX002"])
@@ -61,8 +60,6 @@ def is_transient(error: BaseException) -> bool:
         if error.code in _TRANSIENT_CODES:
             return True
         error = error.__cause__ or error
-    if isinstance(error, exc.TimeoutError):
-        return True
     if not isinstance(error, exc.DBAPIError):
         return False
     if sqlstate(error.orig) in _TRANSIENT_STATES or error.connection_invalidated:

@@ -84,3 +84,11 @@ def test_a_database_that_is_not_there_is_named_without_its_password() -> None:
         pass
     assert caught.value.code == "COACH-DB-001"
     assert "hidden" not in str(caught.value)
+
+
+def test_a_commit_of_the_embedded_database_is_on_the_disk_before_it_is_acknowledged(
+    sqlite_database: Database,
+) -> None:
+    full = 2  # sqlite.org/pragma.html#pragma_synchronous: NORMAL may lose commits in a power cut
+    with sqlite_database.connect(write=True) as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == full

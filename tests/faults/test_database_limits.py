@@ -41,12 +41,12 @@ def count(database: Database) -> int:
 
 
 @pytest.mark.faults(8)
-@pytest.mark.postgres
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def test_who_finds_no_free_connection_is_told_within_the_limit(
-    new_database_url: Callable[..., str],
+    new_database_url: Callable[..., str], kind: str
 ) -> None:
-    limits = Limits(pool=1, overflow=1, pool_wait=0.5, wait=1.0)
-    database = Database(new_database_url("postgres"), limits=limits)
+    limits = Limits(pool=1, overflow=1, pool_wait=0.5, wait=30.0)
+    database = Database(new_database_url(kind), limits=limits)
     assert Limits().pool_wait <= 5
     with contextlib.ExitStack() as held:
         for _ in range(2):
