@@ -51,7 +51,7 @@ def import_(
     held_on = parse_date(date, "--date")
     files, skipped = _files(paths)
     imported: list[ImportResult] = []
-    rejected: list[dict[str, str]] = []
+    rejected: list[dict[str, str | bool]] = []
     with opened() as services, progress() as bars:
         _require_people(services, coach, client)
         for file in bars.track(files, description="Importing"):
@@ -86,6 +86,7 @@ def import_(
                         "message": error.message,
                         "next_step": error.next_step,
                         "quarantine_id": str(error.details.get("quarantine_id", "")),
+                        "quarantine_whole": bool(error.details.get("quarantine_whole")),
                     }
                 )
 
@@ -119,12 +120,13 @@ def import_(
         raise typer.Exit(1)
 
 
-def _print_rejected(rejected: list[dict[str, str]]) -> None:
+def _print_rejected(rejected: list[dict[str, str | bool]]) -> None:
     for problem in rejected:
         typer.echo(f"{problem['code']}  {problem['message']}", err=True)
         typer.echo(f"  Next: {problem['next_step']}", err=True)
         if kept := problem["quarantine_id"]:
-            typer.echo(f"  It is kept: coachops quarantine show {kept}", err=True)
+            what = "It is" if problem["quarantine_whole"] else "Only its name and the reason are"
+            typer.echo(f"  {what} kept: coachops quarantine show {kept}", err=True)
 
 
 @app.command()

@@ -179,6 +179,8 @@ def _keep(
 ) -> None:
     """Keep a refused file for the two people it is about; `error` then names the item.
 
+    The detail `quarantine_whole` says whether the file itself is kept.
+
     Raises:
         CoachError: COACH-CCH-001, COACH-IDN-003 where the actor may not bring files for them.
     """
@@ -196,6 +198,7 @@ def _keep(
         ),
     )  # fmt: skip
     error.details["quarantine_id"] = str(item)
+    error.details["quarantine_whole"] = quarantine.is_whole(database, item)
 
 
 def import_notes(

@@ -168,6 +168,13 @@ def get(database: Database, actor: Actor, item_id: uuid.UUID) -> QuarantineDetai
         return QuarantineDetail(_row(item, coach, client), item.content)
 
 
+def is_whole(database: Database, item_id: uuid.UUID) -> bool:
+    """Whether the bytes of an item are kept, too: of what is too large or too many only the name is."""
+    query = sa.select(QuarantineItem.content.is_not(None)).where(QuarantineItem.id == item_id)
+    with database.read() as session:
+        return bool(session.scalar(query))
+
+
 def discard(database: Database, actor: Actor, item_id: uuid.UUID) -> None:
     """Throw an item away: its bytes are deleted, the row says who did it.
 
@@ -288,7 +295,7 @@ def _details(error: CoachError) -> dict[str, str | int]:
     return {
         name: value if isinstance(value, int) else clean_line(str(value))[:500]
         for name, value in error.details.items()
-        if name != "quarantine_id"
+        if not name.startswith("quarantine_")
     }
 
 
@@ -358,6 +365,7 @@ __all__ = [
     "expire",
     "file_name",
     "get",
+    "is_whole",
     "keep",
     "keep_in",
     "list_items",

@@ -212,7 +212,7 @@ class ItemCard:
 
 def _told(done: Replayed, *, queued: bool) -> str:
     if done.transcript_id is None:
-        words = "The row was imported."
+        words = "Everything in it was imported."
         if done.rejected:
             words = f"{counted(done.rejected, 'row')} of it could not be imported, see the list."
         return words

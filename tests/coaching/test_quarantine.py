@@ -291,6 +291,7 @@ def test_too_many_files_of_one_coach_keep_their_reason_only(
     items = [refused(sqlite_database, pair, BROKEN + bytes([65 + n])) for n in range(3)]
     kept = [quarantine.get(sqlite_database, pair.actor, item).content for item in items]
     assert [content is None for content in kept] == [False, False, True]
+    assert [quarantine.is_whole(sqlite_database, item) for item in items] == [True, True, False]
     assert code_of(replay, sqlite_database, pair.actor, items[2]) == "COACH-QRN-003"
     assert replay(
         sqlite_database, pair.actor, items[2], fix=HEAD + GOOD, fix_name="a.vtt"

@@ -134,7 +134,7 @@ def test_an_admin_corrects_a_row_of_a_roster(services: Services, queue: Queue) -
     (field,) = shown.page.find(TextField)
     field.type_in(field.data.replace("no address", "ada@example.org"))
     press(shown.page, "Replay with my correction")
-    assert "The row was imported." in shown.page.text()
+    assert "Everything in it was imported." in shown.page.text()
 
 
 def test_analysts_have_no_quarantine(services: Services, queue: Queue) -> None:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from coachops.bootstrap import Services
-from coachops.coaching import consent
+from coachops.coaching import consent, quarantine
 from coachops.coaching.review import load_review
 from coachops.core.actor import SYSTEM
 from coachops.core.errors import CoachError
@@ -99,6 +99,21 @@ def test_nothing_is_sent_without_the_coachs_approval(desk: Desk) -> None:
     desk.work.enqueue_send(message_id)
     assert outbox(desk) == []
     assert state_of(desk, transcript_id) == ("analysed", "draft")
+
+
+def test_a_file_that_is_not_kept_is_not_said_to_be_kept(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A coach who reads "kept" may delete the only copy."""
+    monkeypatch.setattr(quarantine, "WAITING_LIMIT", 0)
+    workspace = desk.workspace("AC-102")
+    workspace.upload(desk.client_id("CL-204"))
+    (zone,) = everything(workspace, FileUpload)
+    zone.offer_files({"broken.json": b'{"a": 1'})
+    text = workspace.page.text()
+    assert "COACH-TRN-010" in text
+    assert "keep the file" in text
+    assert "kept in the quarantine" not in text
 
 
 def test_many_files_each_tell_what_became_of_them(desk: Desk) -> None:

@@ -357,14 +357,18 @@ class UploadView:
 
 
 def _is_kept(done: _Done) -> bool:
-    return done.error is not None and "quarantine_id" in done.error.details
+    return done.error is not None and bool(done.error.details.get("quarantine_whole"))
 
 
 def _outcome(done: _Done) -> tuple[str, Tone, str]:
     """A pill and a sentence for what became of a file."""
     if done.error is not None or done.result is None:
         error = done.error or CoachError("COACH-SYS-003", reason="unknown")
-        kept = " It is kept in the quarantine." if _is_kept(done) else ""
+        kept = ""
+        if _is_kept(done):
+            kept = " It is kept in the quarantine."
+        elif "quarantine_id" in error.details:
+            kept = " Only its name and the reason are noted in the quarantine: keep the file."
         return "Not imported", "bad", f"{error.message} {error.next_step} ({error.code}){kept}"
     result = done.result
     parts = [f"{wording.count(result.cues, 'utterance')} imported"]
