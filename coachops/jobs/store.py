@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import functools
 import logging
 import os
 import sqlite3
@@ -60,7 +61,13 @@ def store_file(settings: Settings) -> Path | None:
 
 def servers(settings: Settings) -> Servers:
     """The servers of the store on PostgreSQL; one that was replaced by a newer primary is refused."""
-    return servers_of(parsed_url(settings.database_url), Fence(settings.home))
+    return _known_servers(settings.database_url, settings.home)
+
+
+@functools.lru_cache(maxsize=8)
+def _known_servers(url: str, home: Path) -> Servers:
+    """Kept, because it remembers which server was good and which one did not answer."""
+    return servers_of(parsed_url(url), Fence(home))
 
 
 def server_engine(settings: Settings, pool: int) -> sa.Engine:

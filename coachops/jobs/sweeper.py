@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from coachops.bootstrap import Services
     from coachops.jobs.engine import Executor
+    from coachops.jobs.ids import JobId
     from coachops.jobs.queue import JobQueue
 
 ROUND = 2.0
@@ -70,7 +71,7 @@ class Sweeper:
         self._on_lost_store = on_lost_store
         self._schedule_file = schedule_file
         self._schedules: list[Schedule] = []
-        self._queued_slots: set[str] = set()
+        self._queued_slots: dict[Schedule, JobId] = {}
         self._due: dict[str, float] = {}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="coachops-sweeper", daemon=True)
@@ -165,13 +166,13 @@ class Sweeper:
     def _queue_slot(self, schedule: Schedule, since: dt.datetime) -> None:
         slot = schedule.last_due(clock.now())
         job = schedule.job(slot)
-        if slot < since or str(job) in self._queued_slots:
+        if slot < since or self._queued_slots.get(schedule) == job:
             return
         if schedule.kind != "report" and self._queue.list_active(schedule.kind):
             return  # the one before is not done: when it is, this one is still due
         if not schedule.ran_since(self._services.settings, slot):
             self._queue.enqueue_as(job, *schedule.arguments(job))
-        self._queued_slots.add(str(job))
+        self._queued_slots[schedule] = job
 
     def _prune(self) -> None:
         now = clock.now()
