@@ -6,7 +6,7 @@ BIN := .venv/bin
 RUN := $(BIN)/python
 DEMO_HOME ?= $(CURDIR)/demo
 PYTEST_FLAGS ?= -n 2 --dist loadfile
-FAULT_FLAGS ?= -n 2 --dist load
+FAULT_FLAGS ?= -n2 --dist=load
 export NO_MKDOCS_2_WARNING := 1
 
 .PHONY: help setup tools demo test faults serve lab check format bench docs screenshots migration clean

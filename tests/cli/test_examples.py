@@ -21,8 +21,12 @@ from tests.coaching.messages.mails import returned
 
 ROOT = Path(__file__).resolve().parents[2]
 
-ELSEWHERE = {"demo", "serve", "worker", "lab", "job retry", "job cancel", "backup key-new"}
-"""Examples of processes that stay, and of jobs that a seed has not: they run in tests of their own."""
+ELSEWHERE = {
+    "demo", "serve", "worker", "lab", "job retry", "job cancel", "backup key-new",
+    "db promote", "db accept",
+}  # fmt: skip
+"""Examples of processes that stay, of jobs and of servers that a seed has not: they run in tests of
+their own."""
 
 NEW_ID = "0199…"
 

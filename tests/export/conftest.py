@@ -12,11 +12,11 @@ from coachops.coaching.seed import seed_organisation
 from coachops.core import clock
 from coachops.core.actor import SYSTEM
 from coachops.db import Database
-from coachops.db.models import Insight, InsightEdit, Utterance
+from coachops.db.models import CoachingSession, Insight, InsightEdit, Utterance
 
 UNTIL = dt.date(2026, 11, 23)
 HARD_TEXTS = [
-    r"\N", r"\\N", "", " leading and trailing ", "a,b", 'say "hello"', "two\nlines", "cr\rlf\r\n",
+    r"\N", r"\\N", " leading and trailing ", "a,b", 'say "hello"', "two\nlines", "cr\rlf\r\n",
     "=1+1", "+44 20", "-5", "@sum", "\ttab", "'quoted'", "naïve — 日本語 🙂", "\u2028line separator",
     '"', ",", "\\", "null", "NULL", "\ufeffbom",
 ]  # fmt: skip
@@ -34,6 +34,15 @@ def make_organisation(database: Database, *, sessions: int = 40) -> None:
         ).all()
         for utterance, text in zip(utterances, HARD_TEXTS, strict=False):
             utterance.text = text
+        empty, null = session.scalars(  # only titles may be empty, what was said may not
+            sa.select(CoachingSession.id).order_by(CoachingSession.id).limit(2)
+        )
+        for meeting, title in ((empty, ""), (null, r"\N")):
+            session.execute(
+                sa.update(CoachingSession)
+                .where(CoachingSession.id == meeting)
+                .values(title=title, updated_at=CoachingSession.updated_at)
+            )
         utterances[-1].is_cut = True
         utterances[-2].original_text = utterances[-2].text
         utterances[-2].text = "[redacted]"
