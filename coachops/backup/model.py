@@ -11,7 +11,7 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 FORMAT = 1
 """Of the manifest. A reader refuses a higher one and understands all lower ones."""
@@ -116,8 +116,8 @@ class Manifest(_Document):
     engine: str = Field(max_length=30)
     kind: Literal["full", "incremental"] = "full"
     needs: tuple[BackupId, ...] = ()
-    made_at: dt.datetime
-    finished_at: dt.datetime
+    made_at: AwareDatetime
+    finished_at: AwareDatetime
     snapshot: Snapshot
     files: tuple[StoredFile, ...]
     recipients: tuple[str, ...]

@@ -184,5 +184,5 @@ def _proven_at(place: Place, backup_id: str, manifest_sha256: str) -> dt.datetim
         note = json.loads(place.read(f"proofs/{backup_id}.json"))
         at = dt.datetime.fromisoformat(note["proven_at"])
         return at if note["manifest"] == manifest_sha256 and at.tzinfo else None
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+    except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError):
         return None  # a proof that cannot be read is none
