@@ -2,7 +2,7 @@
 
 Rows are sealed in the order in which they are found, a moment after their acts were committed: the
 worker does it every minute, and whoever needs the head does it at once. Only the sealing waits
-for the row of the head; acts never do (decision 0009). The head goes into every backup, outside the
+for the row of the head; acts never do (decision 6). The head goes into every backup, outside the
 reach of who can write to the database: that is what makes a chain rewritten as a whole visible.
 """
 
