@@ -175,13 +175,20 @@ def promote(
         if old is not None:
             _retire(servers, old.host, host)
         with _opened(servers, host) as connection:
-            connection.execute("SELECT pg_promote(true, %s)", (PROMOTE_SECONDS,))
+            connection.execute(f"SET statement_timeout = '{PROMOTE_SECONDS + 5}s'")
+            done = connection.execute("SELECT pg_promote(true, %s)", (PROMOTE_SECONDS,)).fetchone()
     except psycopg.Error as error:
         raise CoachError(
             "COACH-DB-012",
             reason=first_line(error),
             advice="The user of COACHOPS_DATABASE_URL must be a superuser for this command",
         ) from error
+    if not done or not done[0]:
+        raise CoachError(
+            "COACH-DB-012",
+            reason=f"{host} did not become the primary within {PROMOTE_SECONDS} s",
+            advice="It may still become one: look at its log, and do not start the old one meanwhile",
+        )
     with _opened(servers, host) as connection:
         facts: Facts = connection.facts
         servers.fence.note(facts.system, facts.timeline)
@@ -345,7 +352,11 @@ def _chosen(
 
 
 def _retire(servers: Servers, old: Host, new: Host) -> None:
-    """A planned change: no more writes on the old primary, and the standby has all of them."""
+    """A planned change: no more writes on the old primary, and the standby has all of them.
+
+    Raises:
+        CoachError: COACH-DB-012 where the standby does not catch up; the old primary stays the one.
+    """
     with _opened(servers, old) as connection:
         connection.execute("ALTER SYSTEM SET default_transaction_read_only = on")
         connection.execute("SELECT pg_reload_conf()")
@@ -354,6 +365,24 @@ def _retire(servers: Servers, old: Host, new: Host) -> None:
             "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
         )
         position = connection.execute("SELECT pg_current_wal_lsn()::text").fetchone()
+    try:
+        caught_up = _catches_up(servers, new, position)
+    except psycopg.Error:
+        caught_up = False
+    if caught_up:
+        return
+    with _opened(servers, old) as connection:  # nobody took its place: writes must go on
+        connection.execute("ALTER SYSTEM RESET default_transaction_read_only")
+        connection.execute("SELECT pg_reload_conf()")
+    raise CoachError(
+        "COACH-DB-012",
+        reason=f"{new} does not catch up with the primary at {old}, which takes writes again",
+        advice="Find out why the standby lags before you repeat it",
+    )
+
+
+def _catches_up(servers: Servers, new: Host, position: Any) -> bool:
+    """Whether the standby receives the log up to `position` in time."""
     ends = clock.monotonic() + CATCH_UP_SECONDS
     with _opened(servers, new) as standby:
         while True:
@@ -361,10 +390,8 @@ def _retire(servers: Servers, old: Host, new: Host) -> None:
                 f"SELECT ({_REPLAYED}) >= %s::pg_lsn, pg_sleep(0.05)",
                 position,
             ).fetchone()
-            if row[0]:
-                return
-            if clock.monotonic() > ends:
-                raise psycopg.OperationalError("the standby does not catch up with the primary")
+            if row[0] or clock.monotonic() > ends:
+                return bool(row[0])
 
 
 def _standbys_to_wait_for(connection: WatchedConnection, *, alone: bool) -> str:

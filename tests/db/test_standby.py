@@ -20,7 +20,7 @@ from coachops.db import Database, Limits, client_url
 from coachops.db.engine import parsed_url, servers_of
 from coachops.db.fence import Fence
 from coachops.db.models import Coach
-from coachops.db.standby import status
+from coachops.db.standby import promote, status
 from tests.support.postgres_pair import PostgresPair
 
 QUICK = Limits(wait=1.5)
@@ -168,6 +168,27 @@ def test_a_planned_change_of_the_primary_loses_nothing_and_ends_the_old_one(
     assert {row.role for row in found.servers} == {"primary", "replaced"}
     with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
         old.query("CREATE TABLE x (i int)")
+
+
+@pytest.mark.postgres
+def test_a_planned_change_to_a_standby_that_lags_leaves_the_primary_in_its_place(
+    postgres_pair: PostgresPair, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = postgres_pair
+    pair.set_mode("async")
+    add(database, 0)
+    pair.wait_for_replay()
+    pair.standby.freeze_walreceiver()
+    add(database, 1)
+    monkeypatch.setattr("coachops.db.standby.CATCH_UP_SECONDS", 0.3)
+    with pytest.raises(CoachError) as caught:
+        promote(database, force=True)
+    assert caught.value.code == "COACH-DB-012"
+    assert "takes writes again" in caught.value.message
+    pair.standby.unfreeze()
+    add(database, 2)
+    assert count(database) == 3
+    assert {row.role for row in status(database).servers} == {"primary", "standby"}
 
 
 @pytest.mark.postgres
