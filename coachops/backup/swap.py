@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import itertools
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -83,9 +84,13 @@ def move_all(source: Path, target: Path) -> None:
 
 def _aside(target: Path) -> Path:
     """A new folder for what is replaced."""
-    aside = target.parent / f"before-restore-{clock.now():%Y%m%dT%H%M%SZ}"
-    aside.mkdir(mode=0o700)
-    return aside
+    stamp = f"before-restore-{clock.now():%Y%m%dT%H%M%SZ}"
+    for number in itertools.count(1):
+        aside = target.parent / (stamp if number == 1 else f"{stamp}-{number}")
+        with contextlib.suppress(FileExistsError):  # a second restore within the same second
+            aside.mkdir(mode=0o700)
+            return aside
+    raise AssertionError("counting ends")
 
 
 def _left_logs(target: Path) -> Path | None:

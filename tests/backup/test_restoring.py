@@ -114,6 +114,19 @@ def test_replacing_keeps_the_old_one_aside(
     assert not list(installation.home.glob(".restore-*"))
 
 
+def test_two_restores_within_a_second_keep_both_databases_aside(
+    backups: Backups, services: Services
+) -> None:
+    backups.run()
+    services.close()
+    with clock.frozen(clock.now()):
+        first, second = backups.restore(replace=True), backups.restore(replace=True)
+    assert first.aside is not None
+    assert second.aside is not None
+    assert first.aside != second.aside
+    assert all((Path(each) / "coachops.db").exists() for each in (first.aside, second.aside))
+
+
 def test_a_no_that_was_said_since_is_not_forgotten_and_a_yes_is(
     backups: Backups, services: Services, installation: Settings
 ) -> None:
