@@ -21,7 +21,7 @@ from coachops.ai.prices import cost_microusd
 from coachops.ai.providers.openai import OpenAIEngine, Outbound, prepare
 from coachops.ai.redaction import PrivateName, Redactor
 from coachops.ai.replies import KeptReplies
-from coachops.ai.shared import BREAKER, MENDED_BY_PEOPLE, SharedState
+from coachops.ai.shared import BREAKER, MENDED_BY_PEOPLE, Permitted, SharedState
 from coachops.ai.targets import Target, chain
 from coachops.ai.types import ActionItem, AnalysisRequest, Citation, CitedText, EngineResult
 from coachops.core import clock
@@ -141,6 +141,7 @@ class Gateway:
         *,
         private: Sequence[PrivateName] = (),
         on_outbound: Callable[[Outbound], None] | None = None,
+        before_request: Callable[[], None] | None = None,
         transcript_id: uuid.UUID | None = None,
     ) -> GatewayReply:
         """The analysis of a session.
@@ -150,6 +151,8 @@ class Gateway:
             engine: who is asked.
             private: people whose names are replaced before anything leaves.
             on_outbound: told of every request that leaves, also where the call fails in the end.
+            before_request: called before each request; what it raises ends the call at once, so that
+                nothing leaves any more (COACH-… errors count as a failure of that service).
             transcript_id: what replies are kept for until its analysis is stored; None: not kept.
 
         Raises:
@@ -168,7 +171,9 @@ class Gateway:
         failures: list[tuple[Target, CoachError]] = []
         result: EngineResult | None = None
         if chosen == "openai":
-            found = self._ask_services(request, private, note, transcript_id, failures)
+            found = self._ask_services(
+                request, private, note, transcript_id, failures, before_request or _always
+            )
             if found is not None:
                 result, model = found
             elif engine != "auto":
@@ -195,6 +200,7 @@ class Gateway:
         note: Callable[[Outbound], None],
         transcript_id: uuid.UUID | None,
         failures: list[tuple[Target, CoachError]],
+        before_request: Callable[[], None],
     ) -> tuple[EngineResult, str] | None:
         """The result and its model from the first service that does the whole analysis.
 
@@ -212,9 +218,10 @@ class Gateway:
                 continue
             if failures and deadline.passed:
                 break
+            guard = Permitted(self._state.guard(target), before_request)
             try:
                 result = self._engines[target.name].analyse(
-                    hidden, note, deadline=deadline, guard=self._state.guard(target), kept=kept
+                    hidden, note, deadline=deadline, guard=guard, kept=kept
                 )
             except CoachError as error:
                 failures.append((target, error))
@@ -239,6 +246,10 @@ class Gateway:
             wait = wait or _TRY_AGAIN.get(error.code, _SOON)
             waits.append(max(wait, self._state.next_try(target.name)))
         return now + dt.timedelta(seconds=min(waits))
+
+
+def _always() -> None:
+    """Nothing forbids the request."""
 
 
 def cost_of(outbound: Sequence[Outbound]) -> int | None:

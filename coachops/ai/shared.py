@@ -104,6 +104,25 @@ class Unshared:
         return True
 
 
+class Permitted:
+    """A guard behind a question that is asked before each request, such as for a consent.
+
+    Parameters:
+        before_request: raises what shall end the call.
+    """
+
+    def __init__(self, guard: Guard, before_request: Callable[[], None]) -> None:
+        self._guard = guard
+        self._before_request = before_request
+        self.settle = guard.settle
+        self.may_retry = guard.may_retry
+
+    def admit(self, microusd: int, *, first: bool) -> Leave:
+        """Leave of the guard, where the question was answered well."""
+        self._before_request()
+        return self._guard.admit(microusd, first=first)
+
+
 class SharedState:
     """The database as the place of shared knowledge, for all services of one gateway.
 

@@ -24,13 +24,14 @@ from coachops.ai.providers.openai import Outbound
 from coachops.coaching import actions, analysis_again, behaviours, consent, corrections, insights
 from coachops.coaching.analysis_again import degraded_due
 from coachops.coaching.analysis_input import AnalysisInput, read_input, require_words, state_of
+from coachops.coaching.analysis_record import keep_record, log_outbound
 from coachops.coaching.citations import check
 from coachops.coaching.scope import open_transcript
 from coachops.core import clock, ids
 from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
 from coachops.db import Database
-from coachops.db.models import Analysis, OutboundRecord
+from coachops.db.models import Analysis
 from coachops.telemetry import record_activity
 
 __all__ = ["WAITING_CODES", "AnalysisOutcome", "analyse", "degraded_due"]
@@ -65,6 +66,10 @@ class AnalysisOutcome:
     waiting: Literal["roles", "consent"] | None = None
     reused: bool = False
     error_code: str | None = None
+
+
+class _Withdrawn(Exception):  # noqa: N818 as below
+    """A consent that this analysis needs was withdrawn while it ran."""
 
 
 class _Changed(Exception):  # noqa: N818 a signal between two functions of this file
@@ -140,21 +145,19 @@ def _round(
             return known
     database.run(lambda session: _mark(session, actor, transcript_id, read))
 
-    def note(request: Outbound) -> None:
-        if request.input_tokens is None or request not in sent:  # a kept reply is told again
-            sent.append(request)
-
     try:
         require_words(read.request)
-        reply = gateway.analyse(
-            read.request,
-            read.engine,
-            private=read.private,
-            on_outbound=note,
-            transcript_id=transcript_id,
-        )
-        if len(sent) > len(reply.outbound):
-            reply = replace(reply, outbound=tuple(sent), cost_microusd=cost_of(sent))
+        reply = _ask(database, gateway, actor, transcript_id, read, sent)
+    except _Withdrawn:
+
+        def stop(session: Session) -> None:
+            # no words stay, the record of what left does; the next round finds what may be done
+            keep_record(session, gateway, actor, transcript_id, read, "COACH-CCH-002", sent)
+            replies.forget(session, transcript_id)
+
+        database.run(stop)
+        sent.clear()
+        raise _Changed from None
     except Exception as error:
         code = error.code if isinstance(error, CoachError) else "COACH-SYS-003"
         database.run(
@@ -166,18 +169,54 @@ def _round(
         # another process may have written the same analysis while this one waited for the engine
         known = None if force else _known(session, actor, transcript_id, read)
         if known is not None and known.analysis_id is not None:
-            _log_outbound(
+            log_outbound(
                 session, session.get_one(Analysis, known.analysis_id), reply.outbound
             )  # both asked: both are on record
             return known
         outcome = _write(session, actor, transcript_id, read, reply)
         if outcome.waiting is not None:
             # the consent was withdrawn while the service was asked: no words stay, the record does
-            _keep_record(session, gateway, actor, transcript_id, read, "COACH-CCH-002", sent)
+            keep_record(session, gateway, actor, transcript_id, read, "COACH-CCH-002", sent)
             replies.forget(session, transcript_id)
         return outcome
 
     return database.run(write)
+
+
+def _ask(
+    database: Database,
+    gateway: Gateway,
+    actor: Actor,
+    transcript_id: uuid.UUID,
+    read: AnalysisInput,
+    sent: list[Outbound],
+) -> GatewayReply:
+    """The engine's reply, with everything that left since the first round."""
+
+    def note(request: Outbound) -> None:
+        if request.input_tokens is None or request not in sent:  # a kept reply is told again
+            sent.append(request)
+
+    reply = gateway.analyse(
+        read.request,
+        read.engine,
+        private=read.private,
+        on_outbound=note,
+        before_request=lambda: _still_consented(database, actor, transcript_id),
+        transcript_id=transcript_id,
+    )
+    if len(sent) > len(reply.outbound):
+        reply = replace(reply, outbound=tuple(sent), cost_microusd=cost_of(sent))
+    return reply
+
+
+def _still_consented(database: Database, actor: Actor, transcript_id: uuid.UUID) -> None:
+    """Asked before each request: after a withdrawal no further words leave. Raises _Withdrawn."""
+    with database.read() as session:
+        client_id = open_transcript(session, actor, transcript_id).meeting.client_id
+        now = consent.current(session, client_id)
+    if not (now["processing"] and now["external_ai"]):
+        raise _Withdrawn
 
 
 def _known(
@@ -252,7 +291,7 @@ def _write(
     replaced = _stand_in(session, transcript_id, read)
     if replaced is not None and reply.status == "degraded":
         analysis_again.postpone(replaced, reply)
-        _log_outbound(session, replaced, reply.outbound)
+        log_outbound(session, replaced, reply.outbound)
         scope.transcript.state, scope.transcript.error_code = "analysed", None
         return replace(_outcome(replaced), reused=True)
     analysis_again.replaced(session, transcript_id)
@@ -280,7 +319,7 @@ def _write(
     insights.store(session, analysis, checked.result)
     actions.reconcile(session, scope, analysis, checked.result.action_items)
     behaviours.apply(session, scope.transcript)
-    _log_outbound(session, analysis, reply.outbound)
+    log_outbound(session, analysis, reply.outbound)
     if reply.status == "complete":
         replies.forget(session, transcript_id)
         if replaced is not None and reply.engine == "openai":
@@ -314,70 +353,11 @@ def _fail(
     """Keep the failure, and what left the machine nevertheless."""
     scope = open_transcript(session, actor, transcript_id, change=True)
     scope.transcript.state, scope.transcript.error_code = "failed", code
-    _keep_record(session, gateway, actor, transcript_id, read, code, sent)
+    keep_record(session, gateway, actor, transcript_id, read, code, sent)
     audit.record(
         session, actor, "analysis.failed", "transcript", transcript_id,
         code=code, requests=len(sent),
     )  # fmt: skip
-
-
-def _keep_record(
-    session: Session,
-    gateway: Gateway,
-    actor: Actor,
-    transcript_id: uuid.UUID,
-    read: AnalysisInput,
-    code: str,
-    sent: list[Outbound],
-) -> None:
-    """What left the machine for an analysis that is not kept; a repeated failure is one row."""
-    analysis = session.scalars(
-        sa.select(Analysis).where(
-            Analysis.transcript_id == transcript_id,
-            Analysis.status == "failed",
-            Analysis.error_code == code,
-            Analysis.input_sha256 == read.input_sha256,
-        )
-    ).first()
-    if analysis is None:
-        analysis = Analysis(
-            id=ids.new_id(),
-            transcript_id=transcript_id,
-            status="failed",
-            engine=read.target,
-            model=gateway.model(read.target),
-            input_sha256=read.input_sha256,
-            dropped={},
-            error_code=code,
-            created_by=actor.user_id,
-        )
-        session.add(analysis)
-        session.flush()
-    analysis.cost_microusd = (analysis.cost_microusd or 0) + (cost_of(sent) or 0)
-    _log_outbound(session, analysis, tuple(sent))
-
-
-def _log_outbound(session: Session, analysis: Analysis, outbound: tuple[Outbound, ...]) -> None:
-    told = {each.request_sha256 for each in outbound}
-    # a process that was killed wrote down the answer it got, but not yet that it had asked
-    outbound += tuple(
-        each
-        for each in replies.take_unlogged(session, analysis.transcript_id)
-        if each.request_sha256 not in told
-    )
-    session.add_all(
-        OutboundRecord(
-            analysis_id=analysis.id,
-            host=each.host[:200],
-            model=each.model[:100],
-            utterances=each.utterances,
-            request_bytes=each.request_bytes,
-            request_sha256=each.request_sha256,
-            input_tokens=each.input_tokens,
-            output_tokens=each.output_tokens,
-        )
-        for each in outbound
-    )
 
 
 def _waits(transcript_id: uuid.UUID, waiting: Literal["roles", "consent"]) -> AnalysisOutcome:

@@ -29,6 +29,13 @@ def _known_zone(name: str) -> str:
     return name
 
 
+def _one_proxy(addresses: str) -> str:
+    """`*` would believe whoever connects, and let anybody choose the address that is counted."""
+    if "*" in addresses:
+        raise ValueError("name the proxy's address; '*' would believe everybody")
+    return addresses
+
+
 def _web_address(url: str) -> str:
     try:
         parts = urlsplit(url)
@@ -126,7 +133,7 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address that 'coachops serve' listens on.")
     port: int = Field(8000, ge=1, le=65535, description="Port of the one origin.")
     public_url: str = Field("", description="Origin in links and cookies; empty: from the port.")
-    trusted_proxy: str = Field(
+    trusted_proxy: Annotated[str, AfterValidator(_one_proxy)] = Field(
         "",
         description="Address of the reverse proxy whose X-Forwarded-For is believed; empty: none.",
     )

@@ -467,6 +467,34 @@ def test_consent_withdrawn_while_the_engine_reads_throws_the_result_away(
     assert left.analysis_id == failed.id
 
 
+@pytest.mark.parametrize(
+    ("kind", "state", "engine"),
+    [("processing", "waiting_consent", None), ("external_ai", "analysed", "local")],
+)
+def test_after_a_withdrawal_no_further_request_leaves(
+    database: Database,
+    openai_gateway: Callable[..., Gateway],
+    ai: AiServer,
+    kind: str,
+    state: str,
+    engine: str | None,
+) -> None:
+    pair = make_pair(database, consents=("processing", "external_ai"))
+    transcript_id = make_transcript(database, pair)
+    ai.script = ["malformed"]  # it would be asked again
+    ai.on_request = lambda _: consent.record(database, pair.actor, pair.client_id, kind, False)
+    outcome = analyse(database, openai_gateway(), pair.actor, transcript_id)
+    assert len(ai.requests) == 1
+    assert outcome.engine == engine
+    assert transcript(database, transcript_id).state == state
+    stopped = [each for each in rows(database, Analysis) if each.status == "failed"]
+    assert [each.error_code for each in stopped] == ["COACH-CCH-002"]
+    (left,) = rows(database, OutboundRecord)
+    assert left.analysis_id == stopped[0].id
+    with database.read() as session:
+        assert session.scalars(sa.select(AiReply)).all() == []
+
+
 def test_a_transcript_without_words_is_refused(database: Database, gateway: Gateway) -> None:
     pair = make_pair(database)
     transcript_id = make_transcript(database, pair)

@@ -60,3 +60,9 @@ def test_another_kind_of_database_is_refused_without_its_password(url: str) -> N
         Database(url)
     assert caught.value.code == "COACH-SYS-001"
     assert "hidden" not in str(caught.value)
+
+
+def test_not_everybody_is_a_trusted_proxy() -> None:
+    with pytest.raises(CoachError, match="COACHOPS_TRUSTED_PROXY"):
+        load_settings(trusted_proxy="*")
+    assert load_settings(trusted_proxy="10.0.0.7").trusted_proxy == "10.0.0.7"
