@@ -15,13 +15,13 @@ import psycopg
 from coachops.core import clock
 from coachops.core.errors import CoachError
 from coachops.db.failures import first_line
+from coachops.db.handover import REPLAYED, opened, retire
 from coachops.db.postgres import WatchedConnection
 from coachops.db.servers import Facts, Host, Servers
 from coachops.db.transaction import Database
 
 Role = Literal["primary", "standby", "replaced", "away"]
 
-CATCH_UP_SECONDS = 30.0
 PROMOTE_SECONDS = 60
 _BATCH = 5_000
 
@@ -31,7 +31,6 @@ SELECT application_name, coalesce(state, ''), coalesce(sync_state, ''),
        extract(epoch FROM flush_lag)::float8
 FROM pg_stat_replication ORDER BY application_name
 """
-_REPLAYED = "SELECT coalesce(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())"
 _BEHIND = """
 SELECT pg_wal_lsn_diff(%s::pg_lsn, pg_last_wal_replay_lsn())::bigint,
        extract(epoch FROM now() - pg_last_xact_replay_timestamp())::float8
@@ -115,7 +114,7 @@ def status(database: Database) -> ClusterStatus:
     followers: tuple[Follower, ...] = ()
     position = None
     if primary is not None:
-        with _opened(servers, primary.host) as connection:
+        with opened(servers, primary.host) as connection:
             followers = tuple(Follower(*row) for row in connection.execute(_SENDERS).fetchall())
             position = connection.execute("SELECT pg_current_wal_lsn()::text").fetchone()
     rows = tuple(_one(servers, host, said, primary, position) for host, said in seen.items())
@@ -173,8 +172,8 @@ def promote(
     host = _chosen(servers, seen, to)
     try:
         if old is not None:
-            _retire(servers, old.host, host)
-        with _opened(servers, host) as connection:
+            retire(servers, old.host, host)
+        with opened(servers, host) as connection:
             connection.execute(f"SET statement_timeout = '{PROMOTE_SECONDS + 5}s'")
             done = connection.execute("SELECT pg_promote(true, %s)", (PROMOTE_SECONDS,)).fetchone()
     except psycopg.Error as error:
@@ -189,7 +188,7 @@ def promote(
             reason=f"{host} did not become the primary within {PROMOTE_SECONDS} s",
             advice="It may still become one: look at its log, and do not start the old one meanwhile",
         )
-    with _opened(servers, host) as connection:
+    with opened(servers, host) as connection:
         facts: Facts = connection.facts
         servers.fence.note(facts.system, facts.timeline)
         waits_for = _standbys_to_wait_for(connection, alone=alone)
@@ -231,12 +230,6 @@ def _servers(database: Database) -> Servers:
     return database.servers
 
 
-def _opened(servers: Servers, host: Host) -> WatchedConnection:
-    connection = servers.open(host)
-    connection.autocommit = True
-    return connection
-
-
 def _learn(servers: Servers, seen: dict[Host, Facts | psycopg.OperationalError]) -> None:
     """Know the newest timeline before judging who is the primary."""
     for said in seen.values():
@@ -267,7 +260,7 @@ def _one(
         return ServerStatus(str(host), "primary", said.timeline)
     if position is None:
         return ServerStatus(str(host), "standby", said.timeline)
-    with _opened(servers, host) as connection:
+    with opened(servers, host) as connection:
         row: Any = connection.execute(_BEHIND, position).fetchone()
     behind = max(0, row[0]) if row[0] is not None else None
     return ServerStatus(str(host), "standby", said.timeline, behind, row[1] if behind else 0.0)
@@ -279,7 +272,7 @@ def _lost(servers: Servers, found: ServerStatus, old: Host, new: Host) -> Server
     They came last before the failover, so counting ends at the first batch that is all there.
     """
     lost, newest, before = 0, None, None
-    with _opened(servers, old) as one, _opened(servers, new) as other:
+    with opened(servers, old) as one, opened(servers, new) as other:
         while True:
             rows = one.execute(
                 "SELECT id, at FROM operations WHERE %(before)s::timestamptz IS NULL "
@@ -342,56 +335,13 @@ def _chosen(
         )
 
     def received(host: Host) -> int:
-        with _opened(servers, host) as connection:
+        with opened(servers, host) as connection:
             row: Any = connection.execute(
-                f"SELECT pg_wal_lsn_diff(({_REPLAYED}), '0/0')::bigint"
+                f"SELECT pg_wal_lsn_diff(({REPLAYED}), '0/0')::bigint"
             ).fetchone()
             return row[0] or 0
 
     return max(standbys, key=received)
-
-
-def _retire(servers: Servers, old: Host, new: Host) -> None:
-    """A planned change: no more writes on the old primary, and the standby has all of them.
-
-    Raises:
-        CoachError: COACH-DB-012 where the standby does not catch up; the old primary stays the one.
-    """
-    with _opened(servers, old) as connection:
-        connection.execute("ALTER SYSTEM SET default_transaction_read_only = on")
-        connection.execute("SELECT pg_reload_conf()")
-        connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
-        )
-        position = connection.execute("SELECT pg_current_wal_lsn()::text").fetchone()
-    try:
-        caught_up = _catches_up(servers, new, position)
-    except psycopg.Error:
-        caught_up = False
-    if caught_up:
-        return
-    with _opened(servers, old) as connection:  # nobody took its place: writes must go on
-        connection.execute("ALTER SYSTEM RESET default_transaction_read_only")
-        connection.execute("SELECT pg_reload_conf()")
-    raise CoachError(
-        "COACH-DB-012",
-        reason=f"{new} does not catch up with the primary at {old}, which takes writes again",
-        advice="Find out why the standby lags before you repeat it",
-    )
-
-
-def _catches_up(servers: Servers, new: Host, position: Any) -> bool:
-    """Whether the standby receives the log up to `position` in time."""
-    ends = clock.monotonic() + CATCH_UP_SECONDS
-    with _opened(servers, new) as standby:
-        while True:
-            row: Any = standby.execute(
-                f"SELECT ({_REPLAYED}) >= %s::pg_lsn, pg_sleep(0.05)",
-                position,
-            ).fetchone()
-            if row[0] or clock.monotonic() > ends:
-                return bool(row[0])
 
 
 def _standbys_to_wait_for(connection: WatchedConnection, *, alone: bool) -> str:

@@ -180,7 +180,7 @@ def test_a_planned_change_to_a_standby_that_lags_leaves_the_primary_in_its_place
     pair.wait_for_replay()
     pair.standby.freeze_walreceiver()
     add(database, 1)
-    monkeypatch.setattr("coachops.db.standby.CATCH_UP_SECONDS", 0.3)
+    monkeypatch.setattr("coachops.db.handover.CATCH_UP_SECONDS", 0.3)
     with pytest.raises(CoachError) as caught:
         promote(database, force=True)
     assert caught.value.code == "COACH-DB-012"
