@@ -132,7 +132,15 @@ def test_work_goes_on_after_a_failover(postgres_pair: PostgresPair, home: Path) 
         postgres_pair.kill_primary()
         postgres_pair.promote()
         until(lambda: all_drafted(services, 12), log)
-    assert (count(services, Analysis), count(services, Message)) == (12, 12)
+    with services.database.read() as session:
+        rows = session.execute(
+            sa.select(
+                Analysis.transcript_id, Analysis.status, Analysis.error_code, Analysis.created_at
+            )
+        ).all()
+    made = [(each.transcript_id, each.status, each.error_code) for each in rows]
+    assert sorted(made) == sorted((each, "complete", None) for each in transcripts), (rows, log)
+    assert count(services, Message) == 12
     services.close()
 
 
