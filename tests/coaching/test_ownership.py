@@ -56,6 +56,7 @@ NO_OWNER_BY_DESIGN = {
     "coachops.coaching.messages.sending.try_again_later": "the worker's message by its id",
     "coachops.coaching.messages.sending.unsent_approved": "ids for the worker",
     "coachops.coaching.messages.suppression.of_address": "by an address that the caller holds",
+    "coachops.coaching.quarantine.is_whole": "a yes or no for who was just refused; no words",
     "coachops.coaching.quarantine.expire": "the worker deletes what is too old",
     "coachops.coaching.seed.organisation.seed_organisation": "the operator's command",
 }
