@@ -24,7 +24,7 @@ from coachops.ai.providers.openai import Outbound
 from coachops.coaching import actions, analysis_again, behaviours, consent, corrections, insights
 from coachops.coaching.analysis_again import degraded_due
 from coachops.coaching.analysis_input import AnalysisInput, read_input, require_words, state_of
-from coachops.coaching.analysis_record import keep_record, log_outbound
+from coachops.coaching.analysis_record import keep_record, log_outbound, of_job
 from coachops.coaching.citations import check
 from coachops.coaching.scope import open_transcript
 from coachops.core import clock, ids
@@ -84,12 +84,14 @@ def analyse(
     engine: EngineChoice = "auto",
     *,
     force: bool = False,
+    job: str | None = None,
 ) -> AnalysisOutcome:
     """Analyse a transcript, or tell what it waits for.
 
     Parameters:
         engine: `auto` takes `openai` where there is a key and the client's consent, else `local`.
         force: ask the engine again, also where the same input has its analysis.
+        job: id of the background job; what it wrote already is its answer when it is repeated.
 
     Raises:
         CoachError: COACH-CCH-001 and COACH-IDN-003 as everywhere; COACH-CCH-002 where `openai` was
@@ -102,7 +104,10 @@ def analyse(
         if waiting is not None:
             return _waits(transcript_id, waiting)
         try:
-            return _round(database, gateway, actor, transcript_id, engine, sent, force=force)
+            with database.read() as session:
+                read = read_input(session, gateway, actor, transcript_id, engine)
+            read = replace(read, job=job)
+            return _round(database, gateway, actor, transcript_id, read, sent, force=force)
         except _Changed:
             continue
     raise CoachError("COACH-CCH-004", what="transcript")
@@ -131,14 +136,12 @@ def _round(
     gateway: Gateway,
     actor: Actor,
     transcript_id: uuid.UUID,
-    engine: EngineChoice,
+    read: AnalysisInput,
     sent: list[Outbound],
     *,
     force: bool,
 ) -> AnalysisOutcome:
     """One try; `sent` is what left in all rounds, also for those that were thrown away."""
-    with database.read() as session:
-        read = read_input(session, gateway, actor, transcript_id, engine)
     if not force:
         known = database.run(lambda session: _known(session, actor, transcript_id, read))
         if known is not None:
@@ -222,11 +225,14 @@ def _still_consented(database: Database, actor: Actor, transcript_id: uuid.UUID)
 def _known(
     session: Session, actor: Actor, transcript_id: uuid.UUID, read: AnalysisInput
 ) -> AnalysisOutcome | None:
-    """The analysis that this input has already, made to hold again where another one came since.
+    """The analysis that this job or input has, made to hold again where another one came since.
 
     Also where a correction was made and undone since: the new row says that it is up to date.
     """
     scope = open_transcript(session, actor, transcript_id, change=True)
+    own = of_job(session, transcript_id, read.job)
+    if own is not None:
+        return replace(_outcome(own), reused=True)
     found = session.scalars(
         sa.select(Analysis)
         .where(
@@ -311,6 +317,7 @@ def _write(
         duration_ms=reply.duration_ms,
         error_code=reply.error_code,
         retry_at=reply.retry_at,
+        job_id=read.job,
         created_by=actor.user_id,
         created_at=clock.now(),
     )

@@ -22,7 +22,10 @@ from coachops.db.models import Client, Coach, Utterance
 
 @dataclass(frozen=True, slots=True)
 class AnalysisInput:
-    """What one round reads: the request, and the state of the transcript it was made from."""
+    """What one round reads: the request, and the state of the transcript it was made from.
+
+    `job` is the background job that asks, None for a person.
+    """
 
     request: ai.AnalysisRequest
     private: tuple[PrivateName, ...]
@@ -30,6 +33,7 @@ class AnalysisInput:
     engine: EngineChoice
     target: Engine
     input_sha256: str
+    job: str | None = None
 
 
 def read_input(

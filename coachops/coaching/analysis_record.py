@@ -13,10 +13,34 @@ from sqlalchemy.orm import Session
 from coachops.ai import replies
 from coachops.ai.gateway import Gateway, cost_of
 from coachops.ai.providers.openai import Outbound
+from coachops.coaching import corrections
 from coachops.coaching.analysis_input import AnalysisInput
 from coachops.core import ids
 from coachops.core.actor import Actor
 from coachops.db.models import Analysis, OutboundRecord
+
+
+def of_job(session: Session, transcript_id: uuid.UUID, job: str | None) -> Analysis | None:
+    """What this job wrote already and no correction has overtaken.
+
+    A step that is repeated after a crash may read something else than the first time, since another
+    session of the client was analysed meanwhile; it must not ask, and pay, again for that.
+    """
+    if job is None:
+        return None
+    found = session.scalars(
+        sa.select(Analysis)
+        .where(
+            Analysis.transcript_id == transcript_id,
+            Analysis.job_id == job,
+            Analysis.status != "failed",
+        )
+        .order_by(Analysis.created_at.desc(), Analysis.id.desc())
+        .limit(1)
+    ).first()
+    if found is None or corrections.is_stale(session, transcript_id, found.created_at):
+        return None
+    return found
 
 
 def keep_record(
@@ -47,6 +71,7 @@ def keep_record(
             input_sha256=read.input_sha256,
             dropped={},
             error_code=code,
+            job_id=read.job,
             created_by=actor.user_id,
         )
         session.add(analysis)

@@ -89,6 +89,22 @@ def test_repeating_an_analysis_gives_the_one_that_is_there(
     assert len(rows(database, Analysis)) == 1
 
 
+def test_a_job_that_is_repeated_finds_its_own_work_though_it_reads_other_commitments(
+    database: Database, gateway: Gateway
+) -> None:
+    pair = make_pair(database)
+    earlier, later = make_transcript(database, pair), make_transcript(database, pair)
+    first = analyse(database, gateway, SYSTEM, later, job="pipeline/later/1")
+    analyse(database, gateway, SYSTEM, earlier, job="pipeline/earlier/1")  # new open commitments
+    again = analyse(database, gateway, SYSTEM, later, job="pipeline/later/1")
+    assert (again.analysis_id, again.reused) == (first.analysis_id, True)
+    anew = analyse(database, gateway, SYSTEM, later, job="pipeline/later/2")  # which reads them
+    assert (anew.analysis_id == first.analysis_id, anew.reused) == (False, False)
+    corrections.cut(database, pair.actor, later, 1, 1)
+    corrected = analyse(database, gateway, SYSTEM, later, job="pipeline/later/2")
+    assert corrected.analysis_id != anew.analysis_id
+
+
 def test_a_forced_analysis_finds_the_same_under_the_same_anchors(
     database: Database, gateway: Gateway
 ) -> None:

@@ -211,14 +211,16 @@ def test_a_restore_killed_at_any_moment_leaves_one_whole_database(
         for stale in installation.home.glob("coachops.db*"):
             stale.unlink()
         path.write_bytes(before)
-        _killed(installation, _RESTORE, length * (number + chance.random()) / runs)
+        # the first as it begins, whatever the machine's speed; the others anywhere
+        after = length * (number + chance.random()) / runs if number else 0.0
+        _killed(installation, _RESTORE, after)
         database = Database(installation.database_url)
         assert database.check_integrity(full=True) == []
         database.close()
         found = content(path, without=settled)
         assert found in (old, new)
         outcomes.add("old" if found == old else "new")
-    assert outcomes <= {"old", "new"}
+    assert "old" in outcomes
     for stale in installation.home.glob("coachops.db*"):
         stale.unlink()
     recovery(installation).restore()

@@ -139,13 +139,7 @@ def test_work_goes_on_after_a_failover(postgres_pair: PostgresPair, home: Path) 
             )
         ).all()
     made = [(each.transcript_id, each.status, each.error_code) for each in rows]
-    # each at least once: a step that is repeated after its analysis was written reads other open
-    # commitments, where another session of the client was analysed meanwhile, and is analysed anew
-    assert {each for each, status, _ in made if status == "complete"} == set(transcripts), (
-        rows,
-        log,
-    )
-    assert len(made) <= len(transcripts) + 1, (rows, log)
+    assert sorted(made) == sorted((each, "complete", None) for each in transcripts), (rows, log)
     assert count(services, Message) == 12
     services.close()
 

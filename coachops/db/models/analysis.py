@@ -33,6 +33,7 @@ class Analysis(Identified, Base):
     `dropped` says how many findings were dropped for which reason, `input_sha256` is the digest of
     exactly what the engine read: equal input and engine version give the same result.
     `retry_at` is when a degraded one is worth another try: the service asked to wait, or rests.
+    `job_id` is the background job that asked: its step, repeated after a crash, finds its own work.
     """
 
     __tablename__ = "analyses"
@@ -58,6 +59,7 @@ class Analysis(Identified, Base):
     duration_ms: Mapped[int] = mapped_column(default=0)
     error_code: Mapped[str | None] = mapped_column(sa.String(20))
     retry_at: Mapped[dt.datetime | None]
+    job_id: Mapped[str | None] = mapped_column(sa.String(200))
     created_by: Mapped[uuid.UUID | None] = mapped_column(sa.ForeignKey("users.id"))
 
 

@@ -27,7 +27,7 @@ from coachops.jobs.workflows.later import put_off
 )
 def pipeline(transcript_id: str, engine: str) -> Outcome:
     """Analyse a transcript with `engine` and draft its follow-up."""
-    outcome = analyse_step(transcript_id, engine)
+    outcome = analyse_step(transcript_id, engine, DBOS.workflow_id)
     if "retry_after" in outcome:
         # recorded by releases that know it, so older runs in progress never come here
         later = reschedule_step(
@@ -45,8 +45,8 @@ def pipeline(transcript_id: str, engine: str) -> Outcome:
 
 @DBOS.step(name="analyse")
 @guarded
-def analyse_step(transcript_id: str, engine: str) -> Outcome:
-    """Analyse; the same input a second time gives the analysis that is there already."""
+def analyse_step(transcript_id: str, engine: str, job: str | None) -> Outcome:
+    """Analyse; a second time for this job, or for the same input, it is the analysis that is there."""
     from coachops.coaching.analysis import analyse  # noqa: PLC0415 with the openai SDK
 
     services = current()
@@ -56,6 +56,7 @@ def analyse_step(transcript_id: str, engine: str) -> Outcome:
         SYSTEM,
         uuid.UUID(transcript_id),
         engine if engine in {"openai", "local"} else "auto",  # type: ignore[arg-type] # narrowed
+        job=job,
     )
     return {
         "analysis_id": str(done.analysis_id) if done.analysis_id else None,

@@ -1,4 +1,4 @@
-"""the machine of each worker
+"""the machine of each worker, the job of each analysis
 
 Revision: 0011, after 0010.
 """
@@ -20,9 +20,12 @@ def upgrade() -> None:
         batch_op.add_column(
             sa.Column("host", sa.String(length=255), server_default="", nullable=False)
         )
+    op.add_column("analyses", sa.Column("job_id", sa.String(length=200), nullable=True))
 
 
 def downgrade() -> None:
     """Take back."""
+    with op.batch_alter_table("analyses", schema=None) as batch_op:
+        batch_op.drop_column("job_id")
     with op.batch_alter_table("worker_heartbeats", schema=None) as batch_op:
         batch_op.drop_column("host")
