@@ -103,11 +103,6 @@ def load(
     return frame if columns is None else frame[list(columns)]
 
 
-def dtypes(name: str) -> dict[str, str]:
-    """The dtype of each column of a dataset's frame."""
-    return {column.name: str(_series(column, []).dtype) for column in DATASETS[name].columns}
-
-
 def weekly(days: pd.Series[Any], *, as_of: dt.date | None = None) -> pd.DataFrame:
     """How many values fall into each week, Monday to Sunday, without gaps.
 

@@ -13,9 +13,9 @@ from fastapi.responses import RedirectResponse, Response
 
 from coachops.api.access import InContext
 from coachops.api.pages import message_page, page
-from coachops.api.problems import TITLES, status_of, wait_of
+from coachops.api.problems import TITLES, for_clients, status_of, wait_of
 from coachops.coaching import feedback
-from coachops.core.errors import CoachError, Kind
+from coachops.core.errors import CoachError
 from coachops.core.text import CleanText
 
 router = APIRouter(include_in_schema=False)
@@ -45,7 +45,7 @@ def keep_answer(
     except CoachError as error:
         if error.code in {"COACH-MSG-007", "COACH-MSG-008"}:
             return _refused(error)
-        return _form(context, token, error=_for_clients(error), typed=(helpfulness, next_focus))
+        return _form(context, token, error=for_clients(error), typed=(helpfulness, next_focus))
     return RedirectResponse(f"/feedback/{token}?thanks=true", status_code=303)
 
 
@@ -61,7 +61,7 @@ def _form(
     try:
         form = feedback.open_form(services.database, services.secret("feedback"), token)
     except CoachError as refused:
-        return _refused(_for_clients(refused))
+        return _refused(for_clients(refused))
     return page(
         "feedback.html",
         status=status_of(error) if error else 200,
@@ -75,11 +75,6 @@ def _form(
         thanks=thanks and form.helpfulness is not None,
         error=error,
     )
-
-
-def _for_clients(error: CoachError) -> CoachError:
-    """The error in words for somebody who has nothing to do with databases."""
-    return CoachError("COACH-MSG-016") if error.kind is Kind.UNAVAILABLE else error
 
 
 def _refused(error: CoachError) -> Response:

@@ -14,9 +14,9 @@ from fastapi.responses import RedirectResponse, Response
 
 from coachops.api.access import InContext
 from coachops.api.pages import page
-from coachops.api.problems import TITLES, error_page, status_of, wait_of
+from coachops.api.problems import TITLES, error_page, for_clients, status_of, wait_of
 from coachops.coaching import messages
-from coachops.core.errors import CoachError, Kind
+from coachops.core.errors import CoachError
 
 router = APIRouter(include_in_schema=False)
 
@@ -58,7 +58,7 @@ def _page(
     try:
         choice = messages.open_choice(services.database, services.secret("feedback"), token)
     except CoachError as error:
-        shown = _for_clients(error)
+        shown = for_clients(error)
         refused = error_page(shown, TITLES[shown.kind], action=None)
         refused.headers.update(wait_of(error))
         return refused
@@ -67,16 +67,9 @@ def _page(
         status=status_of(problem) if problem else 200,
         choice=choice,
         organisation=services.settings.organisation,
-        problem=problem and _for_clients(problem),
+        problem=problem and for_clients(problem),
         resumed=resumed and not choice.stopped,
     )
     if problem is not None:
         response.headers.update(wait_of(problem))
     return response
-
-
-def _for_clients(error: CoachError) -> CoachError:
-    """The error in words for somebody who has nothing to do with databases."""
-    if error.kind is not Kind.UNAVAILABLE:
-        return error
-    return CoachError("COACH-MSG-016")

@@ -178,3 +178,8 @@ def install(app: FastAPI) -> None:
             known = CoachError("COACH-API-006", field="body", reason="it cannot be read")
             return reply(request, known)
         return reply(request, unexpected(error, str(request.scope.get("request_id", ""))))
+
+
+def for_clients(error: CoachError) -> CoachError:
+    """The error in words for somebody who has nothing to do with databases."""
+    return CoachError("COACH-MSG-016") if error.kind is Kind.UNAVAILABLE else error

@@ -10,11 +10,11 @@ found while the installation still lives.
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from coachops import files
 from coachops.backup.sealing import Keys, fingerprint, identities_in, new_identity, public_keys
 from coachops.core import clock, ids
 from coachops.core.errors import CoachError
@@ -140,7 +140,7 @@ class KeyRing:
             f"# public key: {' '.join(public)}\n" + "\n".join(identities) + "\n"
         )
         try:
-            _write_new(target, text)
+            files.write_new(target, text)
         except FileExistsError:
             raise CoachError("COACH-BKP-019", reason="a file of that name exists") from None
         except OSError as error:
@@ -190,11 +190,11 @@ class KeyRing:
         public = public_keys(identities)
         text = f"# public key: {' '.join(public)}\n" + "\n".join(identities) + "\n"
         with contextlib.suppress(FileExistsError):
-            _write_new(self._secrets / _PRIVATE, text)
+            files.write_new(self._secrets / _PRIVATE, text)
         # what a second process finds is the pair of the first
         kept = public_keys(read_identities(self._secrets / _PRIVATE))
         with contextlib.suppress(FileExistsError):
-            _write_new(self._secrets / _PUBLIC, "\n".join(kept) + "\n")
+            files.write_new(self._secrets / _PUBLIC, "\n".join(kept) + "\n")
 
 
 def read_identities(file: Path) -> tuple[str, ...]:
@@ -222,17 +222,3 @@ def _text(file: Path) -> tuple[str, ...]:
     with contextlib.suppress(CoachError):
         return read_identities(file)
     return ()
-
-
-def _write_new(path: Path, text: str) -> None:
-    """The whole file or none, mode 0600; one that exists is not touched."""
-    draft = path.with_name(f".{path.name}.{ids.new_id().hex}")
-    try:
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        path.hardlink_to(draft)
-    finally:
-        draft.unlink(missing_ok=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from coachops import files
 from coachops.backup import catalogue
 from coachops.backup.engines import Engine, engine_for
 from coachops.backup.folder import place_error
@@ -68,18 +68,7 @@ class Site:
         known = self.installation
         if known is not None:
             return known
-        self.secrets.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path = self.secrets / _INSTALLATION
-        draft = path.with_name(f".{path.name}.{ids.new_id().hex}")
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w") as file:
-            file.write(ids.new_id().hex)
-        try:
-            with contextlib.suppress(FileExistsError):
-                path.hardlink_to(draft)
-        finally:
-            draft.unlink()
-        return path.read_text().strip()
+        return files.write_once(self.secrets / _INSTALLATION, ids.new_id().hex).strip()
 
     def known_recipients(self) -> tuple[str, ...]:
         """Whom earlier backups were sealed for, as far as the database can tell."""

@@ -219,14 +219,16 @@ class Cutter:
                 self._left -= 1
                 if self._left == 0:
                     cut.set()
-            server.sendall(data)
+            if not _sent(server, data):  # the cut has closed it: a farewell may come after
+                break
         _end(server)
 
     def _down(self, client: socket.socket, server: socket.socket, cut: threading.Event) -> None:
         while data := _received(server):
             if cut.is_set():  # it has committed and says so: nobody hears it
                 break
-            client.sendall(data)
+            if not _sent(client, data):
+                break
         _end(client)
         _end(server)
 
@@ -235,6 +237,14 @@ def _end(one: socket.socket) -> None:
     """Close both directions, which also wakes a thread that waits for data."""
     with contextlib.suppress(OSError):
         one.shutdown(socket.SHUT_RDWR)
+
+
+def _sent(target: socket.socket, data: bytes) -> bool:
+    try:
+        target.sendall(data)
+    except OSError:
+        return False
+    return True
 
 
 def _received(source: socket.socket) -> bytes:

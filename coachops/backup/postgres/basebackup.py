@@ -6,25 +6,25 @@ seals everything with age before it leaves this machine. Backups are full ones.
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import logging
 import shlex
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from coachops.backup import catalogue
-from coachops.backup.engines import NEWEST, Artefacts, Part
-from coachops.backup.model import Manifest, Problem, Snapshot, StoredFile, folder_of
+from coachops.backup.engines import Artefacts, Part
+from coachops.backup.model import Manifest, Problem, StoredFile, folder_of
 from coachops.backup.place import Entry, Place
 from coachops.backup.postgres import archive, cluster, live, moment, programs, streaming, walkey
 from coachops.backup.postgres.archive import Archive
-from coachops.backup.postgres.problems import gap_problem, slot_problems
+from coachops.backup.postgres.engine import ClusterEngine, engine_data, require_reachable
+from coachops.backup.postgres.problems import slot_problems
 from coachops.backup.postgres.programs import Runner
 from coachops.backup.postgres.wal import Segment, gaps
 from coachops.backup.sealing import ENDING, Keys, identities_in
@@ -36,7 +36,7 @@ BASE = "base.tar"
 _log = logging.getLogger(__name__)
 
 
-class BaseBackupEngine:
+class BaseBackupEngine(ClusterEngine):
     """See `engines.Engine`.
 
     Parameters:
@@ -51,9 +51,7 @@ class BaseBackupEngine:
     def __init__(
         self, settings: Settings, database: Database | None, place: Place, keys: Keys
     ) -> None:
-        self._settings = settings
-        self._database = database
-        self._place = place
+        super().__init__(settings, database, place)
         self._keys = keys
 
     def take(self, work: Path, backup_id: str) -> Artefacts:
@@ -75,15 +73,7 @@ class BaseBackupEngine:
             snapshot=marked.snapshot,
             parts=(Part(walkey.PART, work / walkey.PART, "database"),),
             placed=(base, *log),
-            engine_data={
-                "point": marked.name,
-                "lsn": marked.lsn,
-                "timeline": str(marked.timeline),
-                "first": first,
-                "segment": marked.segment,
-                "segment_bytes": str(server.segment_bytes),
-                "system": server.system_id,
-            },
+            engine_data=engine_data(server, marked, first),
             tools={"postgresql": server.version},
         )
 
@@ -95,8 +85,7 @@ class BaseBackupEngine:
         at: dt.datetime | None,
     ) -> None:
         """See `Engine`. `at` may be `NEWEST`."""
-        if at is not None and at < manifest.made_at:
-            raise ValueError("the backup is younger than the moment that is asked for")
+        require_reachable(manifest, at)
         restored = self._restored(target)
         runner = restored.prepare()
         with tarfile.open(parts[BASE]) as files:
@@ -111,68 +100,16 @@ class BaseBackupEngine:
         fetch = f"cp {shlex.quote(str(log))}/%f %p"
         restored.write_recovery(manifest, at, fetch, last)
 
-    @contextlib.contextmanager
-    def standing(self, target: Path) -> Iterator[Database]:
-        """See `Engine`."""
-        with self._restored(target).standing() as database:
-            yield database
-
-    @contextlib.contextmanager
-    def opened(self, target: Path) -> Iterator[Database]:
-        """See `Engine`."""
-        with self._restored(target).opened() as database:
-            shutil.rmtree(target / cluster.WAL, ignore_errors=True)  # it has been replayed
-            yield database
-
-    def check(self, target: Path, database: Database) -> list[str]:
-        """See `Engine`."""
-        return self._restored(target).check(database)
-
-    def how_to_start(self, target: Path) -> tuple[str, ...]:
-        """See `Engine`."""
-        return self._restored(target).how_to_start()
-
-    def snapshot(self, database: Database) -> Snapshot:
-        """See `Engine`."""
-        return cluster.snapshot_of(database)
-
-    def verify(self, manifest: Manifest) -> list[str]:
-        """See `Engine`: the log has no gap up to the snapshot."""
-        lost = self._archive(manifest).missing_for_snapshot(manifest)
-        return [f"the log lacks {len(lost)} files from {lost[0]} on"] if lost else []
-
-    def reach(self, manifests: Sequence[Manifest]) -> dt.datetime | None:
-        """See `Engine`: the heartbeats in the shipped log, without a gap since the newest backup."""
-        return archive.reach(self.name, manifests, self._archive, self._database)
-
-    def covers(self, manifest: Manifest, at: dt.datetime) -> bool:
-        """See `Engine`."""
-        if at == NEWEST:
-            return True
-        until = self._archive(manifest).whole_until(manifest)
-        return until is not None and manifest.made_at <= at <= until
-
     def follow(self) -> None:
         """See `Engine`: ship the log up to now."""
         database = self._live()
         self._ship(database, live.server_of(database))
 
-    def problems(self, manifests: Sequence[Manifest]) -> list[Problem]:
-        """See `Engine`."""
-        found = slot_problems(self._database) if self._database is not None else []
-        newest = max(manifests, key=lambda one: one.made_at, default=None)
-        if newest is not None and newest.engine == self.name:
-            found += gap_problem(self._archive(newest).missing(newest))
-        return found
+    def _own_problems(self, database: Database) -> list[Problem]:
+        return slot_problems(database)
 
-    def forget(self, dropped: Sequence[Manifest], kept: Sequence[Manifest]) -> None:
-        """See `Engine`."""
-        archive.forget_log(self._place, self._settings, self.name, kept, self._archive)
-
-    def _live(self) -> Database:
-        if self._database is None:
-            raise CoachError("COACH-DB-001", reason="there is no database to copy")
-        return self._database
+    def _used_up(self, target: Path) -> None:
+        shutil.rmtree(target / cluster.WAL, ignore_errors=True)  # it has been replayed
 
     def _restored(self, target: Path) -> cluster.RestoredCluster:
         return cluster.RestoredCluster(target, sa.make_url(self._settings.database_url))

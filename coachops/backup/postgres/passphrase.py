@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import configparser
 import contextlib
-import os
 import secrets
 from pathlib import Path
 
+from coachops import files
 from coachops.core.errors import CoachError
 
 PART = "pgbackrest.pass"
@@ -51,21 +51,7 @@ def require(home: Path, config: Path) -> str:
 
 def make(home: Path, config: Path) -> str:
     """The passphrase, made (256 random bits) where there is none; it stands among the secrets then."""
-    found = at_hand(home, config)
-    folder = home / "secrets"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path = folder / PART
-    if found and path.exists():
+    found, path = at_hand(home, config), home / "secrets" / PART
+    if found and path.exists():  # perhaps damaged: then the copy on the database host is the one
         return found
-    draft = folder / f".{PART}.{secrets.token_hex(8)}"
-    try:
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w") as file:
-            file.write(found or secrets.token_urlsafe(32))
-            file.flush()
-            os.fsync(file.fileno())
-        with contextlib.suppress(FileExistsError):  # another process made it just now
-            path.hardlink_to(draft)
-    finally:
-        draft.unlink(missing_ok=True)
-    return path.read_text().strip()
+    return files.write_once(path, found or secrets.token_urlsafe(32)).strip()

@@ -16,13 +16,14 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from coachops.backup import catalogue
-from coachops.backup.engines import NEWEST, Artefacts, Part
+from coachops.backup.engines import Artefacts, Part
 from coachops.backup.folder import FolderPlace
-from coachops.backup.model import Manifest, Problem, Snapshot, StoredFile
+from coachops.backup.model import Manifest, Problem, StoredFile
 from coachops.backup.place import Entry, Place
 from coachops.backup.postgres import archive, cluster, live, moment, passphrase
 from coachops.backup.postgres.archive import Archive
-from coachops.backup.postgres.problems import archiving_problems, gap_problem
+from coachops.backup.postgres.engine import ClusterEngine, engine_data, require_reachable
+from coachops.backup.postgres.problems import archiving_problems
 from coachops.backup.postgres.programs import Runner
 from coachops.backup.postgres.repository import CONFIG, FOLDER, STANZA, Label, Repository
 from coachops.core import clock
@@ -39,7 +40,7 @@ RETRY_SECONDS = 10.0
 _POLL = 0.1
 
 
-class PgBackRestEngine:
+class PgBackRestEngine(ClusterEngine):
     """See `engines.Engine`.
 
     Parameters:
@@ -54,9 +55,7 @@ class PgBackRestEngine:
     def __init__(
         self, settings: Settings, database: Database | None, place: Place, config: Path = CONFIG
     ) -> None:
-        self._settings = settings
-        self._database = database
-        self._place = place
+        super().__init__(settings, database, place)
         self._config = config
 
     def take(self, work: Path, backup_id: str) -> Artefacts:
@@ -101,13 +100,7 @@ class PgBackRestEngine:
             needs=tuple(base[label] for label in made.references) if base else (),
             engine_data={
                 "label": made.label,
-                "point": marked.name,
-                "lsn": marked.lsn,
-                "timeline": str(marked.timeline),
-                "first": made.first,
-                "segment": marked.segment,
-                "segment_bytes": str(server.segment_bytes),
-                "system": server.system_id,
+                **engine_data(server, marked, made.first),
             },
             tools={"postgresql": server.version, "pgbackrest": version},
         )
@@ -120,8 +113,7 @@ class PgBackRestEngine:
         at: dt.datetime | None,
     ) -> None:
         """See `Engine`. `at` may be `NEWEST`."""
-        if at is not None and at < manifest.made_at:
-            raise ValueError("the backup is younger than the moment that is asked for")
+        require_reachable(manifest, at)
         self._require_intact(manifest, target)
         secret = parts[passphrase.PART].read_text().strip()
         restored = self._restored(target)
@@ -139,35 +131,9 @@ class PgBackRestEngine:
         fetch = 'pgbackrest archive-get %f "%p"'
         restored.write_recovery(manifest, at, fetch, self._archive(manifest).whole_to(manifest))
 
-    @contextlib.contextmanager
-    def standing(self, target: Path) -> Iterator[Database]:
-        """See `Engine`."""
-        with self._restored(target).standing() as database:
-            yield database
-
-    @contextlib.contextmanager
-    def opened(self, target: Path) -> Iterator[Database]:
-        """See `Engine`."""
-        with self._restored(target).opened() as database:
-            (target / passphrase.PART).unlink(missing_ok=True)
-            yield database
-
-    def check(self, target: Path, database: Database) -> list[str]:
-        """See `Engine`."""
-        return self._restored(target).check(database)
-
-    def how_to_start(self, target: Path) -> tuple[str, ...]:
-        """See `Engine`."""
-        return self._restored(target).how_to_start()
-
-    def snapshot(self, database: Database) -> Snapshot:
-        """See `Engine`."""
-        return cluster.snapshot_of(database)
-
     def verify(self, manifest: Manifest) -> list[str]:
         """See `Engine`: the log has no gap up to the snapshot, pgBackRest knows the backup."""
-        lost = self._archive(manifest).missing_for_snapshot(manifest)
-        problems = [f"the log lacks {len(lost)} files from {lost[0]} on"] if lost else []
+        problems = super().verify(manifest)
         secret = passphrase.at_hand(self._settings.home, self._config)
         if secret is None:  # an empty machine: the digests of all files are what can be compared
             return problems
@@ -176,28 +142,9 @@ class PgBackRestEngine:
                 problems.append(f"pgBackRest has no backup {manifest.engine_data['label']}")
             return problems + repository.problems()
 
-    def reach(self, manifests: Sequence[Manifest]) -> dt.datetime | None:
-        """See `Engine`: the heartbeats in the archived log, without a gap since the newest backup."""
-        return archive.reach(self.name, manifests, self._archive, self._database)
-
-    def covers(self, manifest: Manifest, at: dt.datetime) -> bool:
-        """See `Engine`."""
-        if at == NEWEST:
-            return True
-        until = self._archive(manifest).whole_until(manifest)
-        return until is not None and manifest.made_at <= at <= until
-
     def follow(self) -> None:
         """See `Engine`: the server archives the log itself; it is asked to do so now."""
         live.switch_log(self._live())
-
-    def problems(self, manifests: Sequence[Manifest]) -> list[Problem]:
-        """See `Engine`."""
-        found = archiving_problems(self._database) if self._database is not None else []
-        newest = max(manifests, key=lambda one: one.made_at, default=None)
-        if newest is not None and newest.engine == self.name:
-            found += gap_problem(self._archive(newest).missing(newest))
-        return found
 
     def forget(self, dropped: Sequence[Manifest], kept: Sequence[Manifest]) -> None:
         """See `Engine`."""
@@ -208,7 +155,7 @@ class PgBackRestEngine:
                 there = {one.label for one in repository.labels()}
                 for label in sorted(gone & there, reverse=True):  # dependents first
                     repository.run("expire", f"--set={label}")
-        archive.forget_log(self._place, self._settings, self.name, kept, self._archive)
+        super().forget(dropped, kept)
 
     def _require_intact(self, manifest: Manifest, work: Path) -> None:
         """Compare listed files of the repository with their digests, before anything is restored.
@@ -231,10 +178,11 @@ class PgBackRestEngine:
                     "COACH-BKP-007", backup=manifest.id, reason=f"{file.name} was changed"
                 )
 
-    def _live(self) -> Database:
-        if self._database is None:
-            raise CoachError("COACH-DB-001", reason="there is no database to copy")
-        return self._database
+    def _own_problems(self, database: Database) -> list[Problem]:
+        return archiving_problems(database)
+
+    def _used_up(self, target: Path) -> None:
+        (target / passphrase.PART).unlink(missing_ok=True)
 
     def _restored(self, target: Path) -> cluster.RestoredCluster:
         url, env = sa.make_url(self._settings.database_url), {}

@@ -7,13 +7,13 @@ printed.
 
 from __future__ import annotations
 
-import os
 import shlex
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from coachops import files
 from coachops.backup.folder import FolderPlace
 from coachops.backup.place import Place
 from coachops.backup.postgres import live, passphrase, repository
@@ -86,7 +86,7 @@ def set_up(
         )
     secret = passphrase.make(settings.home, config)
     draft = settings.home / "secrets" / "pgbackrest.conf"
-    _write_private(draft, _configuration(place, server, secret))
+    files.replace(draft, _configuration(place, server, secret))
     owner = "postgres"
     if (keeper := _owner(server.data)) is not None:
         owner = keeper
@@ -172,15 +172,6 @@ def _configuration(place: Place, server: live.Server, secret: str) -> str:
             "",
         ]
     )
-
-
-def _write_private(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}.new")
-    draft.unlink(missing_ok=True)
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w") as file:
-        file.write(text)
-    draft.replace(path)
 
 
 def _owner(folder: Path) -> str | None:
