@@ -1,7 +1,7 @@
 """Private files that are whole or absent: secrets, keys, passphrases, configuration with either.
 
 Written under a name of their own first, mode 0600 from the beginning, on the disk before they get
-their name. Processes that make the same file together end with one of them.
+their name; the name is on the disk when a call returns. Processes that make the same file together end with one of them.
 """
 
 from __future__ import annotations
@@ -49,5 +49,15 @@ def _draft(path: Path, text: str) -> Iterator[Path]:
             file.flush()
             os.fsync(file.fileno())
         yield draft
+        fsync_folder(path.parent)  # a key without its name opens nothing that it sealed
     finally:
         draft.unlink(missing_ok=True)
+
+
+def fsync_folder(folder: Path) -> None:
+    """Force a folder's entries to the disk, so that a name survives a power loss."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -18,6 +18,7 @@ from typing import IO
 from coachops.backup.place import SMALL, Entry
 from coachops.core import clock, ids
 from coachops.core.errors import CoachError
+from coachops.files import fsync_folder
 
 _BLOCK = 1 << 20
 _PART = ".part-"
@@ -154,15 +155,6 @@ def place_error(error: OSError, place: str) -> CoachError:
     if isinstance(error, NotADirectoryError | IsADirectoryError):
         return CoachError("COACH-BKP-003", reason=reason, place=place)
     return CoachError("COACH-BKP-001", reason=reason, place=place)
-
-
-def fsync_folder(folder: Path) -> None:
-    """Force a folder's entries to the disk, so that a rename survives a power loss."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def link_across(source: Path, target: Path) -> None:

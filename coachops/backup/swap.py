@@ -10,10 +10,11 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from coachops.backup.folder import fsync_folder, link_across, replace_across
+from coachops.backup.folder import link_across, replace_across
 from coachops.backup.sqlite import JOBS
 from coachops.core import clock
 from coachops.core.errors import CoachError
+from coachops.files import fsync_folder
 
 _BESIDE = ("-wal", "-shm", "-journal")
 _WAIT_SECONDS = 0.5
