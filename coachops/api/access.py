@@ -18,6 +18,7 @@ from coachops.api.metrics import RequestFigures
 from coachops.bootstrap import Services
 from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
+from coachops.core.grants import EVERYTHING, Grant
 from coachops.identity import FailureLimit
 
 
@@ -115,6 +116,7 @@ class Calling:
 
     actor: Actor
     scopes: frozenset[str] | None
+    grant: Grant = EVERYTHING
 
     def require(self, scope: str) -> Actor:
         """The actor, when the token holds `scope`. Raises COACH-IDN-015."""
