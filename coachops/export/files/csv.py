@@ -64,7 +64,7 @@ class _Rows:
             self._strict(block)  # names the row, if it can
             raise FormatError(f"cannot be read ({error})") from None
         batch = typed_batch(self._unescaped(columns), self._shape, self.done)
-        if self._writer.rows(batch, first=True) != block:
+        if bytes(self._writer.rows(batch, first=True)) != block:
             self._require_same(columns, self._strict(block))
         self.done += batch.num_rows
         return batch

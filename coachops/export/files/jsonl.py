@@ -66,7 +66,7 @@ class Lines:
             batch = typed_batch(columns, self._shape, self.done)
         except (pl.exceptions.PolarsError, FormatError, UnicodeDecodeError):
             return None
-        if not batch.num_rows or self._writer.rows(batch, first=True) != block:
+        if not batch.num_rows or bytes(self._writer.rows(batch, first=True)) != block:
             return None
         return batch
 
