@@ -44,9 +44,7 @@ def make_plan(database: Database, spec: ExportSpec, *, export_id: str | None = N
         return plan_within(connection, spec, export_id=export_id)
 
 
-def plan_within(
-    connection: Connection, spec: ExportSpec, *, export_id: str | None = None
-) -> Plan:
+def plan_within(connection: Connection, spec: ExportSpec, *, export_id: str | None = None) -> Plan:
     """The plan of an export of the moment that the open transaction sees.
 
     Raises:
@@ -62,7 +60,9 @@ def plan_within(
         dataset = _known(name)
         condition = selection.condition(dataset)
         counts[name] = _counts(connection, dataset, condition)
-        cuts = _cuts(connection, dataset, condition, counts[name]["rows"], rows_per_file(dataset, spec))
+        cuts = _cuts(
+            connection, dataset, condition, counts[name]["rows"], rows_per_file(dataset, spec)
+        )
         for shard, (low, high, rows) in enumerate(cuts, 1):
             parts.append(Part(len(parts), name, shard, low, high, rows))
     revision = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))

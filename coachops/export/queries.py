@@ -30,7 +30,7 @@ _POSTGRES_TYPES: dict[str, sa.types.TypeEngine[Any]] = {
     "instant": sa.DateTime(timezone=True),
 }
 _POSTGRES = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]  # no % is doubled
-_SQLITE = sqlite.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
+_SQLITE = sqlite.dialect(paramstyle="named")
 
 
 def typed_query(

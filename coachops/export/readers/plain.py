@@ -7,6 +7,7 @@ come through Python, so this is for what fits a page or a frame; whole exports o
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -74,7 +75,7 @@ def _from_sqlite(raw: sqlite3.Connection, dataset: Dataset, query: str) -> Itera
     cursor = raw.execute(query)
     try:
         while rows := _fetched(raw, cursor):
-            with named(dataset, lambda place, rows=rows: _id(rows[place][0])):
+            with named(dataset, functools.partial(_id, rows)):
                 arrays = [
                     _column(column, values)
                     for column, values in zip(dataset.columns, zip(*rows, strict=True), strict=True)
@@ -119,5 +120,6 @@ def _fits(value: Any, kind: pa.DataType) -> bool:
     return True
 
 
-def _id(value: Any) -> str:
+def _id(rows: Sequence[tuple[Any, ...]], place: int) -> str:
+    value = rows[place][0]
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
-from collections.abc import Callable, Iterator
-from typing import IO, TYPE_CHECKING, Any
+from collections.abc import Callable, Generator, Iterator
+from typing import TYPE_CHECKING, Any, Protocol
 
 import psycopg2
 import pyarrow as pa
@@ -61,7 +61,7 @@ def imported(database: Database, token: PostgresToken) -> Iterator[Any]:
         connection.close()
 
 
-def read(connection: Any, dataset: Dataset, query: str) -> Iterator[pa.RecordBatch]:
+def read(connection: Any, dataset: Dataset, query: str) -> Generator[pa.RecordBatch, None, None]:
     """The rows of `query` in batches; received and decoded while the caller works on the last ones.
 
     Raises:
@@ -75,7 +75,7 @@ def read(connection: Any, dataset: Dataset, query: str) -> Iterator[pa.RecordBat
 
 
 def copy_text(
-    connection: Any, query: str, options: str, file: IO[bytes], count: Callable[[int], None]
+    connection: Any, query: str, options: str, file: Sink, count: Callable[[int], None]
 ) -> None:
     """What COPY writes in a text form, as it comes, in large blocks.
 
@@ -92,10 +92,18 @@ def copy_text(
     blocks.flush()
 
 
+class Sink(Protocol):
+    """Where bytes go."""
+
+    def write(self, data: bytes) -> int:
+        """Append them."""
+        ...
+
+
 class _Blocks:
     """Joins small pieces to large ones."""
 
-    def __init__(self, file: IO[bytes], count: Callable[[int], None]) -> None:
+    def __init__(self, file: Sink, count: Callable[[int], None]) -> None:
         self._file, self._count = file, count
         self._pieces: list[bytes] = []
         taking = self._taking()
@@ -107,12 +115,12 @@ class _Blocks:
         self._file.write(b"".join(self._pieces))
         self._pieces.clear()
 
-    def _taking(self) -> Iterator[None]:
+    def _taking(self) -> Generator[None, bytes, None]:
         pieces = self._pieces
         add = pieces.append
         while True:
             for _ in range(2_048):
-                add((yield))  # type: ignore[misc]
+                add((yield))
             if sum(map(len, pieces)) >= _TEXT_BLOCK:
                 self.flush()
 
@@ -151,7 +159,7 @@ class _Receiver:
             with _translated(), self._connection.cursor() as cursor:
                 cursor.copy_expert(f"COPY ({self._query}) TO STDOUT (FORMAT binary)", rows)
             rows.finish()
-        except BaseException as error:  # noqa: BLE001 the other thread raises it
+        except BaseException as error:
             last = error
         finally:  # whatever happened, who waits is told
             self._put(last)

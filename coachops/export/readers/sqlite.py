@@ -9,6 +9,7 @@ database with Python's `sqlite3`.
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -87,11 +88,13 @@ class SqliteFile:
         first = True
         for raw in self._stream(_with_types(dataset, query)):
             if raw.schema.types != wanted:
-                raise CoachError("COACH-EXP-023", dataset=dataset.name, reason=str(raw.schema.types))
+                raise CoachError(
+                    "COACH-EXP-023", dataset=dataset.name, reason=str(raw.schema.types)
+                )
             batch = raw.slice(1) if first else raw
             first = False
             arrays = []
-            with named(dataset, lambda place, batch=batch: str(batch.column(0)[place].as_py())):
+            with named(dataset, functools.partial(_id, batch)):
                 for column, stored in zip(dataset.columns, batch.columns, strict=True):
                     if stored.type == pa.string():
                         try:
@@ -109,6 +112,10 @@ class SqliteFile:
             handle, _ = statement.execute_query()
             with pa.RecordBatchReader._import_from_c(handle.address) as reader:  # noqa: SLF001 the interface between libraries
                 yield from reader
+
+
+def _id(batch: pa.RecordBatch, place: int) -> str:
+    return str(batch.column(0)[place].as_py())
 
 
 def _with_types(dataset: Dataset, query: str) -> str:

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import IO, Any
 
 from coachops.core.errors import CoachError
-from coachops.export.plan import ExportSpec, Part, PartResult
 
 Answer = Callable[..., None]
 
@@ -44,7 +43,7 @@ def main() -> None:
             answer("refused", error.code, error.details)
         except BrokenPipeError:
             return
-        except Exception:  # noqa: BLE001 told to the process that started this one
+        except Exception:
             answer("failed", traceback.format_exc())
 
 
