@@ -62,4 +62,49 @@ ROWS = (
         "Use lossless (for machines) or excel (for people).",
         why="The profile was mistyped.",
     ),
+    ErrorSpec(
+        "COACH-EXP-009",
+        Kind.FAILED,
+        "A value of {dataset} cannot be exported: {column} of row {key} is {reason}.",
+        "Correct that row in the database, then run the export again.",
+        who="admin",
+        why="Another program wrote a value that no format can hold: an infinite time, a number that "
+        "is none, text that is not UTF-8, or a value of another type than the column's.",
+    ),
+    ErrorSpec(
+        "COACH-EXP-020",
+        Kind.UNAVAILABLE,
+        "The moment of the database that the export reads is gone ({reason}).",
+        "Start the export again; nothing was published.",
+        retryable=True,
+        why="The process that held the moment ended, the server was restarted, or another server "
+        "has become the primary.",
+    ),
+    ErrorSpec(
+        "COACH-EXP-021",
+        Kind.UNAVAILABLE,
+        "A process that wrote files of the export ended before its work was done ({reason}).",
+        "Run the export again, with fewer --workers if memory is short; nothing was published.",
+        retryable=True,
+        why="The process was killed, or the machine ran out of memory.",
+    ),
+    ErrorSpec(
+        "COACH-EXP-022",
+        Kind.FAILED,
+        "File {shard} of {dataset} would hold {found} rows, but {planned} were counted.",
+        "Start the export again; nothing was published. If it stays, check the database with "
+        "'coachops doctor'.",
+        retryable=True,
+        why="The database was changed between the plan of a resumed export and the reading, or an "
+        "index of it is damaged.",
+    ),
+    ErrorSpec(
+        "COACH-EXP-023",
+        Kind.FAILED,
+        "The database sent rows of {dataset} in a form that cannot be read ({reason}).",
+        "Check that its schema is at head ('coachops doctor'), then run the export again.",
+        who="admin",
+        why="The schema was changed by hand, or something between the suite and the server changes "
+        "what is sent.",
+    ),
 )
