@@ -11,6 +11,7 @@ import functools
 import sqlite3
 from collections import deque
 from collections.abc import Iterator, Sequence
+from types import NoneType
 from typing import Any
 
 import psycopg
@@ -24,6 +25,7 @@ from coachops.export.definitions import Column, Dataset
 from coachops.export.queries import Condition, sql_text, typed_query
 from coachops.export.readers.receiving import Rows, regrouped
 from coachops.export.readers.values import (
+    OTHER_TYPE,
     STORED_TYPES,
     RefusedError,
     from_stored,
@@ -97,11 +99,11 @@ def _fetched(raw: sqlite3.Connection, cursor: sqlite3.Cursor) -> list[tuple[Any,
 
 def _column(column: Column, values: Sequence[Any]) -> Any:
     kind = STORED_TYPES.get(column.kind, pa.binary())
-    try:
-        stored = pa.array(values, kind)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
-        place = next(place for place, value in enumerate(values) if not _fits(value, kind))
-        raise RefusedError(place, "of another type than the column", column.name) from None
+    allowed: tuple[type, ...] = (int, NoneType) if kind == pa.int64() else (bytes, NoneType)
+    if not {type(value) for value in values}.issubset(allowed):
+        place = next(n for n, value in enumerate(values) if type(value) not in allowed)
+        raise RefusedError(place, OTHER_TYPE, column.name)
+    stored = pa.array(values, kind)
     if kind == pa.binary():
         stored = stored.view(pa.string())
         try:
@@ -110,14 +112,6 @@ def _column(column: Column, values: Sequence[Any]) -> Any:
             error.column = column.name
             raise
     return from_stored(column, stored)
-
-
-def _fits(value: Any, kind: pa.DataType) -> bool:
-    try:
-        pa.array([value], kind)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
-        return False
-    return True
 
 
 def _id(rows: Sequence[tuple[Any, ...]], place: int) -> str:

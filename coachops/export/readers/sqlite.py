@@ -22,9 +22,10 @@ import pyarrow as pa
 
 from coachops.core.errors import CoachError
 from coachops.export.batches import arrow_schema
-from coachops.export.definitions import Dataset
+from coachops.export.definitions import Column, Dataset
 from coachops.export.readers.receiving import regrouped
 from coachops.export.readers.values import (
+    OTHER_TYPE,
     STORED_TYPES,
     RefusedError,
     from_stored,
@@ -84,26 +85,34 @@ class SqliteFile:
 
     def _typed(self, dataset: Dataset, query: str) -> Iterator[pa.RecordBatch]:
         names = arrow_schema(dataset.columns).names
-        wanted = [STORED_TYPES.get(column.kind, pa.string()) for column in dataset.columns]
         first = True
-        for raw in self._stream(_with_types(dataset, query)):
-            if raw.schema.types != wanted:
-                raise CoachError(
-                    "COACH-EXP-023", dataset=dataset.name, reason=str(raw.schema.types)
-                )
-            batch = raw.slice(1) if first else raw
-            first = False
-            arrays = []
-            with named(dataset, functools.partial(_id, batch)):
-                for column, stored in zip(dataset.columns, batch.columns, strict=True):
-                    if stored.type == pa.string():
-                        try:
-                            require_utf8(stored)
-                        except RefusedError as error:
-                            error.column = column.name
-                            raise
-                    arrays.append(from_stored(column, stored))
-            yield pa.RecordBatch.from_arrays(arrays, names=names)
+        try:
+            for raw in self._stream(_with_types(dataset, query)):
+                batch = raw.slice(1) if first else raw
+                first = False
+                with named(dataset, functools.partial(_id, batch)):
+                    columns = zip(dataset.columns, batch.columns, strict=True)
+                    arrays = [_column(column, found) for column, found in columns]
+                yield pa.RecordBatch.from_arrays(arrays, names=names)
+        except (_TypesError, OSError) as error:
+            self._blame(dataset, query)
+            reason = str(error) or "its columns have other types"
+            raise CoachError("COACH-EXP-023", dataset=dataset.name, reason=reason) from error
+
+    def _blame(self, dataset: Dataset, query: str) -> None:
+        """Raise COACH-EXP-009 with the first value of another type than its column, if any."""
+        for column in dataset.columns:
+            kind = "'integer'" if column.kind in STORED_TYPES else "'text', 'blob'"
+            asked = (
+                f'SELECT "{dataset.key}" FROM ({query}) '  # noqa: S608 our own query
+                f"WHERE typeof(\"{column.name}\") NOT IN ({kind}, 'null') LIMIT 1"
+            )
+            for batch in self._stream(asked):
+                for key in batch.column(0).to_pylist():
+                    raise CoachError(
+                        "COACH-EXP-009",
+                        dataset=dataset.name, column=column.name, key=key, reason=OTHER_TYPE,
+                    )  # fmt: skip
 
     def _stream(self, query: str) -> Iterator[pa.RecordBatch]:
         with adbc_driver_manager.AdbcStatement(self._connection) as statement:
@@ -112,6 +121,27 @@ class SqliteFile:
             handle, _ = statement.execute_query()
             with pa.RecordBatchReader._import_from_c(handle.address) as reader:  # noqa: SLF001 the interface between libraries
                 yield from reader
+
+
+class _TypesError(Exception):
+    """A first batch with other types than the registry's."""
+
+
+def _column(column: Column, found: Any) -> Any:
+    """The column as its kind demands, out of what the driver made of it."""
+    if column.kind in STORED_TYPES:
+        if found.type != STORED_TYPES[column.kind]:
+            raise _TypesError
+        return from_stored(column, found)
+    if found.type not in {pa.string(), pa.binary()}:
+        raise _TypesError
+    text = found.view(pa.string())
+    try:
+        require_utf8(text)
+    except RefusedError as error:
+        error.column = column.name
+        raise
+    return from_stored(column, text)
 
 
 def _id(batch: pa.RecordBatch, place: int) -> str:

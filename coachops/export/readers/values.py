@@ -221,6 +221,9 @@ def from_stored(column: Column, stored: Any) -> Any:
         raise
 
 
+OTHER_TYPE = "of another type than its column"
+"""Why a value of SQLite, which lets any into any column, is refused."""
+
 STORED_TYPES = {"integer": pa.int64(), "int64": pa.int64(), "boolean": pa.int64()}
 """Kind -> type in which SQLite stores it; every other kind is text."""
 

@@ -91,17 +91,18 @@ class Pool:
         child = self._take()
         try:
             child.send(order)
-            result = PartResult.from_json(child.receive("done", progress))
-        except CoachError as error:
-            if error.code == "COACH-EXP-021":
-                self._broken.set()
-                for other in self._children:  # whoever waits for them is told at once
-                    other.kill()
-            else:
+            return PartResult.from_json(child.receive("done", progress))
+        finally:
+            if child.idle:
                 self._idle.put(child)
-            raise
-        self._idle.put(child)
-        return result
+            else:  # it died, or was left in the middle of its work
+                self.stop()
+
+    def stop(self) -> None:
+        """End all processes at once; whoever waits for one is told."""
+        self._broken.set()
+        for child in self._children:
+            child.kill()
 
     def _take(self) -> _Child:
         while not self._broken.is_set():
@@ -118,9 +119,14 @@ class Pool:
 
 
 class _Child:
-    """One process, seen from the one that started it."""
+    """One process, seen from the one that started it.
+
+    Attributes:
+        idle: it waits for an order.
+    """
 
     def __init__(self) -> None:
+        self.idle = True
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "coachops.export.workers.child"],
@@ -133,6 +139,7 @@ class _Child:
     def send(self, order: tuple[Any, ...]) -> None:
         if self._process.stdin is None:
             raise TypeError("a process without an input")
+        self.idle = False
         try:
             pickle.dump(order, self._process.stdin)
             self._process.stdin.flush()
@@ -150,10 +157,13 @@ class _Child:
                 case ("progress", dataset, rows):
                     progress(dataset, rows)
                 case ("refused", code, details):
+                    self.idle = True
                     raise CoachError(code, **details)
                 case ("failed", trace):
+                    self.idle = True
                     raise RuntimeError(f"in a process that writes an export:\n{trace}")
                 case (found, *rest) if found == name:
+                    self.idle = True
                     return rest[0] if rest else None
                 case _:
                     raise RuntimeError(f"an answer that was not asked for: {answer[0]}")
