@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from coachops.ai.gateway import Gateway
     from coachops.backup import Backups
     from coachops.coaching.messages import Letterhead, Mailer
+    from coachops.export.signing import SigningKey
     from coachops.identity import Identity
 
 

@@ -10,6 +10,7 @@ from coachops.export.datasets import DATASETS
 from coachops.export.definitions import Column, Dataset
 from coachops.export.exporting import run_export, schema_documents
 from coachops.export.reference import reference_markdown
+from coachops.export.restoring import Restored, restore_export
 from coachops.export.signing import SigningKey
 from coachops.export.verifying import Check, require_intact, verify_export
 from coachops.export.writers import COMPRESSIONS, CSV_PROFILES, FORMATS
@@ -22,9 +23,11 @@ __all__ = [
     "Check",
     "Column",
     "Dataset",
+    "Restored",
     "SigningKey",
     "reference_markdown",
     "require_intact",
+    "restore_export",
     "run_export",
     "schema_documents",
     "verify_export",
