@@ -254,10 +254,10 @@ def _is_text(kind: pa.DataType) -> bool:
 def _series(column: Column, values: Any) -> pd.Series[Any]:
     match column.kind:
         case "integer" | "int64":
-            numbers = values.cast(pa.int64())
-            if column.nullable:
-                return numbers.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)  # type: ignore[no-any-return]
-            return numbers.to_pandas()  # type: ignore[no-any-return]
+            numbers = values.cast(pa.int64()).to_pandas(
+                types_mapper={pa.int64(): pd.Int64Dtype()}.get
+            )
+            return numbers if column.nullable else numbers.astype("int64")  # type: ignore[no-any-return]
         case "boolean":
             flags = values.to_pandas(types_mapper={pa.bool_(): pd.BooleanDtype()}.get)
             return flags if column.nullable else flags.astype("bool")  # type: ignore[no-any-return]

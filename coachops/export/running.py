@@ -9,9 +9,9 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 
 from coachops.db import Database
-from coachops.export.parts import Privacy, Progress, quiet, write_part
+from coachops.export.parts import Privacy, Progress, order_of, quiet, write_part
 from coachops.export.plan import Part, PartResult, Plan
-from coachops.export.snapshot import sqlite_moment
+from coachops.export.snapshot import servers_of, sqlite_moment
 from coachops.export.workers.pool import Pool
 
 _Write = Callable[[Part], PartResult]
@@ -73,12 +73,11 @@ def _writing(
     if at_once < 2:
         yield here, 1, _nothing
         return
-    with Pool(at_once, url=database.url) as pool:
+    with Pool(at_once, servers=servers_of(database)) as pool:
 
         def there(part: Part) -> PartResult:
-            return pool.write_part(
-                plan, part, folder, token=token, privacy=privacy, progress=progress
-            )
+            order = order_of(plan, part, folder, sqlite=False, privacy=privacy)
+            return pool.write(order, token=token, progress=progress)
 
         yield there, at_once, pool.stop
 

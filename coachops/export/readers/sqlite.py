@@ -21,8 +21,7 @@ import adbc_driver_sqlite
 import pyarrow as pa
 
 from coachops.core.errors import CoachError
-from coachops.export.batches import arrow_schema
-from coachops.export.definitions import Column, Dataset
+from coachops.export.batches import Typed, arrow_schema
 from coachops.export.readers.receiving import regrouped
 from coachops.export.readers.values import (
     OTHER_TYPE,
@@ -32,6 +31,7 @@ from coachops.export.readers.values import (
     named,
     require_utf8,
 )
+from coachops.export.shapes import Shape
 
 _BATCH_ROWS = 8_192
 
@@ -75,43 +75,43 @@ class SqliteFile:
         for _ in self._stream("SELECT count(*) FROM sqlite_master"):
             pass
 
-    def read(self, dataset: Dataset, query: str) -> Iterator[pa.RecordBatch]:
+    def read(self, shape: Shape, query: str) -> Iterator[pa.RecordBatch]:
         """The rows of `query` in batches.
 
         Raises:
             CoachError: COACH-EXP-009, COACH-EXP-023.
         """
-        return regrouped(self._typed(dataset, query))
+        return regrouped(self._typed(shape, query))
 
-    def _typed(self, dataset: Dataset, query: str) -> Iterator[pa.RecordBatch]:
-        names = arrow_schema(dataset.columns).names
+    def _typed(self, shape: Shape, query: str) -> Iterator[pa.RecordBatch]:
+        names = arrow_schema(shape.fields).names
         first = True
         try:
-            for raw in self._stream(_with_types(dataset, query)):
+            for raw in self._stream(_with_types(shape, query)):
                 batch = raw.slice(1) if first else raw
                 first = False
-                with named(dataset, functools.partial(_id, batch)):
-                    columns = zip(dataset.columns, batch.columns, strict=True)
+                with named(shape.name, functools.partial(_id, batch)):
+                    columns = zip(shape.fields, batch.columns, strict=True)
                     arrays = [_column(column, found) for column, found in columns]
                 yield pa.RecordBatch.from_arrays(arrays, names=names)
         except (_TypesError, OSError) as error:
-            self._blame(dataset, query)
+            self._blame(shape, query)
             reason = str(error) or "its columns have other types"
-            raise CoachError("COACH-EXP-023", dataset=dataset.name, reason=reason) from error
+            raise CoachError("COACH-EXP-023", dataset=shape.name, reason=reason) from error
 
-    def _blame(self, dataset: Dataset, query: str) -> None:
+    def _blame(self, shape: Shape, query: str) -> None:
         """Raise COACH-EXP-009 with the first value of another type than its column, if any."""
-        for column in dataset.columns:
+        for column in shape.fields:
             kind = "'integer'" if column.kind in STORED_TYPES else "'text', 'blob'"
             asked = (
-                f'SELECT "{dataset.key}" FROM ({query}) '  # noqa: S608 our own query
+                f'SELECT "{shape.key}" FROM ({query}) '  # noqa: S608 our own query
                 f"WHERE typeof(\"{column.name}\") NOT IN ({kind}, 'null') LIMIT 1"
             )
             for batch in self._stream(asked):
                 for key in batch.column(0).to_pylist():
                     raise CoachError(
                         "COACH-EXP-009",
-                        dataset=dataset.name, column=column.name, key=key, reason=OTHER_TYPE,
+                        dataset=shape.name, column=column.name, key=key, reason=OTHER_TYPE,
                     )  # fmt: skip
 
     def _stream(self, query: str) -> Iterator[pa.RecordBatch]:
@@ -127,7 +127,7 @@ class _TypesError(Exception):
     """A first batch with other types than the registry's."""
 
 
-def _column(column: Column, found: Any) -> Any:
+def _column(column: Typed, found: Any) -> Any:
     """The column as its kind demands, out of what the driver made of it."""
     if column.kind in STORED_TYPES:
         if found.type != STORED_TYPES[column.kind]:
@@ -148,7 +148,7 @@ def _id(batch: pa.RecordBatch, place: int) -> str:
     return str(batch.column(0)[place].as_py())
 
 
-def _with_types(dataset: Dataset, query: str) -> str:
+def _with_types(shape: Shape, query: str) -> str:
     """A row of known types before the others: the driver takes types from what comes first."""
-    values = ", ".join("0" if column.kind in STORED_TYPES else "''" for column in dataset.columns)
+    values = ", ".join("0" if column.kind in STORED_TYPES else "''" for column in shape.fields)
     return f"SELECT {values} UNION ALL SELECT * FROM ({query})"  # noqa: S608 our own query
