@@ -254,16 +254,19 @@ def schema(
     datasets: Annotated[
         list[str] | None, typer.Option("--dataset", help="Name; may be repeated. Default: all.")
     ] = None,
+    version: Annotated[
+        str | None, typer.Option(help="A released version of one dataset. Default: today's.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Print the JSON Schema (2020-12) of datasets; one name prints that schema alone.
 
-    Example:  coachops export schema --dataset utterances
+    Example:  coachops export schema --dataset utterances --version 1.0.0
     """
     from coachops.export import schema_documents  # noqa: PLC0415 imports SQLAlchemy
 
     names = _split(datasets)
-    documents = schema_documents(names)
+    documents = schema_documents(names, version)
     emit(documents[names[0]] if len(names) == 1 else documents, as_json=as_json)
 
 
