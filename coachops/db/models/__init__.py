@@ -10,6 +10,7 @@ from coachops.db.models.analysis import (
 )
 from coachops.db.models.backups import Backup, Drill, Heartbeat, KeyEscrow
 from coachops.db.models.base import Base
+from coachops.db.models.changes import ChangeInbox, ChangeLog, FeedMeta
 from coachops.db.models.identity import (
     ApiToken,
     KernelBinding,
@@ -41,6 +42,8 @@ __all__ = [
     "AuditHeadRow",
     "Backup",
     "Base",
+    "ChangeInbox",
+    "ChangeLog",
     "Client",
     "Coach",
     "CoachingSession",
@@ -48,6 +51,7 @@ __all__ = [
     "Drill",
     "Engagement",
     "Feedback",
+    "FeedMeta",
     "Goal",
     "GoalRating",
     "Heartbeat",
