@@ -7,13 +7,10 @@ from collections.abc import Callable, Iterator
 import pytest
 import sqlalchemy as sa
 
-from coachops.db import Database, capture, change_feed
+from coachops.db import Database
 from coachops.db.capture import TRACKED, source_tables
 from coachops.db.models import (
-    ActionItem,
     Analysis,
-    CoachingSession,
-    Engagement,
     Insight,
     InsightEdit,
     Transcript,
@@ -55,7 +52,9 @@ def test_what_is_watched_is_what_datasets_are_made_of() -> None:
     assert TRACKED.keys() == DATASETS.keys()
     for name, dataset in DATASETS.items():
         source = dataset.table.__table__ if dataset.source is None else dataset.source
-        tables = {each.name for each in sa.sql.visitors.iterate(source) if isinstance(each, sa.Table)}
+        tables = {
+            each.name for each in sa.sql.visitors.iterate(source) if isinstance(each, sa.Table)
+        }
         assert source_tables(name) == tables, name
         assert TRACKED[name].table == dataset.table.__tablename__
         parent = TRACKED[name].parent

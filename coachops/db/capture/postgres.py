@@ -14,7 +14,6 @@ import sqlalchemy as sa
 from coachops.db.capture.sql import POSTGRES as PG
 from coachops.db.capture.tracked import (
     EDITS,
-    EDITS_KEY,
     PAIRS,
     TRACKED,
     Tracked,
@@ -77,9 +76,7 @@ def _nothing(side: str) -> str:
     return f"IF NOT EXISTS (SELECT FROM {side}) THEN RETURN NULL; END IF"
 
 
-def _lock(
-    tables: tuple[str, ...], where: tuple[str, ...], root: str, *, alone: bool
-) -> str:
+def _lock(tables: tuple[str, ...], where: tuple[str, ...], root: str, *, alone: bool) -> str:
     """Take the locks of the buckets of all `root`s, in order."""
     kind = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
     condition = f" WHERE {' AND '.join(where)}" if where else ""
@@ -145,19 +142,21 @@ def _updated(row: Tracked, metadata: sa.MetaData) -> list[str]:
     ]  # fmt: skip
     inner = ";\n    ".join(moved)
     statements.append(
-        "IF EXISTS (SELECT FROM new_rows n LEFT JOIN old_rows o ON o.id = n.id "  # noqa: S608 as above
+        "IF EXISTS (SELECT FROM new_rows n LEFT JOIN old_rows o ON o.id = n.id "
         f"WHERE {differs}) THEN\n    {inner};\n  END IF"
     )
     for column, entity in row.passed_on.items():
         changed = f"n.{column} <> o.{column}"
         tables, where = PG.below(entity, row.entity, "n")
-        lock = _lock((*pairs, *now.tables), ("o.id = n.id", changed, *now.where), now.root, alone=True)
+        lock = _lock(
+            (*pairs, *now.tables), ("o.id = n.id", changed, *now.where), now.root, alone=True
+        )
         told = PG.entry(
             entity, "r.id", "'U'", new=new, tables=[*pairs, *now.tables, *tables],
             where=["o.id = n.id", changed, *now.where, *where],
         )  # fmt: skip
         statements.append(
-            f"IF EXISTS (SELECT FROM old_rows o, new_rows n WHERE o.id = n.id AND {changed}) THEN\n"  # noqa: S608 as above
+            f"IF EXISTS (SELECT FROM old_rows o, new_rows n WHERE o.id = n.id AND {changed}) THEN\n"
             f"    {lock};\n    {told};\n  END IF"
         )
     return statements

@@ -109,8 +109,12 @@ class Dialect:
         """Entries for those who begin or cease to see each other by the engagement `row`."""
         coach, client = f"{row}.coach_id", f"{row}.client_id"
         seen = (coach, client)
-        by_coach = {"old": (coach, self.null), "new": (self.null, client)} if left else {"new": seen}
-        by_client = {"old": (self.null, client), "new": (coach, self.null)} if left else {"new": seen}
+        by_coach = (
+            {"old": (coach, self.null), "new": (self.null, client)} if left else {"new": seen}
+        )
+        by_client = (
+            {"old": (self.null, client), "new": (coach, self.null)} if left else {"new": seen}
+        )
         consents = [*tables, "consents r"]
         return [
             self.entry("clients", client, "'U'", tables=tables, where=where, **by_coach),
@@ -143,9 +147,5 @@ def _link(parent: tuple[str, str] | None) -> str:
     return parent[0]
 
 
-SQLITE = Dialect(
-    "change_log", "NULL", "strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')", "IS"
-)
-POSTGRES = Dialect(
-    "change_inbox", "NULL::uuid", "statement_timestamp()", "IS NOT DISTINCT FROM"
-)
+SQLITE = Dialect("change_log", "NULL", "strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')", "IS")
+POSTGRES = Dialect("change_inbox", "NULL::uuid", "statement_timestamp()", "IS NOT DISTINCT FROM")

@@ -76,9 +76,7 @@ def path(entity: str) -> list[Tracked]:
 
 def descendants(entity: str) -> list[str]:
     """Entities whose rows belong to whom this one's do."""
-    return [
-        each for each in TRACKED if each != entity and TRACKED[entity] in path(each)[1:]
-    ]
+    return [each for each in TRACKED if each != entity and TRACKED[entity] in path(each)[1:]]
 
 
 def source_tables(entity: str) -> set[str]:

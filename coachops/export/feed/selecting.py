@@ -72,7 +72,7 @@ class Seen:
             known = sa.select(_other(theirs)).where(theirs.in_(ids))
             by_coach = theirs is pairs.coach_id
             if self.dataset.name in ({"clients", "consents"} if by_coach else {"coaches"}):
-                column = log.entity_id
+                column: sa.ColumnElement[uuid.UUID] | Any = log.entity_id
                 if self.dataset.name == "consents":
                     column = sa.func.coalesce(log.client_new, log.client_old)
                 concerns.append(column.in_(known))
