@@ -103,7 +103,7 @@ _ANSWERS: dict[int | str, dict[str, object]] = {
 
 
 @router.get("/changes", response_model=None, responses=_ANSWERS)
-async def changes(
+async def changes(  # noqa: PLR0917 FastAPI passes them by name
     request: Request,
     caller: Caller,
     context: InContext,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import sqlalchemy as sa
@@ -29,12 +29,12 @@ def organisation(database: Database) -> Database:
 
 
 @pytest.fixture
-def replicas(organisation: Database) -> Iterator[dict[str, Replica]]:
+def replicas(organisation: Database) -> dict[str, Replica]:
     """A follower of each dataset, caught up."""
     found = {name: Replica(organisation, Seen(dataset)) for name, dataset in DATASETS.items()}
     for each in found.values():
         each.catch_up()
-    yield found
+    return found
 
 
 def all_equal(replicas: dict[str, Replica]) -> dict[str, int]:

@@ -28,9 +28,7 @@ def install(connection: Connection) -> list[str]:
     """
     from coachops.db.models import Base  # noqa: PLC0415 the migrations import this module, too
 
-    there: dict[str, str] = {
-        name: text for name, text in connection.execute(sa.text(_TRIGGERS[connection.dialect.name]))
-    }
+    there = _there(connection)
     bare: set[str] = set()
     kept: set[str] = set()
     if connection.dialect.name == "sqlite":
@@ -58,14 +56,19 @@ def install(connection: Connection) -> list[str]:
 
 def remove(connection: Connection) -> None:
     """Drop every trigger of the feed, of whatever version."""
-    found = connection.execute(sa.text(_TRIGGERS[connection.dialect.name]))
-    _drop(connection, {name: text for name, text in found})
+    _drop(connection, _there(connection))
 
 
 def relog(connection: Connection, entity: str) -> None:
     """Note every row of the entity as changed, so that followers read it again."""
     dialect = SQLITE if connection.dialect.name == "sqlite" else POSTGRES
     connection.exec_driver_sql(dialect.all_rows(entity))
+
+
+def _there(connection: Connection) -> dict[str, str]:
+    """Name of each trigger -> its statement (SQLite) or its table (PostgreSQL)."""
+    rows = connection.execute(sa.text(_TRIGGERS[connection.dialect.name])).tuples()
+    return dict(rows.all())
 
 
 def _drop(connection: Connection, triggers: dict[str, str]) -> None:

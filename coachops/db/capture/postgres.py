@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from coachops.db.capture.sql import POSTGRES as PG
 from coachops.db.capture.tracked import (
+    CONSENTS,
     EDITS,
     PAIRS,
     TRACKED,
@@ -88,7 +89,7 @@ def _lock(tables: tuple[str, ...], where: tuple[str, ...], root: str, *, alone: 
 
 
 def _shared(row: Tracked, side: str, alias: str) -> list[str]:
-    if row.parent is None and row.entity != "consents":
+    if row.parent is None and row.entity != CONSENTS:
         return []
     whose = PG.owner(row.entity, alias, "s")
     return [_lock((f"{side} {alias}", *whose.tables), whose.where, whose.root, alone=False)]
@@ -193,9 +194,12 @@ def _moved(
                 tables=[*pairs, *tables, *below], where=[*joined, *where, *linked],
             )
         )  # fmt: skip
+    if row.entity == CONSENTS:
+        statements.insert(0, PG.unseen("o", pairs, joined))
     if row.entity == PAIRS:
-        for side in ("o", "n"):
-            statements.append(_lock(tuple(pairs), tuple(joined), f"{side}.client_id", alone=True))
+        statements += [
+            _lock(tuple(pairs), tuple(joined), f"{side}.client_id", alone=True) for side in "on"
+        ]
         statements += PG.pair("o", left=True, tables=pairs, where=joined)
         statements += PG.pair("n", left=False, tables=pairs, where=joined)
     return statements
@@ -210,6 +214,8 @@ def _deleted(row: Tracked) -> list[str]:
             tables=["old_rows o", *whose.tables], where=whose.where,
         )
     )  # fmt: skip
+    if row.entity == CONSENTS:
+        statements += [*_shared(row, "old_rows", "o"), PG.unseen("o", ["old_rows o"])]
     if row.entity == PAIRS:
         statements.append(_lock(("old_rows o",), (), "o.client_id", alone=True))
         statements += PG.pair("o", left=True, tables=["old_rows o"])

@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from coachops.db.capture.tracked import EDITS_KEY, TRACKED, path
+from coachops.db.capture.tracked import CONSENTS, EDITS_KEY, TRACKED, path
 
 COLUMNS = "entity, entity_id, op, coach_old, coach_new, client_old, client_new, at"
 
@@ -76,7 +76,7 @@ class Dialect:
             tuple(where),
             f"{at}.{root.coach}" if root.coach else self.null,
             f"{at}.{root.client}" if root.client else self.null,
-            f"{at}.{root.client if entity == 'consents' else 'id'}",
+            f"{at}.{root.client if entity == CONSENTS else 'id'}",
         )
 
     def whose(self, owner: Owner) -> tuple[str, str]:
@@ -124,6 +124,17 @@ class Dialect:
                 where=[*where, f"r.client_id = {client}"], **by_coach,
             ),
         ]  # fmt: skip
+
+    def unseen(self, row: str, tables: Sequence[str] = (), where: Sequence[str] = ()) -> str:
+        """Entries of a consent that goes, one for each coach who saw it by an engagement."""
+        return self.entry(
+            "consents",
+            f"{row}.id",
+            "'D'",
+            old=("e.coach_id", f"{row}.client_id"),
+            tables=[*tables, "engagements e"],
+            where=[*where, f"e.client_id = {row}.client_id"],
+        )
 
     def edited(self, row: str, tables: Sequence[str] = ()) -> str:
         """Entries for the insights that the edit `row` shows in."""

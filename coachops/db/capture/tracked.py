@@ -65,6 +65,8 @@ EDITS_KEY = ("transcript_id", "kind", "anchor")
 PAIRS = "engagements"
 """Who works with whom: it decides which coaches see a client and the client's consents."""
 
+CONSENTS = "consents"
+
 
 def path(entity: str) -> list[Tracked]:
     """The entity and its parents, up to the one whose columns say whose the row is."""
