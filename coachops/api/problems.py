@@ -36,7 +36,14 @@ STATUS: dict[Kind, int] = {
 }
 """Kind of an error -> HTTP status."""
 
-STATUS_OF_CODE: dict[str, int] = {"COACH-API-002": 405, "COACH-API-003": 421, "COACH-IDN-014": 429}
+STATUS_OF_CODE: dict[str, int] = {
+    "COACH-API-002": 405,
+    "COACH-API-003": 421,
+    "COACH-IDN-014": 429,
+    "COACH-FED-003": 410,
+    "COACH-FED-004": 410,
+    "COACH-FED-005": 410,
+}
 """Codes for which HTTP has a status of its own."""
 
 RETRY_AFTER = 5
@@ -72,6 +79,8 @@ def problem(error: CoachError, *, request_id: str, origin: str) -> JSONResponse:
     page = members.pop("page")
     if "quarantine_id" in error.details:  # the file that was refused waits there
         members["quarantine_id"] = error.details["quarantine_id"]
+    if "links" in error.details:  # where to go from here
+        members["links"] = error.details["links"]
     response = JSONResponse(
         {
             "type": f"{origin}{page}",

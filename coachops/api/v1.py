@@ -73,6 +73,7 @@ class Problem(BaseModel):
     retryable: bool
     request_id: str
     quarantine_id: uuid.UUID | None = None
+    links: dict[str, str] | None = None
 
 
 class AnalysisState(BaseModel):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from coachops.bootstrap.secrets import secret_file
 from coachops.core.errors import CoachError
 from coachops.core.settings import Settings, load_settings
-from coachops.db import Database, migrate
+from coachops.db import Database, change_feed, migrate
 from coachops.db.engine import sqlite_file
 
 if TYPE_CHECKING:
@@ -113,8 +113,12 @@ def prepare(settings: Settings) -> tuple[str | None, str]:
     except OSError as error:
         reason = f"the folder cannot be made ({error.strerror})"
         raise CoachError("COACH-SYS-001", name="COACHOPS_HOME", reason=reason) from error
+    from coachops.export import DATASETS  # noqa: PLC0415 of no use to --help
+
     database = Database.of(settings)
     try:
-        return migrate.upgrade(database)
+        revisions = migrate.upgrade(database)
+        change_feed.note_versions(database, {each.name: each.version for each in DATASETS.values()})
+        return revisions
     finally:
         database.close()

@@ -31,6 +31,7 @@ GROUPS: dict[str, tuple[str, str]] = {
     "message": ("message", "Draft, approve and send follow-ups."),
     "goal": ("goal", "Goals and their ratings."),
     "export": ("export", "Export data and verify exports."),
+    "changes": ("changes", "Follow the change feed, compare digests."),
     "report": ("report", "List and run reports."),
     "job": ("job", "Show, retry and cancel background work."),
     "user": ("user", "Invite, list and disable users."),

@@ -22,6 +22,7 @@ from coachops.identity.secrets import digest, new_secret
 SCOPES: dict[str, str] = {
     "transcripts:read": "Read transcripts and the state of their analysis.",
     "transcripts:write": "Upload transcripts.",
+    "changes:read": "Follow the change feed and compare digests.",
     "mail-events:write": "Report what became of letters: delivered, bounced, complained.",
 }
 """What a token may be allowed to do; `/v1` routes name the scope they need."""

@@ -19,7 +19,8 @@ from coachops.ai import replies
 from coachops.coaching import quarantine
 from coachops.core import clock
 from coachops.core.errors import CoachError
-from coachops.db import operations
+from coachops.db import change_feed, operations
+from coachops.export import DATASETS
 from coachops.jobs import findings, heartbeat
 from coachops.jobs.schedules import Schedule, load_schedules
 from coachops.jobs.store import file_identity
@@ -108,6 +109,7 @@ class Sweeper:
         parts: list[tuple[str, float, Callable[[], object]]] = [
             ("store", ROUND, self._look_at_store),
             ("heartbeat", heartbeat.INTERVAL, lambda: heartbeat.beat(database, self._name)),
+            ("feed", ROUND, lambda: change_feed.sequence(database)),
             ("messages", ROUND, lambda: findings.sweep_messages(database, queue)),
             ("transcripts", ROUND, lambda: findings.sweep_transcripts(database, queue, settings)),
             ("recovery", 5.0, self._recover),
@@ -116,6 +118,7 @@ class Sweeper:
             ("beat", 30.0, self._beat_in_data),
             ("audit", 60.0, lambda: audit.seal(database)),
             ("history", 3600.0, self._prune),
+            ("feed history", 86_400.0, self._forget_changes),
         ]
         for name, every, part in parts:
             now = clock.monotonic()
@@ -173,6 +176,13 @@ class Sweeper:
         if not schedule.ran_since(self._services.settings, slot):
             self._queue.enqueue_as(job, *schedule.arguments(job))
         self._queued_slots[schedule] = job
+
+    def _forget_changes(self) -> None:
+        database = self._services.database
+        change_feed.note_versions(database, {each.name: each.version for each in DATASETS.values()})
+        keep = dt.timedelta(days=self._services.settings.feed_keep_days)
+        removed = change_feed.forget(database, keep)
+        _log.info("the change feed was compacted", extra={"removed": removed})
 
     def _prune(self) -> None:
         now = clock.now()

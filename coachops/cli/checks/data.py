@@ -17,6 +17,7 @@ LARGE_WAL = 256 << 20
 """Bytes; a write-ahead log of this size says that some reader never ends."""
 SKEW = dt.timedelta(seconds=30)
 QUICK_LOOK = 5_000
+FEED_WAITS = dt.timedelta(minutes=5)
 
 
 def state(services: Services) -> Check:
@@ -200,6 +201,21 @@ def quarantine(services: Services) -> Check:
     return Check("quarantine", "ok", "nothing waits")
 
 
+def feed(services: Services) -> Check:
+    """What was committed gets its place in the change feed soon."""
+    from coachops.db import change_feed  # noqa: PLC0415 imports SQLAlchemy
+
+    with services.database.connect() as connection:
+        found = change_feed.state(connection)
+    since = found.oldest_waiting
+    if since is not None and clock.now() - since > FEED_WAITS:
+        error = CoachError(
+            "COACH-FED-007", count=found.backlog, since=f"{since:%Y-%m-%d %H:%M} UTC"
+        )
+        return Check("change feed", "warn", error.message, error.next_step, error.code)
+    return Check("change feed", "ok", f"at {found.head}, {found.entries} changes kept")
+
+
 CHECKS: dict[str, Callable[[Services], Check]] = {
     "database": state,
     "integrity": integrity,
@@ -210,5 +226,6 @@ CHECKS: dict[str, Callable[[Services], Check]] = {
     "clock": time,
     "audit record": record,
     "quarantine": quarantine,
+    "change feed": feed,
 }
 """Name -> check, in the order in which they are shown."""

@@ -10,6 +10,7 @@ from coachops.db.models.analysis import (
 )
 from coachops.db.models.backups import Backup, Drill, Heartbeat, KeyEscrow
 from coachops.db.models.base import Base
+from coachops.db.models.changes import ChangeInbox, ChangeLog, FeedMeta
 from coachops.db.models.identity import (
     ApiToken,
     KernelBinding,
@@ -41,12 +42,15 @@ __all__ = [
     "AuditHeadRow",
     "Backup",
     "Base",
+    "ChangeInbox",
+    "ChangeLog",
     "Client",
     "Coach",
     "CoachingSession",
     "Consent",
     "Drill",
     "Engagement",
+    "FeedMeta",
     "Feedback",
     "Goal",
     "GoalRating",
