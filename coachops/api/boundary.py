@@ -20,7 +20,7 @@ from coachops.core import clock, request
 from coachops.core.errors import CoachError
 
 SMALL_BODY = 64 * 1024
-LIMITS: tuple[tuple[str, int], ...] = (("/v1/transcripts", 11 << 20),)
+LIMITS: tuple[tuple[str, int], ...] = (("/v1/transcripts", 11 << 20), ("/v1/imports", 20 << 20))
 """Largest body in bytes by the start of the path; `SMALL_BODY` elsewhere."""
 
 BY_LINK = "/letters/"

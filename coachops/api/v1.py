@@ -11,6 +11,7 @@ from fastapi import APIRouter, File, Form, Response, UploadFile
 from pydantic import BaseModel
 
 from coachops.api.access import Caller, InContext
+from coachops.api.problem_examples import problems
 from coachops.coaching.importing import import_transcript
 from coachops.coaching.people import find_client, find_coach
 from coachops.coaching.review import load_review
@@ -56,24 +57,6 @@ class Imported(BaseModel):
     warnings: list[str]
     role_state: str
     queued: bool
-
-
-class Problem(BaseModel):
-    """Why something failed (RFC 9457, with the suite's code)."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    code: str
-    kind: str
-    message: str
-    why: str
-    next_step: str
-    who: str
-    retryable: bool
-    request_id: str
-    quarantine_id: uuid.UUID | None = None
 
 
 class AnalysisState(BaseModel):
@@ -130,9 +113,8 @@ class TranscriptState(BaseModel):
 _SHOWN = ("transcripts", "analyses", "insights", "action_items")
 """Datasets whose rows the state of a transcript holds."""
 
-PROBLEMS: dict[int | str, dict[str, object]] = {
-    "4XX": {"model": Problem, "content": {"application/problem+json": {}}},
-}
+PROBLEMS = problems("COACH-IDN-012", "COACH-IDN-015", "COACH-API-006")
+"""What nearly every route may answer; `openapi` adds what all of them may."""
 
 
 @router.get("/me", responses=PROBLEMS)
