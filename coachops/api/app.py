@@ -15,6 +15,7 @@ from coachops.api import (
     imports,
     inbound,
     mail_events,
+    openapi,
     operations,
     opt_out,
     problems,
@@ -59,11 +60,13 @@ def create_app(
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        generate_unique_id_function=openapi.operation_id,
     )
     context = Context(services, work)
     app.state.context = context
     app.state.gate = gate
     problems.install(app)
+    openapi.install(app)
     for part in (operations, signing_in, feedback, opt_out, v1, mail_events, inbound, imports):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Path, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from coachops.api.access import Caller, InContext
 from coachops.api.conditions import (
@@ -19,7 +19,7 @@ from coachops.api.conditions import (
     is_known,
     tag,
 )
-from coachops.api.problem_examples import problems
+from coachops.api.problem_examples import ID, problems, shown
 from coachops.coaching.directory import inbound
 from coachops.coaching.directory.covering import Writer
 from coachops.coaching.directory.model import (
@@ -48,7 +48,6 @@ ExternalId = Annotated[
     Name,
     Path(description="The id that the other system uses, without a slash.", examples=["CL-201"]),
 ]
-_ID = "019a1c52-7b1e-7c55-8a0e-3f0d8f0b6a10"
 _VERSION = "9f2c4e0b7a5d4c1f8e3a6b2d1c0f9e8d"
 
 
@@ -64,84 +63,60 @@ class RowOut(BaseModel):
 class CoachOut(RowOut):
     """A coach. `left_on` is the first day without them."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "id": _ID, "external_id": "AC-101", "version": _VERSION, "status": "created",
-                    "name": "Ada Reyes", "email": "ada.reyes@example.org", "left_on": None,
-                }
-            ]
-        }
-    )  # fmt: skip
+    model_config = shown({
+        "id": ID, "external_id": "AC-101", "version": _VERSION, "status": "created",
+        "name": "Ada Reyes", "email": "ada.reyes@example.org", "left_on": None,
+    })  # fmt: skip
 
     name: str
     email: str
-    left_on: dt.date | None
+    left_on: dt.date | None = None
 
 
 class ClientOut(RowOut):
     """A client."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "id": _ID, "external_id": "CL-201", "version": _VERSION, "status": "updated",
-                    "name": "Maya Okafor", "email": "maya@example.org", "left_on": None,
-                }
-            ]
-        }
-    )  # fmt: skip
+    model_config = shown({
+        "id": ID, "external_id": "CL-201", "version": _VERSION, "status": "updated",
+        "name": "Maya Okafor", "email": "maya@example.org", "left_on": None,
+    })  # fmt: skip
 
     name: str
-    email: str | None
-    left_on: dt.date | None
+    email: str | None = None
+    left_on: dt.date | None = None
 
 
 class EngagementOut(RowOut):
     """An engagement, with the external ids of its people."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "id": _ID, "external_id": "EN-301", "version": _VERSION, "status": "unchanged",
-                    "coach": "AC-101", "client": "CL-201", "title": "Leading a team",
-                    "started_on": "2026-09-01", "ended_on": None,
-                }
-            ]
-        }
-    )  # fmt: skip
+    model_config = shown({
+        "id": ID, "external_id": "EN-301", "version": _VERSION, "status": "unchanged",
+        "coach": "AC-101", "client": "CL-201", "title": "Leading a team",
+        "started_on": "2026-09-01", "ended_on": None,
+    })  # fmt: skip
 
     coach: str
     client: str
     title: str
     started_on: dt.date
-    ended_on: dt.date | None
+    ended_on: dt.date | None = None
 
 
 class SessionOut(RowOut):
     """A session, with the external ids of its engagement and people."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "id": _ID, "external_id": "SE-401", "version": _VERSION, "status": "created",
-                    "engagement": "EN-301", "coach": "AC-101", "client": "CL-201",
-                    "held_on": "2026-12-07", "title": "Delegation", "duration_ms": None,
-                }
-            ]
-        }
-    )  # fmt: skip
+    model_config = shown({
+        "id": ID, "external_id": "SE-401", "version": _VERSION, "status": "created",
+        "engagement": "EN-301", "coach": "AC-101", "client": "CL-201",
+        "held_on": "2026-12-07", "title": "Delegation", "duration_ms": None,
+    })  # fmt: skip
 
     engagement: str
     coach: str
     client: str
     held_on: dt.date
     title: str
-    duration_ms: int | None
+    duration_ms: int | None = None
 
 
 Out = TypeVar("Out", bound=RowOut)

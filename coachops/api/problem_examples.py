@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from coachops.api.problems import TITLES, status_of
 from coachops.core.errors import CoachError
 
+ID = "019a1c52-7b1e-7c55-8a0e-3f0d8f0b6a10"
+"""An id in examples."""
 _ORIGIN = "https://coaching.example.org"
 _WORDS: dict[str, object] = {
     "what": "client", "ref": "CL-999", "field": "email", "fields": ["email"], "names": "email",
@@ -58,6 +60,11 @@ class Problem(BaseModel):
     last_version: str | None = None
 
 
+def shown(*examples: dict[str, Any]) -> ConfigDict:
+    """The configuration of a model that shows these examples in the OpenAPI document."""
+    return ConfigDict(json_schema_extra={"examples": list(examples)})
+
+
 def example(code: str) -> dict[str, Any]:
     """The problem of a code, as an answer shows it."""
     words = dict(_WORDS)
@@ -71,7 +78,7 @@ def example(code: str) -> dict[str, Any]:
         "status": status_of(error),
         "detail": error.message,
         **members,
-        "request_id": "019a1c52-7b1e-7c55-8a0e-3f0d8f0b6a10",
+        "request_id": ID,
     }
 
 

@@ -63,10 +63,8 @@ def take(
         def work(session: Session) -> list[dict[str, Any]]:
             return [_one(session, writer, line, condition, today) for line in parts[number]]
 
-        replies: list[dict[str, Any]] = once(
-            database, None if key is None else key.part(number), work
-        )
-        return replies
+        part = None if key is None else key.part(number)
+        return once(database, part, work, keep=list, back=lambda _, kept: kept)
 
     return _results(done(0), done, len(parts))
 

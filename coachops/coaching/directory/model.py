@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from coachops.core.text import CleanLine
 from coachops.db.models import Client, Coach, CoachingSession, Engagement
 
-EMAIL = r"^[^@\s<>,;:\"']+@[^@\s<>,;:\"']+$"
+EMAIL = r"""^[^@\s<>,;:"']+@[^@\s<>,;:"']+$"""
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _WEEK_MS = 7 * 86_400_000
 
@@ -53,7 +53,7 @@ OptionalEmail = Annotated[Email | None, BeforeValidator(_no_email)]
 Day = Annotated[
     dt.date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})
 ]
-Milliseconds = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=_WEEK_MS)]
+Milliseconds = Annotated[int, Field(ge=0, le=_WEEK_MS), BeforeValidator(_whole)]
 
 
 class Inbound(BaseModel):

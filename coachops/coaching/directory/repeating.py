@@ -9,7 +9,7 @@ import hashlib
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 
@@ -17,6 +17,8 @@ from coachops.core import clock
 from coachops.core.errors import CoachError
 from coachops.db import Database
 from coachops.db.models import KeptReply
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,19 @@ class Key:
         return Key(uuid.UUID(bytes=name[:16]), self.fingerprint)
 
 
-def once(database: Database, key: Key | None, work: Callable[[Session], Any]) -> Any:
-    """What `work` returned (a JSON value), now or when the same key came first.
+def once(
+    database: Database,
+    key: Key | None,
+    work: Callable[[Session], T],
+    *,
+    keep: Callable[[T], Any],
+    back: Callable[[Session, Any], T],
+) -> T:
+    """The result of `work`, done now or when the same key came first.
+
+    Parameters:
+        keep: the JSON value to remember of a result: ids, counts and codes.
+        back: the result again, from what was remembered.
 
     Raises:
         CoachError: COACH-INB-007 where the key was used for another request; what `work` raises,
@@ -56,15 +69,19 @@ def once(database: Database, key: Key | None, work: Callable[[Session], Any]) ->
     if key is None:
         return database.run(work)
 
-    def first(session: Session) -> Any:
-        reply = work(session)
-        session.add(KeptReply(id=key.id, fingerprint=key.fingerprint, at=clock.now(), reply=reply))
-        return reply
+    def first(session: Session) -> T:
+        result = work(session)
+        session.add(
+            KeptReply(
+                id=key.id, fingerprint=key.fingerprint, at=clock.now(), reply=keep(result)
+            )
+        )  # fmt: skip
+        return result
 
-    def again(session: Session) -> Any:
+    def again(session: Session) -> T:
         kept = session.get(KeptReply, key.id)
         if kept is None or kept.fingerprint != key.fingerprint:
             raise CoachError("COACH-INB-007")
-        return kept.reply
+        return back(session, kept.reply)
 
     return database.run(first, operation_id=key.id, repeated=again)

@@ -34,6 +34,7 @@ from tests.coaching.builders import make_pair, make_transcript
 CRM = Writer(Actor(ids.new_id(), "service", "CRM"), secret=b"digests")
 CALENDAR = Writer(Actor(ids.new_id(), "service", "calendar"), secret=b"digests")
 FORCED = Condition(overwrite=True)
+ALWAYS = Condition()
 
 
 def send(
@@ -42,7 +43,7 @@ def send(
     external_id: str,
     *,
     by: Writer = CRM,
-    when: Condition = Condition(),
+    when: Condition = ALWAYS,
     **values: Any,
 ) -> Any:
     return put(database, by, external_id, BODIES[kind].model_validate(values), when)
