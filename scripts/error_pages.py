@@ -16,6 +16,7 @@ AREAS = {
     "MSG": "Follow-ups",
     "IDN": "Sign-in and users",
     "ROS": "Roster files",
+    "INB": "What other systems write",
     "EXP": "Export",
     "REP": "Reports",
     "JOB": "Background work",

@@ -13,7 +13,10 @@ from coachops import __version__
 from coachops.api import (
     changes,
     feedback,
+    imports,
+    inbound,
     mail_events,
+    openapi,
     operations,
     opt_out,
     problems,
@@ -28,6 +31,19 @@ from coachops.bootstrap import Services
 from coachops.identity.runtime import Runtime
 
 _HERE = Path(__file__).parent
+
+PARTS = (
+    operations,
+    signing_in,
+    feedback,
+    opt_out,
+    v1,
+    inbound,
+    imports,
+    changes,
+    mail_events,
+)
+"""The modules whose `router` makes the application."""
 
 
 def create_app(
@@ -58,12 +74,14 @@ def create_app(
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        generate_unique_id_function=openapi.operation_id,
     )
     context = Context(services, work)
     app.state.context = context
     app.state.gate = gate
     problems.install(app)
-    for part in (operations, signing_in, feedback, opt_out, v1, changes, mail_events):
+    openapi.install(app)
+    for part in PARTS:
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
     if gate is not None and runtime is not None:

@@ -17,23 +17,24 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import sqlalchemy as sa
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from sqlalchemy.orm import Session, undefer
 
 from coachops import audit
 from coachops.coaching import quarantine
+from coachops.coaching.directory.model import Email, Name, OptionalEmail, Title
+from coachops.coaching.directory.writing import find, holder_of_email, set_values
 from coachops.coaching.quarantine import Refused, Source
 from coachops.coaching.transcripts.decoding import decode
 from coachops.core import clock
 from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
-from coachops.core.text import CleanLine, clean, clean_line
+from coachops.core.text import clean, clean_line
 from coachops.db import Database
 from coachops.db.models import Client, Coach, Consent, Engagement, QuarantineItem
 from coachops.db.models.people import CONSENT_KINDS
 
 MAX_BYTES = 20 * 1024 * 1024
-_EMAIL = r"^[^@\s<>,;:\"']+@[^@\s<>,;:\"']+$"
 _YES_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 
 
@@ -49,8 +50,6 @@ def _yes_no(value: object) -> object:
 
 
 YesNo = Annotated[bool | None, BeforeValidator(_yes_no)]
-Name = Annotated[str, CleanLine(max=200, min=1)]
-Email = Annotated[str, Field(pattern=_EMAIL), CleanLine(max=200)]
 
 
 class RosterRow(BaseModel):
@@ -63,11 +62,9 @@ class RosterRow(BaseModel):
     coach_email: Email
     client_external_id: Name
     client_name: Name
-    client_email: Annotated[
-        Email | None, BeforeValidator(lambda text: (text or "").strip() or None)
-    ] = None
+    client_email: OptionalEmail = None
     engagement_external_id: Name
-    engagement_title: Annotated[str, CleanLine(max=200)] = ""
+    engagement_title: Title = ""
     started_on: dt.date
     consent_processing: YesNo = None
     consent_external_ai: YesNo = None
@@ -286,23 +283,19 @@ def _reason(error: ValidationError) -> str:
 def _apply(session: Session, actor: Actor, row: RosterRow) -> Counter[str]:
     """Bring the database in step with one row; returns what was made."""
     made: Counter[str] = Counter()
-    coach = session.scalars(
-        sa.select(Coach).where(Coach.external_id == row.coach_external_id)
-    ).first()
     email = row.coach_email.lower()
-    holder = session.scalars(sa.select(Coach.external_id).where(Coach.email == email)).first()
-    if holder is not None and holder != row.coach_external_id:
+    holder = holder_of_email(session, email, row.coach_external_id)
+    if holder is not None:
         raise _ConflictError(f"coach_email: {email} belongs to coach '{holder}'")
     changed = False
+    coach = find(session, Coach, row.coach_external_id)
     if coach is None:
         coach = Coach(external_id=row.coach_external_id, name=row.coach_name, email=email)
         session.add(coach)
         made["coaches"] += 1
     else:
-        changed |= _set(coach, name=row.coach_name, email=email)
-    client = session.scalars(
-        sa.select(Client).where(Client.external_id == row.client_external_id)
-    ).first()
+        changed |= bool(set_values(coach, name=row.coach_name, email=email))
+    client = find(session, Client, row.client_external_id)
     if client is None:
         client = Client(
             external_id=row.client_external_id, name=row.client_name, email=row.client_email
@@ -310,7 +303,7 @@ def _apply(session: Session, actor: Actor, row: RosterRow) -> Counter[str]:
         session.add(client)
         made["clients"] += 1
     else:
-        changed |= _set(client, name=row.client_name, email=row.client_email)
+        changed |= bool(set_values(client, name=row.client_name, email=row.client_email))
     session.flush()
     changed |= _engagement(session, coach, client, row, made)
     for kind in CONSENT_KINDS:
@@ -323,9 +316,7 @@ def _apply(session: Session, actor: Actor, row: RosterRow) -> Counter[str]:
 def _engagement(
     session: Session, coach: Coach, client: Client, row: RosterRow, made: Counter[str]
 ) -> bool:
-    engagement = session.scalars(
-        sa.select(Engagement).where(Engagement.external_id == row.engagement_external_id)
-    ).first()
+    engagement = find(session, Engagement, row.engagement_external_id)
     if engagement is None:
         session.add(
             Engagement(
@@ -343,16 +334,7 @@ def _engagement(
         raise _ConflictError(
             f"engagement_external_id: '{row.engagement_external_id}' joins another coach and client"
         )
-    return _set(engagement, title=row.engagement_title, started_on=row.started_on)
-
-
-def _set(entity: Coach | Client | Engagement, **values: object) -> bool:
-    changed = False
-    for name, value in values.items():
-        if getattr(entity, name) != value:
-            setattr(entity, name, value)
-            changed = True
-    return changed
+    return bool(set_values(engagement, title=row.engagement_title, started_on=row.started_on))
 
 
 def _consent(

@@ -137,6 +137,12 @@ class Settings(BaseSettings):
         "",
         description="Address of the reverse proxy whose X-Forwarded-For is believed; empty: none.",
     )
+    requests_per_minute: int = Field(
+        600,
+        ge=0,
+        le=1_000_000,
+        description="Requests to /v1 that one token or person may make, per process; 0: no limit.",
+    )
     session_hours: float = Field(12, gt=0, le=24 * 30, description="Life of a sign-in.")
     kernel_pool: int = Field(2, ge=0, le=20, description="Warm dashboard kernels per page.")
     kernel_grace: float = Field(

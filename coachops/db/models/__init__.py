@@ -20,6 +20,7 @@ from coachops.db.models.identity import (
     UserPermission,
     WebSession,
 )
+from coachops.db.models.inbound import InboundRow, KeptReply
 from coachops.db.models.operations import Operation
 from coachops.db.models.outcomes import Feedback, Goal, GoalRating, Message
 from coachops.db.models.people import Client, Coach, Consent, Engagement
@@ -55,8 +56,10 @@ __all__ = [
     "Goal",
     "GoalRating",
     "Heartbeat",
+    "InboundRow",
     "Insight",
     "InsightEdit",
+    "KeptReply",
     "KernelBinding",
     "KernelTicket",
     "KeyEscrow",
