@@ -23,6 +23,7 @@ SCOPES: dict[str, str] = {
     "transcripts:read": "Read transcripts and the state of their analysis.",
     "transcripts:write": "Upload transcripts.",
     "mail-events:write": "Report what became of letters: delivered, bounced, complained.",
+    "webhooks:manage": "Ask to be told of events, and see what became of it.",
 }
 """What a token may be allowed to do; `/v1` routes name the scope they need."""
 

@@ -5,11 +5,10 @@ To add one: a model here and a row in `EVENTS`; the API description and `emit` f
 
 from __future__ import annotations
 
-import datetime as dt
 import uuid
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 
 Count = Annotated[int, Field(ge=0, le=2**53)]
 """Every language reads integers up to 2^53 without loss."""
@@ -17,17 +16,25 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Reference = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,80}$")]
 Path = Annotated[
     str,
-    Field(
-        pattern=r"^/v1/[A-Za-z0-9/._-]{1,200}$",
-        description="Where to read more; sent as a full address of your installation.",
+    Field(pattern=r"^/v1/[A-Za-z0-9/._-]{1,200}$"),
+    WithJsonSchema(
+        {"type": "string", "format": "uri", "description": "Where to read more, with your token."}
     ),
 ]
+"""A path here; receivers get the full address."""
 
 
 class EventData(BaseModel):
-    """Base of what events tell: nothing but the fields that are named."""
+    """Base of what events tell: nothing but the fields that are named.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    To receivers that is not promised, or no field could ever be added.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        json_schema_extra=lambda schema: schema.update(additionalProperties=True),
+    )
 
 
 class ExportReady(EventData):
@@ -87,14 +94,6 @@ TEST = "webhook.test"
 CHANGED = "data.changed"
 CHOICES = tuple(name for name in EVENTS if name != TEST)
 """What an endpoint can ask for; a test goes to any."""
-
-
-class Envelope(BaseModel):
-    """What is sent: the type of the event, when it happened (UTC), and what it tells."""
-
-    type: str
-    timestamp: dt.datetime
-    data: EventData
 
 
 def checked(event_type: str, data: dict[str, object]) -> dict[str, object]:

@@ -24,8 +24,10 @@ from coachops.webhooks.addresses import Rules, parse
 from coachops.webhooks.events import CHOICES, TEST
 from coachops.webhooks.outbox import emit_to
 from coachops.webhooks.rows import (
+    FAILING_AFTER,
     STATES,
     DeliveryRow,
+    Health,
     WebhookRow,
     delivery_row,
     may_manage,
@@ -126,7 +128,11 @@ class Webhooks:
         """The endpoints that `actor` may manage, newest first. Raises COACH-IDN-003."""
         require_manager(actor)
         with self._database.read() as session:
-            found = session.scalars(sa.select(WebhookEndpoint).order_by(WebhookEndpoint.id.desc()))
+            found = session.scalars(
+                sa.select(WebhookEndpoint).order_by(
+                    WebhookEndpoint.created_at.desc(), WebhookEndpoint.id
+                )
+            )
             return [
                 webhook_row(each, _waiting(session, each.id), clock.now())
                 for each in found
@@ -150,7 +156,12 @@ class Webhooks:
         self._database.run(work)
 
     def rotate(
-        self, actor: Actor, webhook_id: uuid.UUID, *, grant: Grant = EVERYTHING
+        self,
+        actor: Actor,
+        webhook_id: uuid.UUID,
+        *,
+        grant: Grant = EVERYTHING,
+        operation_id: uuid.UUID | None = None,
     ) -> tuple[str, WebhookRow]:
         """A new secret, shown this once. The one before it signs, too, for a day.
 
@@ -171,7 +182,12 @@ class Webhooks:
             record(session, actor, "webhook.rotated", "webhook", webhook_id)
             return secret, webhook_row(endpoint, _waiting(session, webhook_id), now)
 
-        return self._database.run(work)
+        def repeated(session: Session) -> tuple[str, WebhookRow]:
+            endpoint = _theirs(session, actor, webhook_id, grant)
+            first = self.seal.open(endpoint.secret, endpoint.id, endpoint.key_id)
+            return first, webhook_row(endpoint, _waiting(session, webhook_id), clock.now())
+
+        return self._database.run(work, operation_id=operation_id, repeated=repeated)
 
     def enable(
         self, actor: Actor, webhook_id: uuid.UUID, *, grant: Grant = EVERYTHING
@@ -281,6 +297,23 @@ class Webhooks:
 
         return self._database.run(
             work, operation_id=operation_id, repeated=lambda session: delivery_row(*found(session))
+        )
+
+    def health(self, actor: Actor) -> Health:
+        """How they fare. Raises COACH-IDN-003."""
+        require_manager(actor)
+        late = clock.now() - FAILING_AFTER
+        with self._database.read() as session:
+            found = session.scalars(sa.select(WebhookEndpoint).order_by(WebhookEndpoint.id)).all()
+            query = sa.select(sa.func.count(WebhookDelivery.id))
+            waiting = session.scalar(query.where(WebhookDelivery.state == "waiting")) or 0
+        on = [each for each in found if each.disabled_at is None]
+        return Health(
+            total=len(found),
+            waiting=waiting,
+            off=tuple(each.id for each in found if each.disabled_at is not None),
+            failing=tuple(e.id for e in on if e.failing_since and e.failing_since < late),
+            unreadable=tuple(each.id for each in on if each.key_id != self.seal.key_id),
         )
 
     def deliver_now(self, actor: Actor, row: DeliveryRow) -> DeliveryRow:

@@ -13,6 +13,8 @@ from coachops.db.models import WebhookDelivery, WebhookEndpoint, WebhookEvent
 from coachops.webhooks.delivering import message_id
 from coachops.webhooks.outbox import grant_of
 
+FAILING_AFTER = dt.timedelta(hours=1)
+"""A receiver that fails for less may just be restarting."""
 STATES = ("waiting", "delivered", "exhausted", "dropped")
 """Of a delivery: on its way, accepted, given up after the last attempt, or never to be sent."""
 
@@ -41,6 +43,18 @@ class WebhookRow:
     waiting: int
     created_by: uuid.UUID | None
     created_at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How webhooks fare: ids of endpoints that are off, that fail for longer than an hour, and whose
+    secret cannot be opened; how many there are, and deliveries on their way."""
+
+    total: int
+    waiting: int
+    off: tuple[uuid.UUID, ...]
+    failing: tuple[uuid.UUID, ...]
+    unreadable: tuple[uuid.UUID, ...]
 
 
 @dataclass(frozen=True, slots=True)
