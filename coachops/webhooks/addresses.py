@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
@@ -19,6 +20,7 @@ from coachops.core.settings import Settings
 if TYPE_CHECKING:
     import httpx
 
+_HOST = re.compile(rb"[A-Za-z0-9._-]{1,253}")
 LONGEST = 2000
 """Characters of an address."""
 
@@ -110,6 +112,10 @@ def parse(url: str, rules: Rules) -> httpx.URL:
     if parsed.userinfo or parsed.fragment:
         raise refused("it holds a user name, a password or a fragment")
     literal = _literal(parsed.host)
+    if literal is None and not _HOST.fullmatch(parsed.raw_host):
+        raise refused("its host is no name of a host")
+    if parsed.port is not None and not 0 < parsed.port < 65536:
+        raise refused("its port is not from 1 to 65535")
     if literal is not None and not rules.allow(literal, parsed.host):
         raise refused("its host is not in the internet")
     if parsed.host.rstrip(".").lower() == "localhost" and not rules.loopback:

@@ -68,7 +68,9 @@ class Handler(BaseHTTPRequestHandler):
         request = Received(self.path, headers, self.rfile.read(length))
         self.server.receiver.take(self, request)
 
-    do_GET = do_POST
+    def do_GET(self) -> None:
+        """What a followed redirect would make of it."""
+        self.do_POST()
 
     def log_message(self, *_: object) -> None:
         """Nothing on the standard error."""
