@@ -94,33 +94,42 @@ def parse(url: str, rules: Rules) -> httpx.URL:
     """
     import httpx  # noqa: PLC0415 for those who only emit
 
-    def refused(reason: str) -> CoachError:
-        return CoachError("COACH-WHK-002", reason=reason)
-
     if len(url) > LONGEST:
-        raise refused(f"it is longer than {LONGEST} characters")
+        raise CoachError("COACH-WHK-002", reason=f"it is longer than {LONGEST} characters")
     if not url.isprintable() or " " in url:
-        raise refused("it holds spaces or unseen characters")
+        raise CoachError("COACH-WHK-002", reason="it holds spaces or unseen characters")
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL as error:
-        raise refused("it is no web address") from error
-    if parsed.scheme not in {"http", "https"} or not parsed.host:
-        raise refused("it must start with https:// and name a host")
-    if parsed.scheme == "http" and rules.https_only:
-        raise refused("it must start with https://")
-    if parsed.userinfo or parsed.fragment:
-        raise refused("it holds a user name, a password or a fragment")
-    literal = _literal(parsed.host)
-    if literal is None and not _HOST.fullmatch(parsed.raw_host):
-        raise refused("its host is no name of a host")
-    if parsed.port is not None and not 0 < parsed.port < 65536:
-        raise refused("its port is not from 1 to 65535")
-    if literal is not None and not rules.allow(literal, parsed.host):
-        raise refused("its host is not in the internet")
-    if parsed.host.rstrip(".").lower() == "localhost" and not rules.loopback:
-        raise refused("its host is this machine")
+        raise CoachError("COACH-WHK-002", reason="it is no web address") from error
+    if reason := _form(parsed, rules) or _place(parsed, rules):
+        raise CoachError("COACH-WHK-002", reason=reason)
     return parsed
+
+
+def _form(url: httpx.URL, rules: Rules) -> str:
+    """What is wrong with how it is written."""
+    if url.scheme not in {"http", "https"} or not url.host:
+        return "it must start with https:// and name a host"
+    if url.scheme == "http" and rules.https_only:
+        return "it must start with https://"
+    if url.userinfo or url.fragment:
+        return "it holds a user name, a password or a fragment"
+    if url.port is not None and not 0 < url.port < 65536:
+        return "its port is not from 1 to 65535"
+    return ""
+
+
+def _place(url: httpx.URL, rules: Rules) -> str:
+    """What is wrong with where it leads, as far as the name alone tells."""
+    literal = _literal(url.host)
+    if literal is not None:
+        return "" if rules.allow(literal, url.host) else "its host is not in the internet"
+    if not _HOST.fullmatch(url.raw_host):
+        return "its host is no name of a host"
+    if url.host.rstrip(".").lower() == "localhost" and not rules.loopback:
+        return "its host is this machine"
+    return ""
 
 
 def _literal(host: str) -> Address | None:
