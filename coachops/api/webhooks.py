@@ -268,7 +268,7 @@ def _operation(caller: Calling, what: str, key: str | None) -> uuid.UUID | None:
     if key is None:
         return None
     text = f"webhooks {caller.actor.user_id} {what} {key}"
-    return uuid.UUID(bytes=hashlib.sha256(text.encode()).digest()[:16], version=8)
+    return uuid.UUID(bytes=hashlib.sha256(text.encode()).digest()[:16], version=5)
 
 
 def _webhook(row: WebhookRow) -> Webhook:
