@@ -17,6 +17,7 @@ AREAS = {
     "IDN": "Sign-in and users",
     "ROS": "Roster files",
     "EXP": "Export",
+    "WHK": "Webhooks",
     "REP": "Reports",
     "JOB": "Background work",
     "API": "Requests over HTTP",
