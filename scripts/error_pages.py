@@ -18,6 +18,7 @@ AREAS = {
     "ROS": "Roster files",
     "INB": "What other systems write",
     "EXP": "Export",
+    "WHK": "Webhooks",
     "REP": "Reports",
     "JOB": "Background work",
     "API": "Requests over HTTP",

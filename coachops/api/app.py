@@ -22,6 +22,7 @@ from coachops.api import (
     problems,
     signing_in,
     v1,
+    webhooks,
 )
 from coachops.api.access import Context, Work
 from coachops.api.boundary import Boundary
@@ -41,6 +42,7 @@ PARTS = (
     inbound,
     imports,
     changes,
+    webhooks,
     mail_events,
 )
 """The modules whose `router` makes the application."""
@@ -83,6 +85,7 @@ def create_app(
     openapi.install(app)
     for part in PARTS:
         app.include_router(part.router)
+    webhooks.describe(app)
     app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
     if gate is not None and runtime is not None:
         app.include_router(guide_router(runtime.guide))

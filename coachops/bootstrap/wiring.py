@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from coachops.backup import Backups
     from coachops.coaching.messages import Letterhead, Mailer
     from coachops.identity import Identity
+    from coachops.webhooks.facade import Webhooks
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,13 @@ class Services:
         from coachops.export.signing import SECRET, SigningKey  # noqa: PLC0415 built on demand
 
         return SigningKey(self.secret(SECRET))
+
+    @cached_property
+    def webhooks(self) -> Webhooks:
+        """Who is told of events, and what became of it."""
+        from coachops.webhooks.facade import Webhooks  # noqa: PLC0415 built on demand
+
+        return Webhooks(self.database, self.settings, self.secret("webhooks"))
 
     def secret(self, name: str) -> bytes:
         """The installation's own secret of that name, made at its first use."""

@@ -36,6 +36,7 @@ GROUPS: dict[str, tuple[str, str]] = {
     "job": ("job", "Show, retry and cancel background work."),
     "user": ("user", "Invite, list and disable users."),
     "token": ("token", "Tokens of other systems."),
+    "webhook": ("webhook", "Tell other systems that something happened."),
     "audit": ("audit", "Show and verify the audit record."),
     "backup": ("backup", "Back up, prove that it can be restored, restore."),
     "db": ("db", "The database's servers, promotion of a standby, integrity."),

@@ -30,8 +30,7 @@ SCOPES: dict[str, str] = {
     "sessions:write": "Create, update and cancel sessions.",
     "exports:run": "Start exports, and read those that this token's user started.",
     "exports:read": "Read the exports of everybody, within the token's limits.",
-    "changes:read": "Follow the change feed and compare digests.",
-    "webhooks:manage": "Register, change and remove webhooks.",
+    "webhooks:manage": "Ask to be told of events, and see what became of it.",
 }
 """What a token may be allowed to do; `/v1` routes name the scope they need."""
 

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from coachops import audit
+from coachops import audit, webhooks
 from coachops.ai import replies
 from coachops.coaching import quarantine
 from coachops.core import clock
@@ -191,3 +191,5 @@ class Sweeper:
         operations.forget(self._services.database)
         replies.forget_old(self._services.database)
         quarantine.expire(self._services.database, self._services.settings.quarantine_days)
+        keep = dt.timedelta(days=self._services.settings.webhook_days)
+        webhooks.forget(self._services.database, now - keep)

@@ -231,6 +231,21 @@ def tokens(services: Services) -> Check:
     return Check("tokens", "ok", f"{len(active)} in use")
 
 
+def webhooks(services: Services) -> Check:
+    """No receiver was switched off or fails, and the secrets can be opened."""
+    from coachops.core.actor import SYSTEM  # noqa: PLC0415 imports the catalogue
+
+    name, found = "webhooks", services.webhooks.health(SYSTEM)
+    if found.unreadable:
+        return failed(name, CoachError("COACH-WHK-005", ref=found.unreadable[0]))
+    step = "Mend the receiver, then 'coachops webhook test' and 'coachops webhook enable'."
+    if found.off:
+        return Check(name, "warn", f"{len(found.off)} switched off: {found.off[0]}", step)
+    if found.failing:
+        return Check(name, "warn", f"{len(found.failing)} failing: {found.failing[0]}", step)
+    return Check(name, "ok", f"{found.total} receivers, {found.waiting} deliveries on their way")
+
+
 CHECKS: dict[str, Callable[[Services], Check]] = {
     "database": state,
     "integrity": integrity,
@@ -243,5 +258,6 @@ CHECKS: dict[str, Callable[[Services], Check]] = {
     "quarantine": quarantine,
     "change feed": feed,
     "tokens": tokens,
+    "webhooks": webhooks,
 }
 """Name -> check, in the order in which they are shown."""

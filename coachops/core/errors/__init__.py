@@ -22,6 +22,7 @@ from coachops.core.errors import (
     roster,
     system,
     transcripts,
+    webhooks,
 )
 from coachops.core.errors.base import CoachError, ErrorSpec, Kind
 
@@ -44,6 +45,7 @@ CATALOGUE: dict[str, ErrorSpec] = {
         roster,
         system,
         transcripts,
+        webhooks,
     )
     for spec in area.ROWS
 }

@@ -28,6 +28,7 @@ from coachops.db.models.quarantine import QuarantineItem
 from coachops.db.models.records import Activity, AuditEvent, AuditHeadRow
 from coachops.db.models.sessions import CoachingSession, Transcript, TranscriptEdit, Utterance
 from coachops.db.models.suppression import MailEvent, Suppression
+from coachops.db.models.webhooks import WebhookDelivery, WebhookEndpoint, WebhookEvent
 from coachops.db.models.work import WorkerHeartbeat
 
 __all__ = [
@@ -76,5 +77,8 @@ __all__ = [
     "UserPermission",
     "Utterance",
     "WebSession",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "WebhookEvent",
     "WorkerHeartbeat",
 ]

@@ -1,6 +1,6 @@
 """the limits of tokens, what other systems last wrote, kept replies
 
-Revision: 0013, after 0011.
+Revision: 0013, after 0012.
 """
 
 from __future__ import annotations
