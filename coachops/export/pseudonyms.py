@@ -3,22 +3,26 @@
 What becomes of each class of column (`definitions.Privacy`): ids become pseudonyms, the same id the
 same pseudonym in every dataset, so that rows still join; names, words, fingerprints and ids of other
 systems are left out; days and instants become the Monday of their week (UTC); of citations only
-positions and speakers stay. A pseudonym is the first 16 bytes of HMAC-SHA256 over the id's 16 bytes,
-in the form of a UUID of version 8: whoever has not the key can neither undo nor test it, and the
-time that our ids contain is gone. ADR 0012 says what can still be told from such data.
+positions and speakers stay. A pseudonym is the AES-CMAC (NIST SP 800-38B) of the id's 16 bytes, in
+the form of a UUID of version 8: whoever has not the key can neither undo nor test it, and the time
+that our ids contain is gone. A message of one block is one block of AES, so a whole column is reckoned
+in one call. ADR 0012 says why, and what can still be told from such data.
 """
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import json
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from coachops.export.definitions import Column, Dataset, Privacy
 
@@ -55,7 +59,8 @@ def pseudonymise(dataset: Dataset, key: bytes) -> tuple[Dataset, Transform]:
     if not key:
         raise ValueError("pseudonyms need a key")
     view = view_of(dataset)
-    steps = [(column.name, _step(column, key)) for column in view.columns]
+    mac = _Cmac(key)
+    steps = [(column.name, _step(column, mac)) for column in view.columns]
 
     def transform(batch: pa.RecordBatch) -> pa.RecordBatch:
         fields, arrays = [], []
@@ -90,7 +95,7 @@ def view_of(dataset: Dataset) -> Dataset:
 
 def pseudonym(key: bytes, identifier: uuid.UUID) -> uuid.UUID:
     """The pseudonym of an id."""
-    return uuid.UUID(bytes=_pseudonyms(key, [identifier.bytes]).tobytes())
+    return uuid.UUID(bytes=_pseudonyms(_Cmac(key), identifier.bytes))
 
 
 def key_name(key: bytes) -> str:
@@ -98,12 +103,12 @@ def key_name(key: bytes) -> str:
     return hmac.digest(key, b"coachops.pseudonyms.name", "sha256").hex()[:16]
 
 
-def _step(column: Column, key: bytes) -> Callable[[pa.Array[Any]], pa.Array[Any]]:
+def _step(column: Column, mac: _Cmac) -> Callable[[pa.Array[Any]], pa.Array[Any]]:
     match column.privacy_class:
         case "id":
-            return lambda array: _ids(array, key)
+            return lambda array: _ids(array, mac)
         case "named_id":
-            return lambda array: _each_text(array, lambda text: _named(text, key))
+            return lambda array: _each_text(array, lambda text: _named(text, mac))
         case "time":
             return _weeks
         case "cited":
@@ -114,29 +119,52 @@ def _step(column: Column, key: bytes) -> Callable[[pa.Array[Any]], pa.Array[Any]
             return lambda array: array
 
 
-def _pseudonyms(key: bytes, values: Iterable[bytes]) -> np.ndarray[Any, Any]:
-    """Pseudonyms of ids of 16 bytes, one row of 16 bytes each."""
-    digest = hmac.digest
-    joined = b"".join([digest(key, value, "sha256") for value in values])
-    made = np.frombuffer(joined, dtype=np.uint8).reshape(-1, 32)[:, :_ID_BYTES].copy()
+class _Cmac:
+    """AES-256-CMAC of many messages of one block each.
+
+    With a message of exactly one block, CMAC is the cipher of the message XORed with the subkey K1.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        self._key = hmac.digest(key, b"coachops.pseudonyms", "sha256")
+        zero = int.from_bytes(self._encrypted(bytes(_ID_BYTES)), "big")
+        doubled = (zero << 1) & ((1 << 128) - 1)
+        subkey = doubled ^ 0x87 if zero >> 127 else doubled
+        self._subkey = np.frombuffer(subkey.to_bytes(_ID_BYTES, "big"), dtype=np.uint64)
+
+    def __call__(self, blocks: bytes | memoryview) -> bytes:
+        """The codes of all blocks of 16 bytes, joined."""
+        words = np.frombuffer(blocks, dtype=np.uint64).reshape(-1, 2)
+        return self._encrypted((words ^ self._subkey).tobytes())
+
+    def _encrypted(self, blocks: bytes) -> bytes:
+        # each block is a code of its own: nothing is hidden by the mode, and nothing needs to be
+        encryptor = Cipher(algorithms.AES(self._key), modes.ECB()).encryptor()  # noqa: S305 as said
+        return encryptor.update(blocks) + encryptor.finalize()
+
+
+def _pseudonyms(mac: _Cmac, blocks: bytes | memoryview) -> bytes:
+    """Pseudonyms of ids of 16 bytes, joined as they are."""
+    made = np.frombuffer(mac(blocks), dtype=np.uint8).reshape(-1, _ID_BYTES).copy()
     made[:, 6] = (made[:, 6] & 0x0F) | 0x80  # version 8: made by a rule of our own (RFC 9562)
     made[:, 8] = (made[:, 8] & 0x3F) | 0x80
-    return made
+    return made.tobytes()
 
 
-def _ids(array: pa.Array[Any], key: bytes) -> pa.Array[Any]:
-    """Each id's pseudonym; an id that stands many times in the batch is reckoned once."""
+def _ids(array: pa.Array[Any], mac: _Cmac) -> pa.Array[Any]:
+    """Each id's pseudonym; NULL stays NULL."""
     storage = array.storage if isinstance(array, pa.ExtensionArray) else array
-    encoded = storage.dictionary_encode()
-    known = encoded.dictionary.to_pylist()
-    made = _pseudonyms(key, known)
-    values = pa.FixedSizeBinaryArray.from_buffers(
-        pa.binary(_ID_BYTES), len(known), [None, pa.py_buffer(made.tobytes())]
+    rows, start = len(storage), storage.offset * _ID_BYTES
+    values = storage.buffers()[1]
+    blocks = memoryview(values)[start : start + rows * _ID_BYTES] if rows else b""
+    made = pa.FixedSizeBinaryArray.from_buffers(
+        pa.binary(_ID_BYTES), rows, [None, pa.py_buffer(_pseudonyms(mac, blocks))]
     )
-    taken = values.take(encoded.indices)
+    if storage.null_count:
+        made = pc.if_else(storage.is_valid(), made, pa.scalar(None, pa.binary(_ID_BYTES)))
     if isinstance(array, pa.ExtensionArray):
-        return pa.ExtensionArray.from_storage(array.type, taken)
-    return taken
+        return pa.ExtensionArray.from_storage(array.type, made)
+    return made
 
 
 def _weeks(array: pa.Array[Any]) -> pa.Array[Any]:
@@ -162,13 +190,13 @@ def _each_text(array: pa.Array[Any], change: Callable[[str], str]) -> pa.Array[A
     return pa.array(changed, type=array.type)
 
 
-def _named(text: str, key: bytes) -> str:
+def _named(text: str, mac: _Cmac) -> str:
     """The pseudonym of an id written as text; what is no id of ours gets one from its text."""
     try:
         raw = uuid.UUID(text).bytes
     except ValueError:
-        raw = text.encode()
-    return str(uuid.UUID(bytes=_pseudonyms(key, [raw]).tobytes()))
+        raw = hashlib.sha256(text.encode()).digest()[:_ID_BYTES]
+    return str(uuid.UUID(bytes=_pseudonyms(mac, raw)))
 
 
 def _without_quotes(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hmac
 import json
 import uuid
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 import sqlalchemy as sa
+from cryptography.hazmat.primitives.ciphers import algorithms
+from cryptography.hazmat.primitives.cmac import CMAC
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -213,6 +216,16 @@ def test_the_audit_record_names_no_row_by_its_id(database: Database) -> None:
     plain, hidden = (each.column("subject_id").to_pylist() for each in (batch, transform(batch)))
     assert not set(plain) & set(hidden)
     assert all(uuid.UUID(each).version == 8 for each in hidden)
+
+
+@given(st.uuids(), st.binary(min_size=1, max_size=64))
+def test_a_pseudonym_is_the_cmac_of_the_id_as_another_program_reckons_it(
+    identifier: uuid.UUID, key: bytes
+) -> None:
+    mac = CMAC(algorithms.AES(hmac.digest(key, b"coachops.pseudonyms", "sha256")))
+    mac.update(identifier.bytes)
+    code = mac.finalize()
+    assert uuid.UUID(bytes=code, version=4).int ^ pseudonym(key, identifier).int == 0xC << 76
 
 
 def test_pseudonyms_need_a_key() -> None:
