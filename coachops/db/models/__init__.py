@@ -22,6 +22,7 @@ from coachops.db.models.identity import (
 from coachops.db.models.operations import Operation
 from coachops.db.models.outcomes import Feedback, Goal, GoalRating, Message
 from coachops.db.models.people import Client, Coach, Consent, Engagement
+from coachops.db.models.privacy import Erasure, LegalHold, RetentionPeriod
 from coachops.db.models.quarantine import QuarantineItem
 from coachops.db.models.records import Activity, AuditEvent, AuditHeadRow
 from coachops.db.models.sessions import CoachingSession, Transcript, TranscriptEdit, Utterance
@@ -47,6 +48,7 @@ __all__ = [
     "Consent",
     "Drill",
     "Engagement",
+    "Erasure",
     "Feedback",
     "Goal",
     "GoalRating",
@@ -56,11 +58,13 @@ __all__ = [
     "KernelBinding",
     "KernelTicket",
     "KeyEscrow",
+    "LegalHold",
     "MailEvent",
     "Message",
     "Operation",
     "OutboundRecord",
     "QuarantineItem",
+    "RetentionPeriod",
     "SignInLink",
     "Suppression",
     "Transcript",
