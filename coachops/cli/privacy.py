@@ -353,13 +353,13 @@ def _print_held(document: dict[str, Any]) -> None:
 def _erased(done: Erased) -> dict[str, Any]:
     return {
         "client_id": done.client_id, "at": done.at, "rows": done.rows, "files": done.files,
-        "exports": [_export(each) for each in done.exports], "remaining": done.remaining,
+        "exports": [_export(each, erased=True) for each in done.exports], "remaining": done.remaining,
     }  # fmt: skip
 
 
 def _print_erased(done: Erased) -> None:
     typer.echo(f"Erased: {sum(done.rows.values())} rows, {sum(done.files.values())} files.")
-    _print_exports([_export(each) for each in done.exports])
+    _print_exports([_export(each, erased=True) for each in done.exports])
 
 
 def _print_exports(exports: list[dict[str, Any]]) -> None:
@@ -370,14 +370,15 @@ def _print_exports(exports: list[dict[str, Any]]) -> None:
         ("export", "made", "by", "our copy"),
         [
             (each["export_id"], f"{each['made_at']:%Y-%m-%d %H:%M}", each["made_by"],
-             each["folder"] or "none here")
+             "deleted" if each["deleted"] else each["folder"] or "none here")
             for each in exports
         ],
     )  # fmt: skip
 
 
-def _export(each: Issued) -> dict[str, Any]:
+def _export(each: Issued, *, erased: bool = False) -> dict[str, Any]:
+    gone = erased and each.folder is not None and not each.folder.exists()
     return {
         "export_id": each.export_id, "made_at": each.made_at, "made_by": each.made_by,
-        "folder": each.folder, "certain": each.datasets is not None,
+        "folder": each.folder, "deleted": gone, "filters_known": each.datasets is not None,
     }  # fmt: skip

@@ -210,7 +210,7 @@ def _resolve_rows(session: Session, actor: Actor, taken: set[str]) -> None:
         QuarantineItem.kind == "roster_row", QuarantineItem.state == "waiting"
     )
     for item in session.scalars(query.options(undefer(QuarantineItem.content))).all():
-        for line in _lines((item.content or b"").decode()):
+        for line in _lines(item.content.decode()) if item.content else ():
             if _engagement_of(line) in taken:
                 quarantine.resolve(session, actor, item, "replayed")
 

@@ -129,7 +129,7 @@ def erase(
     again = folders.find(home, traces)  # what was written meanwhile
     remaining += folders.remove(again)
     journal.sync(database, home)
-    remaining += older.erase(database, home, client_id)
+    remaining += older.erase(database, home, client_id, address_hash)
     if not compacting.compact(database):
         remaining.append(DATABASE)
     at = _remember(database, client_id, remaining)
@@ -157,7 +157,7 @@ def erase_rows(
             born_at=traces.born_at, coach_ids=[str(each) for each in traces.coach_ids],
             external_hash=erasures.hash_of(key, "external", traces.external_id),
             email_hash=erasures.hash_of(key, "email", traces.email) if traces.email else None,
-            key_id=erasures.key_id(key), counts=gone, remaining=[DATABASE],
+            address_hash=address_hash, key_id=erasures.key_id(key), counts=gone, remaining=[DATABASE],
         )
     )  # fmt: skip
     audit.record(
@@ -190,13 +190,15 @@ def finish(database: Database, home: Path) -> list[str]:
     left = folders.remove(late)
     with database.read() as session:
         open_ones = session.execute(
-            sa.select(Erasure.client_id, Erasure.remaining).where(Erasure.finished_at.is_(None))
+            sa.select(Erasure.client_id, Erasure.address_hash, Erasure.remaining).where(
+                Erasure.finished_at.is_(None)
+            )
         ).all()
     if not open_ones:
         return left
     compacted = compacting.compact(database)
-    for client_id, remaining in open_ones:
-        still = older.erase(database, home, client_id)
+    for client_id, address_hash, remaining in open_ones:
+        still = older.erase(database, home, client_id, address_hash)
         known = [Path(each) for each in remaining if each != DATABASE]
         still += folders.remove(HeldFile("", path) for path in known if not older.is_one(path))
         still += [] if compacted else [DATABASE]

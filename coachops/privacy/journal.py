@@ -37,6 +37,7 @@ class Entry:
     coach_ids: tuple[uuid.UUID, ...]
     external_hash: str
     email_hash: str | None
+    address_hash: str | None
     key_id: str
 
     @classmethod
@@ -45,7 +46,7 @@ class Entry:
         return cls(
             row.client_id, row.at, row.reason, row.born_at,
             tuple(uuid.UUID(each) for each in row.coach_ids),
-            row.external_hash, row.email_hash, row.key_id,
+            row.external_hash, row.email_hash, row.address_hash, row.key_id,
         )  # fmt: skip
 
     def line(self) -> str:
@@ -58,6 +59,7 @@ class Entry:
             "coach_ids": [str(each) for each in self.coach_ids],
             "external_hash": self.external_hash,
             "email_hash": self.email_hash,
+            "address_hash": self.address_hash,
             "key_id": self.key_id,
         }
         return json.dumps(document, sort_keys=True) + "\n"
@@ -136,5 +138,6 @@ def _entry(read_line: dict[str, Any]) -> Entry:
         coach_ids=tuple(uuid.UUID(each) for each in read_line["coach_ids"]),
         external_hash=str(read_line["external_hash"]),
         email_hash=read_line["email_hash"],
+        address_hash=read_line["address_hash"],
         key_id=str(read_line["key_id"]),
     )

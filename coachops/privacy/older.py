@@ -40,16 +40,22 @@ def is_one(path: Path) -> bool:
     return path.parent.name.startswith(BEFORE_RESTORE)
 
 
-def erase(database: Database, home: Path, client_id: uuid.UUID) -> list[str]:
+def erase(
+    database: Database, home: Path, client_id: uuid.UUID, address_hash: str | None
+) -> list[str]:
     """Erase the client from all of them; returns those that could not be cleaned."""
-    return [str(path) for path in databases(database, home) if not _erased_from(path, client_id)]
+    return [
+        str(path)
+        for path in databases(database, home)
+        if not _erased_from(path, client_id, address_hash)
+    ]
 
 
-def _erased_from(path: Path, client_id: uuid.UUID) -> bool:
+def _erased_from(path: Path, client_id: uuid.UUID, address_hash: str | None) -> bool:
     kept = Database(f"sqlite:///{path}")
     try:
         migrate.require_head(kept)
-        forget(kept, client_id)
+        _forget(kept, client_id, address_hash)
         clean = compacting.compact(kept)
     except (CoachError, sa.exc.SQLAlchemyError):  # of another version, damaged or held by somebody
         return False
@@ -58,15 +64,13 @@ def _erased_from(path: Path, client_id: uuid.UUID) -> bool:
     return clean
 
 
-def forget(database: Database, client_id: uuid.UUID) -> dict[str, int]:
+def _forget(database: Database, client_id: uuid.UUID, address_hash: str | None) -> None:
     """Delete the rows of a client who was erased elsewhere; nothing is remembered here."""
 
-    def work(session: Session) -> dict[str, int]:
+    def work(session: Session) -> None:
         client = session.get(Client, client_id)
-        unread = refused.clear(session, of_client(session, client)) if client is not None else 0
-        gone = rows.delete(session, client_id, None)
-        if unread:
-            gone["quarantine"] = gone.get("quarantine", 0) + unread
-        return gone
+        if client is not None:
+            refused.clear(session, of_client(session, client))
+        rows.delete(session, client_id, address_hash)
 
-    return database.run(work)
+    database.run(work)

@@ -93,7 +93,7 @@ def _erase_again(database: Database, brought: Path, entry: Entry) -> bool:
     def work(session: Session) -> bool:
         if traces is not None:
             refused.clear(session, traces)
-            gone = rows.delete(session, entry.client_id, None)
+            gone = rows.delete(session, entry.client_id, entry.address_hash)
             audit.record(
                 session, SYSTEM, "client.erased", "client", entry.client_id,
                 reason="restored", rows=sum(gone.values()),
@@ -104,7 +104,7 @@ def _erase_again(database: Database, brought: Path, entry: Entry) -> bool:
                     client_id=entry.client_id, at=entry.at, reason=entry.reason,
                     born_at=entry.born_at, coach_ids=[str(each) for each in entry.coach_ids],
                     external_hash=entry.external_hash, email_hash=entry.email_hash,
-                    key_id=entry.key_id, counts={}, remaining=[erasing.DATABASE],
+                    address_hash=entry.address_hash, key_id=entry.key_id, counts={}, remaining=[erasing.DATABASE],
                 )
             )  # fmt: skip
         return traces is not None
@@ -119,7 +119,8 @@ def _of_database(database: Database) -> Iterable[Entry]:
         with database.read() as session:
             return [Entry.of(row) for row in session.scalars(sa.select(Erasure))]
     query = (
-        "SELECT client_id, at, reason, born_at, coach_ids, external_hash, email_hash, key_id "
+        "SELECT client_id, at, reason, born_at, coach_ids, external_hash, email_hash, address_hash, "
+        "key_id "
         "FROM erasures"
     )
     address = f"{file.resolve().as_uri()}?mode=ro"
@@ -127,9 +128,9 @@ def _of_database(database: Database) -> Iterable[Entry]:
         return [
             Entry(
                 uuid.UUID(client), _instant(at), reason, _instant(born),
-                tuple(uuid.UUID(each) for each in json.loads(coaches)), external, address_hash, key,
+                tuple(uuid.UUID(each) for each in json.loads(coaches)), external, email, address, key,
             )
-            for client, at, reason, born, coaches, external, address_hash, key in (
+            for client, at, reason, born, coaches, external, email, address, key in (
                 connection.execute(query)
             )
         ]  # fmt: skip

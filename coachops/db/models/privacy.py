@@ -37,7 +37,7 @@ class Erasure(Base):
     """A client who was erased: the id that nothing leads to any more, and keyed hashes.
 
     By the hashes an import knows whom it must not bring back (`coachops.db.erasures`); `key_id` names
-    their key. `born_at` and `coach_ids` tell which exports held the client. `remaining` lists what could
+    their key; `address_hash` is that of the list of addresses never written to. `born_at` and `coach_ids` tell which exports held the client. `remaining` lists what could
     not be cleaned yet; `finished_at` is when nothing was left. `readmitted_at`: a person said that
     the same external id may come again; it then is another client.
     """
@@ -57,6 +57,7 @@ class Erasure(Base):
     coach_ids: Mapped[JsonDocument]
     external_hash: Mapped[str] = mapped_column(KeyedHash)
     email_hash: Mapped[str | None] = mapped_column(KeyedHash)
+    address_hash: Mapped[str | None] = mapped_column(KeyedHash)
     key_id: Mapped[str] = mapped_column(sa.String(16))
     counts: Mapped[JsonDocument]
     remaining: Mapped[JsonDocument]

@@ -28,6 +28,7 @@ def upgrade() -> None:
         sa.Column("coach_ids", Json, nullable=False),
         sa.Column("external_hash", sa.String(length=32), nullable=False),
         sa.Column("email_hash", sa.String(length=32), nullable=True),
+        sa.Column("address_hash", sa.String(length=32), nullable=True),
         sa.Column("key_id", sa.String(length=16), nullable=False),
         sa.Column("counts", Json, nullable=False),
         sa.Column("remaining", Json, nullable=False),
