@@ -59,9 +59,12 @@ class Services:
     def backups(self) -> Backups:
         """Backup and recovery."""
         from coachops.backup import Backups, open_place  # noqa: PLC0415 built on demand
+        from coachops.privacy.replaying import Erasures  # noqa: PLC0415 as above
 
-        secrets = self.settings.home / "secrets"
-        return Backups(self.settings, self.database, secrets, open_place(self.settings))
+        home = self.settings.home
+        erasures = Erasures(home, self.database)
+        place = open_place(self.settings)
+        return Backups(self.settings, self.database, home / "secrets", place, erasures)
 
     @cached_property
     def signing_key(self) -> SigningKey:
@@ -102,12 +105,15 @@ def services(settings: Settings | None = None) -> Services:
 def recovery(settings: Settings) -> Backups:
     """Backup and recovery where the database may be lost: nothing is opened, migrated or made."""
     from coachops.backup import Backups, open_place  # noqa: PLC0415 built on demand
+    from coachops.privacy.replaying import Erasures  # noqa: PLC0415 as above
 
     database: Database | None = Database.of(settings)
     file = sqlite_file(database.engine) if database is not None else None
     if file is not None and not file.exists():  # connecting would leave an empty one behind
         database = None
-    return Backups(settings, database, settings.home / "secrets", open_place(settings))
+    erasures = Erasures(settings.home, database)
+    secrets = settings.home / "secrets"
+    return Backups(settings, database, secrets, open_place(settings), erasures)
 
 
 def prepare(settings: Settings) -> tuple[str | None, str]:

@@ -28,6 +28,7 @@ GROUPS: dict[str, tuple[str, str]] = {
     "transcript": ("transcript", "Import and analyse transcripts."),
     "quarantine": ("quarantine", "Look at, correct and replay what could not be accepted."),
     "consent": ("consent", "Record and show clients' consents."),
+    "privacy": ("privacy", "Answer clients' requests: show, package, erase; holds, retention."),
     "message": ("message", "Draft, approve and send follow-ups."),
     "goal": ("goal", "Goals and their ratings."),
     "export": ("export", "Export data and verify exports."),

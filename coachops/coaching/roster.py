@@ -30,7 +30,7 @@ from coachops.core import clock
 from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
 from coachops.core.text import clean, clean_line
-from coachops.db import Database
+from coachops.db import Database, erasures
 from coachops.db.models import Client, Coach, Consent, Engagement, QuarantineItem
 from coachops.db.models.people import CONSENT_KINDS
 
@@ -124,13 +124,15 @@ def import_roster(
             error.details["quarantine_id"] = str(quarantine.keep(database, actor, refused))
         raise
 
+    key = erasures.key_of(database)
+
     def work(session: Session) -> RosterResult:
         item = None if resolves is None else quarantine.open_item(session, actor, resolves)
         done: Counter[str] = Counter()
         rejected: list[tuple[_Line, str]] = []
         taken: set[str] = set()
         for line in rows:
-            reason = _take(session, actor, line, done)
+            reason = _take(session, actor, line, done, key)
             if reason is None:
                 taken.add(_engagement_of(line))
             else:
@@ -166,18 +168,22 @@ def import_roster(
     return database.run(work)
 
 
-def _take(session: Session, actor: Actor, line: _Line, done: Counter[str]) -> str | None:
+def _take(
+    session: Session, actor: Actor, line: _Line, done: Counter[str], key: bytes
+) -> str | None:
     """Import a row; why not, where it cannot be taken."""
     if line.more:
         return f"it has more cells than the head of the table ({len(line.more)} more)"
     try:
         row = RosterRow.model_validate(line.values)
         with session.begin_nested():
-            changes = _apply(session, actor, row)
+            changes = _apply(session, actor, row, key)
     except ValidationError as error:
         return _reason(error)
     except _ConflictError as conflict:
         return str(conflict)
+    except CoachError as refused:  # who was erased does not come back by a file
+        return str(refused)
     except sa.exc.IntegrityError:  # a limit that only the database knows
         return "it contradicts what is there"
     done.update(changes)
@@ -190,6 +196,8 @@ def _refused(line: _Line, reason: str, name: str, source: Source) -> Refused:
     table = csv.writer(written, lineterminator="\n")
     table.writerows([list(line.values), [*line.values.values(), *line.more]])
     error = CoachError("COACH-ROS-003", line=line.number, name=name, reason=reason)
+    if reason.startswith(erasures.ERASED):  # what a row says of them is not kept either
+        return Refused("roster_row", name, None, error, source, line=line.number)
     return Refused("roster_row", name, written.getvalue().encode(), error, source, line=line.number)
 
 
@@ -199,7 +207,7 @@ def _resolve_rows(session: Session, actor: Actor, taken: set[str]) -> None:
         QuarantineItem.kind == "roster_row", QuarantineItem.state == "waiting"
     )
     for item in session.scalars(query.options(undefer(QuarantineItem.content))).all():
-        for line in _lines((item.content or b"").decode()):
+        for line in _lines(item.content.decode()) if item.content else ():
             if _engagement_of(line) in taken:
                 quarantine.resolve(session, actor, item, "replayed")
 
@@ -280,7 +288,7 @@ def _reason(error: ValidationError) -> str:
     return "; ".join(parts)
 
 
-def _apply(session: Session, actor: Actor, row: RosterRow) -> Counter[str]:
+def _apply(session: Session, actor: Actor, row: RosterRow, key: bytes) -> Counter[str]:
     """Bring the database in step with one row; returns what was made."""
     made: Counter[str] = Counter()
     email = row.coach_email.lower()
@@ -297,6 +305,7 @@ def _apply(session: Session, actor: Actor, row: RosterRow) -> Counter[str]:
         changed |= bool(set_values(coach, name=row.coach_name, email=email))
     client = find(session, Client, row.client_external_id)
     if client is None:
+        erasures.require_new(session, key, row.client_external_id, row.client_email)
         client = Client(
             external_id=row.client_external_id, name=row.client_name, email=row.client_email
         )

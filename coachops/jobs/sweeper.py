@@ -42,6 +42,7 @@ KEEP = {
     "backup": dt.timedelta(days=14),
     "drill": dt.timedelta(days=90),
     "integrity": dt.timedelta(days=90),
+    "retention": dt.timedelta(days=90),
     "report": dt.timedelta(days=400),
 }
 """How long ended jobs are kept; a schedule's slot must outlive the schedule's longest interval."""

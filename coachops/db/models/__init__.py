@@ -24,6 +24,7 @@ from coachops.db.models.inbound import InboundRow, KeptReply
 from coachops.db.models.operations import Operation
 from coachops.db.models.outcomes import Feedback, Goal, GoalRating, Message
 from coachops.db.models.people import Client, Coach, Consent, Engagement
+from coachops.db.models.privacy import Erasure, LegalHold, RetentionPeriod
 from coachops.db.models.quarantine import QuarantineItem
 from coachops.db.models.records import Activity, AuditEvent, AuditHeadRow
 from coachops.db.models.sessions import CoachingSession, Transcript, TranscriptEdit, Utterance
@@ -53,6 +54,7 @@ __all__ = [
     "Drill",
     "Engagement",
     "FeedMeta",
+    "Erasure",
     "Feedback",
     "Goal",
     "GoalRating",
@@ -64,11 +66,13 @@ __all__ = [
     "KernelBinding",
     "KernelTicket",
     "KeyEscrow",
+    "LegalHold",
     "MailEvent",
     "Message",
     "Operation",
     "OutboundRecord",
     "QuarantineItem",
+    "RetentionPeriod",
     "SignInLink",
     "Suppression",
     "Transcript",
