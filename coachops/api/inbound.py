@@ -163,7 +163,8 @@ def writer_of(caller: Caller, context: InContext, scope: str) -> Writer:
     """
     actor = caller.require(scope)
     caller.require_full("names and addresses")
-    return Writer(actor, caller.grant, context.services.secret("inbound"))
+    key = erasures.key_of(context.services.database)
+    return Writer(actor, caller.grant, context.services.secret("inbound"), key)
 
 
 @router.put(

@@ -29,11 +29,13 @@ class Writer:
         actor: whose role counts.
         grant: limits of the token.
         secret: of the digests.
+        erasures: key of the list of erased clients; with another one no client is created.
     """
 
     actor: Actor
     grant: Grant = EVERYTHING
     secret: bytes = b""
+    erasures: bytes = b""
 
     @property
     def source(self) -> str:

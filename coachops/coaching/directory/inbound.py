@@ -23,7 +23,7 @@ from coachops.coaching.directory.model import TABLES, Inbound, KindName, Row
 from coachops.coaching.directory.reading import Seen, digest, see
 from coachops.core import clock, ids
 from coachops.core.errors import CoachError
-from coachops.db import Database
+from coachops.db import Database, erasures
 from coachops.db.models import (
     CoachingSession,
     Feedback,
@@ -95,7 +95,8 @@ def put(
         CoachError: COACH-IDN-003 for the wrong role, COACH-IDN-016 or COACH-CCH-001 outside of what
             the caller may see, COACH-INB-001 changed here since, COACH-INB-002 a condition does not
             hold, COACH-INB-003 an unknown coach, client or engagement, COACH-INB-004 a value that
-            cannot be, COACH-INB-005 what belongs to another row or never changes.
+            cannot be, COACH-INB-005 what belongs to another row or never changes, COACH-PRV-003 a
+            client who was erased.
     """
     today = database.today()
     return database.run(
@@ -209,6 +210,8 @@ def _create(
 ) -> Written:
     said = body.said()
     checks.require_possible(session, writer, external_id, None, body, said, condition.overwrite)
+    if body.kind == "client":
+        erasures.require_new(session, writer.erasures, external_id, said.get("email"))
     row = TABLES[body.kind](id=ids.new_id(), external_id=external_id, **_columns(said, parents))
     try:
         added = writing.add(session, row)
