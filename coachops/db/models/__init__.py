@@ -10,6 +10,7 @@ from coachops.db.models.analysis import (
 )
 from coachops.db.models.backups import Backup, Drill, Heartbeat, KeyEscrow
 from coachops.db.models.base import Base
+from coachops.db.models.exports import IssuedExport, IssuedExportPart
 from coachops.db.models.identity import (
     ApiToken,
     KernelBinding,
@@ -53,6 +54,8 @@ __all__ = [
     "Heartbeat",
     "Insight",
     "InsightEdit",
+    "IssuedExport",
+    "IssuedExportPart",
     "KernelBinding",
     "KernelTicket",
     "KeyEscrow",
