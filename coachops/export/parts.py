@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import hashlib
-import json
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import sqlalchemy as sa
 
 from coachops import __version__
-from coachops.core import clock, ids
+from coachops.core import clock
 from coachops.core.errors import CoachError
 from coachops.db import Database
 from coachops.export import bundle
@@ -34,89 +32,21 @@ from coachops.export.exporting import (
     _write_json,
     _write_schemas,
 )
+from coachops.export.plan import ExportSpec, FileEntry, Part, PartResult, Plan
 from coachops.export.reader import read
 from coachops.export.selection import Filters, Selection
 from coachops.export.writers.codec import Shape
 
 
-@dataclass(frozen=True)
-class ExportSpec:
-    """What is wanted."""
-
-    formats: tuple[str, ...]
-    datasets: tuple[str, ...] = ()
-    since: dt.date | None = None
-    until: dt.date | None = None
-    coaches: tuple[uuid.UUID, ...] = ()
-    clients: tuple[uuid.UUID, ...] = ()
-    csv_profile: str = "lossless"
-    privacy: str = "full"
-    compression: str = "none"
-    export_id: uuid.UUID = field(default_factory=ids.new_id)
-
-
-@dataclass(frozen=True)
-class Part:
-    """A dataset."""
-
-    number: int
-    dataset: str
-    rows: int
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is written, from which moment."""
-
-    export_id: str
-    snapshot_at: str
-    head: str
-    revision: str
-    request: dict[str, Any]
-    parts: tuple[Part, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
-        return cls(**{**values, "parts": tuple(Part(**each) for each in values["parts"])})
-
-
-@dataclass(frozen=True)
-class PartResult:
-    """What became of a part."""
-
-    number: int
-    rows: int
-    digest: str
-    files: tuple[dict[str, Any], ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
-        return cls(**{**values, "files": tuple(values["files"])})
-
-
-def make_plan(database: Database, request: ExportSpec) -> Plan:
-    names = request.datasets or tuple(DATASETS)
-    wanted = {
-        "formats": list(request.formats),
-        "since": request.since.isoformat() if request.since else "",
-        "until": request.until.isoformat() if request.until else "",
-        "coaches": [str(each) for each in request.coaches],
-        "clients": [str(each) for each in request.clients],
-        "csv_profile": request.csv_profile,
-    }
+def make_plan(database: Database, request: ExportSpec, export_id: str) -> Plan:
     with database.connect() as connection:
-        rows = _counts(connection, names, _filters(wanted, database))
+        rows = _counts(connection, request.datasets, _filters(request, database))
         revision = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
         head = _head(connection)
     return Plan(
-        str(request.export_id), _instant(clock.now()), head, str(revision), wanted,
-        tuple(Part(n, name, rows[name]) for n, name in enumerate(names, 1)),
+        export_id, request, _instant(clock.now()), head, "",
+        {"kind": database.engine.dialect.name, "revision": str(revision)}, {},
+        tuple(Part(n, name, 1, None, None, rows[name]) for n, name in enumerate(request.datasets)),
     )  # fmt: skip
 
 
@@ -132,9 +62,7 @@ def hold_snapshot(database: Database, plan: Plan) -> Iterator[str]:
             yield str(connection.scalar(sa.text("SELECT pg_export_snapshot()")))
 
 
-def write_part(
-    database: Database, plan: Plan, part: Part, folder: Path, token: str
-) -> PartResult:
+def write_part(database: Database, plan: Plan, part: Part, folder: Path, token: str) -> PartResult:
     dataset = DATASETS[part.dataset]
     shape = Shape.of(dataset)
     digest = Digest([(each.name, each.kind) for each in shape.fields])
@@ -146,17 +74,21 @@ def write_part(
             except (sa.exc.DBAPIError, CoachError) as error:
                 raise CoachError("COACH-EXP-048") from error
         _no_time_limit(connection)
-        condition = Selection(_filters(plan.request, database)).condition(dataset)
+        condition = Selection(_filters(plan.spec, database)).condition(dataset)
         outputs = [
             _Output(folder, codec, shape, 1 << 40)
-            for codec in _codecs(plan.request["formats"], plan.request["csv_profile"])
+            for codec in _codecs(plan.spec.formats, plan.spec.csv_profile)
         ]
         for chunk in read(connection, dataset, condition):
             digest.update(chunk)
             for output in outputs:
                 output.write(chunk)
-        files = tuple(entry for output in outputs for entry in output.close())
-    return PartResult(part.number, digest.rows, digest.hexdigest(), files)
+        files = tuple(
+            FileEntry(**entry, blocks=(digest.hexdigest(),))
+            for output in outputs
+            for entry in output.close()
+        )
+    return PartResult(part.number, digest.rows, files)
 
 
 def publish(
@@ -170,12 +102,16 @@ def publish(
                 import shutil
 
                 shutil.rmtree(folder / leftover)
-        files = [entry for result in results for entry in result.files]
+        files = [
+            {name: value for name, value in asdict(entry).items() if name != "blocks"}
+            for result in results
+            for entry in result.files
+        ]
         files += _write_schemas(folder, chosen)
-        names = [codec.name for codec in _codecs(plan.request["formats"], plan.request["csv_profile"])]
+        names = [codec.name for codec in _codecs(plan.spec.formats, plan.spec.csv_profile)]
         package = bundle.datapackage(
             [Shape.of(each) for each in chosen], files, names,
-            created_at=plan.snapshot_at, csv_profile=plan.request["csv_profile"],
+            created_at=plan.snapshot_at, csv_profile=plan.spec.csv_profile,
         )  # fmt: skip
         files.append(_write_json(folder, "datapackage.json", package))
         manifest = {
@@ -183,17 +119,17 @@ def publish(
             "format_version": bundle.FORMAT_VERSION,
             "export_id": plan.export_id,
             "coachops_version": __version__,
-            "database": {"kind": database.engine.dialect.name, "revision": plan.revision},
+            "database": plan.database,
             "snapshot_at": plan.snapshot_at,
             "created_at": plan.snapshot_at,
             "time_zone": str(database.zone),
-            "filters": _filters_document(_filters(plan.request, database)),
+            "filters": _filters_document(_filters(plan.spec, database)),
             "formats": names,
-            "csv_profile": plan.request["csv_profile"] if "csv" in names else None,
+            "csv_profile": plan.spec.csv_profile if "csv" in names else None,
             "datasets": [
                 {
                     "name": each.name, "version": each.version, "schema": _schema_path(each),
-                    "rows": result.rows, "digest": result.digest,
+                    "rows": result.rows, "digest": result.files[0].blocks[0],
                 }
                 for each, result in zip(chosen, results, strict=True)
             ],
@@ -207,12 +143,11 @@ def publish(
     return manifest
 
 
-def _head(connection: sa.Connection) -> str:
-    found = [
-        connection.scalar(sa.select(sa.func.count()).select_from(each.table))
+def _head(connection: sa.Connection) -> int:
+    return sum(
+        int(connection.scalar(sa.select(sa.func.count()).select_from(each.table)) or 0)
         for each in DATASETS.values()
-    ]
-    return hashlib.sha256(json.dumps(found).encode()).hexdigest()
+    )
 
 
 def _counts(connection: sa.Connection, names: Sequence[str], filters: Filters) -> dict[str, int]:
@@ -230,11 +165,11 @@ def _counts(connection: sa.Connection, names: Sequence[str], filters: Filters) -
     return found
 
 
-def _filters(wanted: dict[str, Any], database: Database) -> Filters:
+def _filters(spec: ExportSpec, database: Database) -> Filters:
     return Filters(
-        dt.date.fromisoformat(wanted["since"]) if wanted["since"] else None,
-        dt.date.fromisoformat(wanted["until"]) if wanted["until"] else None,
-        tuple(map(uuid.UUID, wanted["coaches"])),
-        tuple(map(uuid.UUID, wanted["clients"])),
+        dt.date.fromisoformat(spec.since) if spec.since else None,
+        dt.date.fromisoformat(spec.until) if spec.until else None,
+        tuple(map(uuid.UUID, spec.coaches)),
+        tuple(map(uuid.UUID, spec.clients)),
         database.zone,
     )

@@ -49,7 +49,7 @@ def test_every_state_of_the_engine_has_a_name_that_people_read() -> None:
 
 def test_every_kind_of_job_has_a_workflow_and_a_queue(settings: Settings) -> None:
     assert set(KINDS) == set(QUEUE_OF) == set(workflows.__all__)
-    assert set(QUEUE_OF.values()) == queues(settings).keys()
+    assert {*QUEUE_OF.values(), PARTS_QUEUE} == queues(settings).keys()
 
 
 @SQLITE

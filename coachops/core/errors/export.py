@@ -152,4 +152,12 @@ ROWS = (
         "Look the code in brackets up in the guide; then start a new export.",
         why="The cause stands in brackets.",
     ),
+    ErrorSpec(
+        "COACH-EXP-052",
+        Kind.UNAVAILABLE,
+        "The data changed since the export was planned.",
+        "Nothing need be done: it is planned anew.",
+        retryable=True,
+        why="Somebody worked while the worker that held the moment was replaced.",
+    ),
 )

@@ -60,9 +60,7 @@ def narrowed(
         seen = own if seen is None else seen & own
     if privacy == "full" and grant.privacy == "pseudonymous":
         raise CoachError("COACH-EXP-043", what="names and texts, only pseudonyms")
-    profile: Privacy = (
-        "pseudonymous" if "pseudonymous" in {privacy, grant.privacy} else "full"
-    )
+    profile: Privacy = "pseudonymous" if "pseudonymous" in {privacy, grant.privacy} else "full"
     return Reach(
         chosen,
         _within(coaches, seen, "coach"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from coachops.db import Database
 from coachops.db.models import Engagement, IssuedExport, IssuedExportPart, User
 from coachops.export.datasets import DATASETS
 from coachops.export.issued.request import ExportRequest
+from coachops.export.plan import PartResult, Plan
 from coachops.telemetry import record_activity
 
 OPEN = ("queued", "running")
@@ -64,6 +66,7 @@ class Issued:
 
     Attributes:
         requested_by: name of the user; None for the suite itself.
+        run: of its job; 0 where it has none, because a command makes it itself.
         rows, bytes, parts_done: of what is written so far.
         eta_seconds: how long it takes yet, by the rows so far; None where nothing tells.
         files: all files with path, bytes and sha256, once it is ready.
@@ -73,6 +76,7 @@ class Issued:
     key: str
     state: str
     owner: str
+    requested_by_id: uuid.UUID | None
     requested_by: str | None
     request: ExportRequest
     datasets: tuple[str, ...]
@@ -80,6 +84,7 @@ class Issued:
     privacy: str
     place: str
     managed: bool
+    run: int
     made_at: dt.datetime
     started_at: dt.datetime | None
     snapshot_at: dt.datetime | None
@@ -129,7 +134,6 @@ class Standing:
     state: str
     generation: int
     token: str | None
-    plan: dict[str, Any] | None
     done: frozenset[int]
     failed: CoachError | None
 
@@ -157,6 +161,7 @@ class Registry:
         Parameters:
             place: where its folder goes, unless `managed`: then the folder itself is told by `key`.
             idempotency_key: the caller's; the same one again is the same export.
+            state: `running` where the caller makes it itself, without a job.
 
         Raises:
             CoachError: COACH-EXP-042 where the key belongs to another request.
@@ -182,13 +187,13 @@ class Registry:
             "started_at": now if state == "running" else None,
             "idempotency_key_hash": hashed,
             "request_digest": request.digest,
+            "run": 0 if state == "running" else 1,
         }
 
         def work(session: Session) -> tuple[IssuedExport, bool]:
             values["client_ids"] = _clients_of(session, request)
-            dialect = sqlite if self._database.is_sqlite else postgresql
             inserted = session.execute(
-                dialect.insert(IssuedExport)
+                _insert(session, IssuedExport)
                 .values(**values)
                 .on_conflict_do_nothing()
                 .returning(IssuedExport.id)
@@ -216,7 +221,7 @@ class Registry:
             found = session.execute(query).one_or_none()
         if found is None:
             raise CoachError("COACH-EXP-040", ref=ref)
-        return _issued(*found)
+        return _issued(found[0], found[1])
 
     def page(
         self, owner: Owner, *, before: uuid.UUID | None = None, limit: int = 50
@@ -230,7 +235,7 @@ class Registry:
         if before is not None:
             query = query.where(IssuedExport.id < before)
         with self._database.read() as session:
-            return [_issued(*found) for found in session.execute(query)]
+            return [_issued(found[0], found[1]) for found in session.execute(query)]
 
     # making
 
@@ -257,17 +262,15 @@ class Registry:
 
         return self._database.run(work)
 
-    def replan(
-        self, export_id: uuid.UUID, plan: Mapping[str, Any], *, parts: int, rows: int,
-        snapshot_at: dt.datetime,
-    ) -> int:  # fmt: skip
+    def replan(self, export_id: uuid.UUID, plan: Plan) -> int:
         """A new plan holds from now on; returns its generation. What was written before is void."""
 
         def work(session: Session) -> int:
             row = session.get_one(IssuedExport, export_id, with_for_update=True)
             row.generation += 1
-            row.plan, row.parts, row.rows_expected = dict(plan), parts, rows
-            row.snapshot_at, row.token = snapshot_at, None
+            row.plan, row.parts = json.loads(plan.to_json()), len(plan.parts)
+            row.rows_expected = sum(part.rows for part in plan.parts)
+            row.snapshot_at, row.token = dt.datetime.fromisoformat(plan.snapshot_at), None
             row.parts_done = row.rows = row.bytes = 0
             session.execute(
                 sa.delete(IssuedExportPart).where(IssuedExportPart.export_id == export_id)
@@ -286,60 +289,75 @@ class Registry:
         """A worker found that the token opens nothing any more."""
         self._change(IssuedExport.id == export_id, IssuedExport.token == token, token=None)
 
+    def plan(self, export_id: uuid.UUID) -> Plan | None:
+        """The plan that holds; None before the first one."""
+        with self._database.read() as session:
+            found = session.scalar(sa.select(IssuedExport.plan).where(IssuedExport.id == export_id))
+        return None if found is None else Plan.from_json(json.dumps(found))
+
     def standing(self, export_id: uuid.UUID) -> Standing:
         """How far it is."""
-        part = IssuedExportPart
+        part, row = IssuedExportPart, IssuedExport
         with self._database.read() as session:
-            row = session.get_one(IssuedExport, export_id)
+            state, generation, token = session.execute(
+                sa.select(row.state, row.generation, row.token).where(row.id == export_id)
+            ).one()
             parts = session.execute(
                 sa.select(part.number, part.error_code, part.error_details).where(
-                    part.export_id == export_id, part.generation == row.generation
+                    part.export_id == export_id, part.generation == generation
                 )
             ).all()
-        return Standing(
-            row.state,
-            row.generation,
-            row.token,
-            row.plan,
-            frozenset(each.number for each in parts if each.error_code is None),
-            next((_error(each.error_code, each.error_details) for each in parts if each.error_code), None),
-        )
+        done = frozenset(number for number, code, _ in parts if code is None)
+        failed = next((_error(code, details) for _, code, details in parts if code), None)
+        return Standing(state, generation, token, done, failed)
 
     def add_part(
-        self, export_id: uuid.UUID, generation: int, number: int, *, rows: int, bytes_: int,
-        result: Mapping[str, Any] | None, error: CoachError | None = None,
-    ) -> None:  # fmt: skip
-        """A part is written (or cannot be); a second time nothing happens."""
+        self,
+        export_id: uuid.UUID,
+        generation: int,
+        number: int,
+        outcome: PartResult | CoachError,
+    ) -> None:
+        """A part is written, or cannot be; a second time nothing happens."""
+        failed = outcome if isinstance(outcome, CoachError) else None
+        result = outcome if isinstance(outcome, PartResult) else None
+        rows = result.rows if result else 0
+        size = sum(entry.bytes for entry in result.files) if result else 0
+        values = {
+            "export_id": export_id,
+            "generation": generation,
+            "number": number,
+            "rows": rows,
+            "bytes": size,
+            "result": json.loads(result.to_json()) if result else None,
+            "error_code": failed.code if failed else None,
+            "error_details": _details(failed),
+            "written_at": clock.now(),
+        }
 
         def work(session: Session) -> None:
             row = session.get_one(IssuedExport, export_id, with_for_update=True)
             if row.generation != generation:
                 return
-            dialect = sqlite if self._database.is_sqlite else postgresql
             added = session.execute(
-                dialect.insert(IssuedExportPart)
-                .values(
-                    export_id=export_id, generation=generation, number=number, rows=rows,
-                    bytes=bytes_, result=None if result is None else dict(result),
-                    error_code=error.code if error else None,
-                    error_details=_details(error), written_at=clock.now(),
-                )
+                _insert(session, IssuedExportPart)
+                .values(**values)
                 .on_conflict_do_nothing()
                 .returning(IssuedExportPart.number)
-            ).first()  # fmt: skip
-            if added is not None and error is None:
+            ).first()
+            if added is not None and result is not None:
                 row.parts_done += 1
                 row.rows += rows
-                row.bytes += bytes_
+                row.bytes += size
 
         self._database.run(work)
 
-    def results(self, export_id: uuid.UUID, generation: int) -> list[dict[str, Any]]:
+    def results(self, export_id: uuid.UUID, generation: int) -> list[PartResult]:
         """What the parts of a generation answered, in their order."""
         part = IssuedExportPart
         with self._database.read() as session:
             return [
-                result
+                PartResult.from_json(json.dumps(result))
                 for result in session.scalars(
                     sa.select(part.result)
                     .where(part.export_id == export_id, part.generation == generation)
@@ -348,9 +366,8 @@ class Registry:
                 if result is not None
             ]
 
-    def announce(self, export_id: uuid.UUID, actor_id: uuid.UUID | None, *, rows: int, datasets: int) -> None:
+    def record_made(self, export_id: uuid.UUID, actor: Actor, *, rows: int, datasets: int) -> None:
         """Who exports how much, before the export appears: an unrecorded export must not exist."""
-        actor = SYSTEM if actor_id is None else Actor(actor_id, "service", "")
 
         def work(session: Session) -> None:
             audit.record(
@@ -361,25 +378,28 @@ class Registry:
         self._database.run(work, operation_id=export_id, repeated=lambda _session: None)
 
     def finish(
-        self, export_id: uuid.UUID, *, files: Sequence[Mapping[str, Any]], rows: int,
-        snapshot_at: dt.datetime | None = None,
-    ) -> None:  # fmt: skip
-        """It is published. Clients that came in since the kick-off are counted in."""
+        self, export_id: uuid.UUID, manifest: Mapping[str, Any], files: Sequence[dict[str, Any]]
+    ) -> bool:
+        """It is published; False where nobody wants it any more.
 
-        def work(session: Session) -> None:
+        Clients that came in since the kick-off are counted in.
+        """
+
+        def work(session: Session) -> bool:
             row = session.get_one(IssuedExport, export_id, with_for_update=True)
             if row.state != "running":
-                return
+                return row.state == "ready"
             clients = _clients_of(session, ExportRequest.from_dict(row.request))
             if row.client_ids is not None and clients is not None:
                 row.client_ids = sorted({*row.client_ids, *clients})
             row.state, row.token, row.finished_at = "ready", None, clock.now()
-            row.files = [dict(entry) for entry in files]
-            row.rows, row.bytes = rows, sum(int(entry["bytes"]) for entry in files)
-            row.rows_expected = rows
-            row.snapshot_at = snapshot_at or row.snapshot_at
+            row.files = list(files)
+            row.rows = row.rows_expected = sum(each["rows"] for each in manifest["datasets"])
+            row.bytes = sum(int(entry["bytes"]) for entry in files)
+            row.snapshot_at = dt.datetime.fromisoformat(manifest["snapshot_at"])
+            return True
 
-        self._database.run(work)
+        return self._database.run(work)
 
     def fail(self, export_id: uuid.UUID, error: CoachError) -> None:
         """It cannot be made now."""
@@ -450,18 +470,18 @@ class Registry:
             .limit(limit)
         )
         with self._database.read() as session:
-            return [_issued(*found) for found in session.execute(query)]
+            return [_issued(found[0], found[1]) for found in session.execute(query)]
 
-    def waiting(self, before: dt.datetime) -> list[tuple[str, int]]:
-        """Key and run of exports that wait for a worker since then."""
+    def unfinished(self, before: dt.datetime) -> list[Issued]:
+        """Exports of jobs that were asked for before an instant and have not ended."""
+        query = (
+            _visible(_SUITE)
+            .where(IssuedExport.state.in_(OPEN), IssuedExport.made_at <= before)
+            .order_by(IssuedExport.id)
+            .limit(100)
+        )
         with self._database.read() as session:
-            rows = session.execute(
-                sa.select(IssuedExport.key, IssuedExport.run)
-                .where(IssuedExport.state == "queued", IssuedExport.made_at <= before)
-                .order_by(IssuedExport.id)
-                .limit(100)
-            )
-            return [(key, run) for key, run in rows]
+            return [_issued(found[0], found[1]) for found in session.execute(query)]
 
     def downloaded(self, owner: Owner, export_id: uuid.UUID, name: str) -> None:
         """Write down who took which file."""
@@ -485,9 +505,15 @@ class Registry:
 _SUITE = Owner("system", SYSTEM)
 
 
-def _visible(owner: Owner) -> sa.Select[tuple[IssuedExport, str]]:
+def _visible(owner: Owner) -> sa.Select[IssuedExport, str]:
     query = sa.select(IssuedExport, User.name).outerjoin(User, User.id == IssuedExport.requested_by)
     return query if owner.sees_all else query.where(IssuedExport.owner == owner.name)
+
+
+def _insert(session: Session, table: type[IssuedExport] | type[IssuedExportPart]) -> Any:
+    """An INSERT that knows ON CONFLICT."""
+    embedded = session.get_bind().dialect.name == "sqlite"
+    return (sqlite if embedded else postgresql).insert(table)
 
 
 def _named(ref: str) -> sa.ColumnElement[bool]:
@@ -503,9 +529,7 @@ def _same(
     if hashed is not None:
         matches = sa.or_(
             matches,
-            sa.and_(
-                IssuedExport.owner == owner.name, IssuedExport.idempotency_key_hash == hashed
-            ),
+            sa.and_(IssuedExport.owner == owner.name, IssuedExport.idempotency_key_hash == hashed),
         )
     row = session.scalars(sa.select(IssuedExport).where(matches)).one()
     if row.request_digest != request.digest:
@@ -547,6 +571,7 @@ def _issued(row: IssuedExport, requested_by: str | None) -> Issued:
         key=row.key,
         state=row.state,
         owner=row.owner,
+        requested_by_id=row.requested_by,
         requested_by=requested_by,
         request=ExportRequest.from_dict(row.request),
         datasets=tuple(row.datasets),
@@ -554,6 +579,7 @@ def _issued(row: IssuedExport, requested_by: str | None) -> Issued:
         privacy=row.privacy,
         place=row.place,
         managed=row.managed,
+        run=row.run,
         made_at=row.made_at,
         started_at=row.started_at,
         snapshot_at=row.snapshot_at,

@@ -18,6 +18,7 @@ from coachops.db import Database
 from coachops.db.models import Engagement
 from coachops.export.datasets import DATASETS
 from coachops.export.issued.narrowing import narrowed
+from coachops.export.plan import ExportSpec
 from coachops.export.selection import make_filters
 from coachops.export.writers import CSV_PROFILES, FORMATS
 
@@ -61,12 +62,11 @@ class ExportRequest:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """The request that `to_dict` made; what it does not name is as by default."""
-        return cls(
-            **{
-                name: tuple(value) if isinstance(value, list) else value
-                for name, value in values.items()
-            }
-        )
+        made: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in values.items()
+        }
+        return cls(**made)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -77,6 +77,25 @@ class ExportRequest:
     def digest(self) -> str:
         """Equal for equal requests."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+    def spec(self, zone: str) -> ExportSpec:
+        """The request as the engine takes it.
+
+        Parameters:
+            zone: the organisation's, an IANA name.
+        """
+        return ExportSpec(
+            self.formats,
+            tuple(name for name in DATASETS if not self.datasets or name in self.datasets),
+            self.since,
+            self.until,
+            self.coaches,
+            self.clients,
+            self.csv_profile,
+            self.compression,
+            self.privacy,
+            zone,
+        )
 
     @property
     def first_day(self) -> dt.date | None:
