@@ -10,6 +10,7 @@ import time
 import uuid
 from typing import TYPE_CHECKING
 
+from coachops import audit
 from coachops.core import clock
 from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
@@ -97,6 +98,7 @@ class Coordinator:
         export = self._registry.get(SUITE, str(self._id))
         settings = self._services.settings
         spec = export.request.spec(settings.time_zone)
+        audit.seal(self._services.database)  # else the sealing itself would change data soon
         plan = make_plan(self._services.database, spec, str(self._id))
         self._registry.replan(self._id, plan)
         return plan

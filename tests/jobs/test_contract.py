@@ -15,7 +15,7 @@ from coachops.bootstrap import services as open_services
 from coachops.core import ids
 from coachops.core.settings import Settings
 from coachops.jobs import Jobs, workflows
-from coachops.jobs.engine import QUEUE_OF, Executor, queues
+from coachops.jobs.engine import PARTS_QUEUE, QUEUE_OF, Executor, queues
 from coachops.jobs.ids import KINDS
 from coachops.jobs.rows import STATES
 from coachops.jobs.store import SCHEMA, VERSION, store_url
