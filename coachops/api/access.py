@@ -112,17 +112,39 @@ SignedIn = Annotated[Visit, Depends(visit_of)]
 
 @dataclass(frozen=True, slots=True)
 class Calling:
-    """Whoever calls `/v1`. `scopes` is None for a person, who may do what the role allows."""
+    """Whoever calls `/v1`. `scopes` is None for a person, who may do what the role allows.
+
+    `grant` is what a token may see of that; `token_id` is None for a person.
+    """
 
     actor: Actor
     scopes: frozenset[str] | None
     grant: Grant = EVERYTHING
+    token_id: uuid.UUID | None = None
 
     def require(self, scope: str) -> Actor:
         """The actor, when the token holds `scope`. Raises COACH-IDN-015."""
         if self.scopes is not None and scope not in self.scopes:
             raise CoachError("COACH-IDN-015", scope=scope)
         return self.actor
+
+    def require_full(self, what: str) -> None:
+        """Refuse a token that may see pseudonyms only, where names or words are shown or taken.
+
+        Raises:
+            CoachError: COACH-IDN-016.
+        """
+        if self.grant.privacy != "full":
+            raise CoachError("COACH-IDN-016", what=what)
+
+    def require_everybody(self, what: str) -> None:
+        """Refuse a token that is limited to some coaches or clients, where nothing can tell whose.
+
+        Raises:
+            CoachError: COACH-IDN-016.
+        """
+        if self.grant.limits_people:
+            raise CoachError("COACH-IDN-016", what=what)
 
 
 def caller_of(connection: HTTPConnection) -> Calling:
@@ -138,14 +160,14 @@ def caller_of(connection: HTTPConnection) -> Calling:
     if scheme.lower() == "bearer":
         context = context_of(connection)
         try:
-            actor, scopes = context.services.identity.actor_of_token(token.strip())
+            bearer = context.services.identity.actor_of_token(token.strip())
         except CoachError as error:
             if error.code == "COACH-IDN-012":
                 address = address_of(connection)
                 context.bad_tokens.check(address)
                 context.bad_tokens.failed(address)
             raise
-        return Calling(actor, scopes)
+        return Calling(bearer.actor, bearer.scopes, bearer.grant, bearer.token_id)
     return Calling(visit_of(connection).actor, None)
 
 

@@ -51,6 +51,7 @@ def take_mail_events(events: MailEventsIn, caller: Caller, context: InContext) -
     """Take in what became of letters: delivered, delayed, bounced, complained. Each event counts once."""
     actor = caller.require(SCOPE)
     actor.require_role("admin", "service", what="reports about letters")
+    caller.require_everybody("reports about letters")
     services = context.services
     reports = [
         messages.Reported.by_service(each.id, each.kind, each.message_id, each.status, each.at)

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from coachops.api.access import Caller, InContext
 from coachops.coaching.importing import import_transcript
+from coachops.coaching.people import find_client, find_coach
 from coachops.coaching.review import load_review
 from coachops.core.errors import CoachError
 from coachops.core.text import CleanLine
@@ -126,6 +127,9 @@ class TranscriptState(BaseModel):
     actions: list[ActionRow]
 
 
+_SHOWN = ("transcripts", "analyses", "insights", "action_items")
+"""Datasets whose rows the state of a transcript holds."""
+
 PROBLEMS: dict[int | str, dict[str, object]] = {
     "4XX": {"model": Problem, "content": {"application/problem+json": {}}},
 }
@@ -166,11 +170,13 @@ def upload_transcript(
     A file that cannot be taken waits in the quarantine; the problem's `quarantine_id` names it.
     """
     actor = caller.require("transcripts:write")
+    caller.require_full("uploading transcripts")
     if not coach:
         if actor.coach_id is None:
             raise CoachError("COACH-API-006", field="coach", reason="it is needed, you are none")
         coach = str(actor.coach_id)
     services = context.services
+    _require_covered(context, caller, coach, client)
     result = import_transcript(
         services.database,
         actor,
@@ -182,6 +188,12 @@ def upload_transcript(
         source="api",
     )
     known = load_review(services.database, actor, result.transcript_id)
+    if not caller.grant.covers(known.coach_id, known.client_id):
+        raise CoachError(
+            "COACH-CCH-005",
+            field="file",
+            reason="another coach of this client has imported it already; ask an administrator",
+        )
     queued = known.state == "imported" and _queue(context, result.transcript_id)
     if result.duplicate:
         response.status_code = 200
@@ -206,6 +218,22 @@ def upload_transcript(
     )
 
 
+def _require_covered(context: InContext, caller: Caller, coach: str, client: str) -> None:
+    """Refuse a coach or client whom the token's limits leave out, as if they were not there.
+
+    Raises:
+        CoachError: COACH-CCH-001.
+    """
+    if not caller.grant.limits_people:
+        return
+    with context.services.database.read() as session:
+        found = find_coach(session, caller.actor, coach)
+        if caller.grant.coaches is not None and found.id not in caller.grant.coaches:
+            raise CoachError("COACH-CCH-001", what="coach", ref=coach)
+        if not caller.grant.covers(found.id, find_client(session, caller.actor, client).id):
+            raise CoachError("COACH-CCH-001", what="client", ref=client)
+
+
 def _queue(context: InContext, transcript_id: uuid.UUID) -> bool:
     try:
         context.work.enqueue_pipeline(transcript_id)
@@ -221,7 +249,13 @@ def read_transcript(
 ) -> TranscriptState:
     """Where a transcript stands, and what its analysis found."""
     actor = caller.require("transcripts:read")
+    caller.require_full("transcripts")
+    for dataset in _SHOWN:
+        if not caller.grant.allows_dataset(dataset):
+            raise CoachError("COACH-IDN-016", what=f"the dataset '{dataset}'")
     review = load_review(context.services.database, actor, transcript_id)
+    if not caller.grant.covers(review.coach_id, review.client_id):
+        raise CoachError("COACH-CCH-001", what="transcript", ref=transcript_id)
     analysis = review.analysis
     return TranscriptState(
         transcript_id=review.transcript_id,

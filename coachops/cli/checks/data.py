@@ -200,6 +200,21 @@ def quarantine(services: Services) -> Check:
     return Check("quarantine", "ok", "nothing waits")
 
 
+def tokens(services: Services) -> Check:
+    """Tokens in use still see somebody: not all coaches or clients of their limits have left."""
+    from coachops.core.actor import SYSTEM  # noqa: PLC0415 imports the catalogue
+
+    active = [row for row in services.identity.list_tokens(SYSTEM) if row.status == "active"]
+    empty = [row for row in active if row.all_left]
+    if empty:
+        names = ", ".join(f"'{row.name}'" for row in empty[:3])
+        return Check(
+            "tokens", "warn", f"all coaches or clients of {len(empty)} tokens have left: {names}",
+            "Make one with other limits and revoke this one: 'coachops token list'.",
+        )  # fmt: skip
+    return Check("tokens", "ok", f"{len(active)} in use")
+
+
 CHECKS: dict[str, Callable[[Services], Check]] = {
     "database": state,
     "integrity": integrity,
@@ -210,5 +225,6 @@ CHECKS: dict[str, Callable[[Services], Check]] = {
     "clock": time,
     "audit record": record,
     "quarantine": quarantine,
+    "tokens": tokens,
 }
 """Name -> check, in the order in which they are shown."""
