@@ -23,8 +23,8 @@ from typing import Any
 
 from coachops.core import ids
 from coachops.core.errors import CoachError
-from coachops.export.writers.codec import Shape
-from coachops.export.writers.csv import NULL
+from coachops.export.codecs.codec import Shape
+from coachops.export.codecs.csv import NULL
 
 MANIFEST = "manifest.json"
 MANIFEST_DIGEST = "manifest.json.sha256"

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from coachops.export.codecs import FormatError, codec_for
+from coachops.export.codecs.codec import Shape
 from coachops.export.reader import CHUNK_ROWS
-from coachops.export.writers import FormatError, codec_for
-from coachops.export.writers.codec import Shape
 
 Row = tuple[str | None, ...]
 

@@ -18,13 +18,13 @@ from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
 from coachops.db import Database
 from coachops.export import bundle
+from coachops.export.codecs import CSV_PROFILES, FORMATS, Codec, codec_for
+from coachops.export.codecs.codec import Shape
 from coachops.export.datasets import DATASETS
 from coachops.export.definitions import Dataset
 from coachops.export.digest import Digest
 from coachops.export.reader import Columns, read
 from coachops.export.selection import Filters, Selection, make_filters
-from coachops.export.writers import CSV_PROFILES, FORMATS, Codec, codec_for
-from coachops.export.writers.codec import Shape
 from coachops.telemetry import record_activity
 
 SHARD_BYTES = 128 * 1024 * 1024

@@ -18,12 +18,12 @@ from typing import Any
 
 from coachops.core.errors import CoachError
 from coachops.export import bundle
+from coachops.export.codecs import FORMATS, Codec, FormatError, codec_for
+from coachops.export.codecs.codec import Field, Shape
 from coachops.export.definitions import PATTERNS
 from coachops.export.differences import first_different_row
 from coachops.export.digest import Digest
 from coachops.export.reader import CHUNK_ROWS, Columns
-from coachops.export.writers import FORMATS, Codec, FormatError, codec_for
-from coachops.export.writers.codec import Field, Shape
 
 
 @dataclass(frozen=True, slots=True)

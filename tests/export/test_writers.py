@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coachops.export.codecs import codec_for
+from coachops.export.codecs.codec import Codec, Field, FormatError, Shape
 from coachops.export.digest import Digest
 from coachops.export.reader import Columns, canonical_json
-from coachops.export.writers import codec_for
-from coachops.export.writers.codec import Codec, Field, FormatError, Shape
 
 SHAPE = Shape(
     name="things",

@@ -51,7 +51,7 @@ from coachops.db.models import (
     User,
     Utterance,
 )
-from coachops.export.writers.csv import CsvCodec
+from coachops.export.codecs.csv import CsvCodec
 from coachops.identity import Identity, passwords
 from tests.coaching.builders import make_pair, make_transcript
 from tests.coaching.test_roster import HEADER
@@ -340,7 +340,7 @@ CELLS = st.one_of(
 def test_no_cell_for_spreadsheets_is_a_formula_and_every_value_comes_back(
     rows: list[tuple[str | None, str | None]],
 ) -> None:
-    from coachops.export.writers.codec import Field, Shape
+    from coachops.export.codecs.codec import Field, Shape
 
     shape = Shape(
         name="x", version="1.0.0", schema_id="x", key="one", order=(), foreign_keys=(),
