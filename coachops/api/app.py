@@ -10,7 +10,16 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from coachops import __version__
-from coachops.api import feedback, mail_events, operations, opt_out, problems, signing_in, v1
+from coachops.api import (
+    exports,
+    feedback,
+    mail_events,
+    operations,
+    opt_out,
+    problems,
+    signing_in,
+    v1,
+)
 from coachops.api.access import Context, Work
 from coachops.api.boundary import Boundary
 from coachops.api.gate import Gate, gate_router
@@ -54,7 +63,7 @@ def create_app(
     app.state.context = context
     app.state.gate = gate
     problems.install(app)
-    for part in (operations, signing_in, feedback, opt_out, v1, mail_events):
+    for part in (operations, signing_in, feedback, opt_out, v1, exports, mail_events):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
     if gate is not None and runtime is not None:

@@ -36,7 +36,14 @@ STATUS: dict[Kind, int] = {
 }
 """Kind of an error -> HTTP status."""
 
-STATUS_OF_CODE: dict[str, int] = {"COACH-API-002": 405, "COACH-API-003": 421, "COACH-IDN-014": 429}
+STATUS_OF_CODE: dict[str, int] = {
+    "COACH-API-002": 405,
+    "COACH-API-003": 421,
+    "COACH-IDN-014": 429,
+    "COACH-EXP-044": 410,
+    "COACH-EXP-046": 416,
+    "COACH-EXP-047": 429,
+}
 """Codes for which HTTP has a status of its own."""
 
 RETRY_AFTER = 5

@@ -148,9 +148,7 @@ class KilledExports:
                 figures.kills += 1
             victim.start()
 
-    def _judge(
-        self, jobs: Jobs, export: Issued, whole: Path, figures: ExportKillFigures
-    ) -> None:
+    def _judge(self, jobs: Jobs, export: Issued, whole: Path, figures: ExportKillFigures) -> None:
         found = jobs.exports.get(SUITE, str(export.id))
         made = Path(export.place)
         if found.state != "ready":
