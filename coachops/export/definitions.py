@@ -124,6 +124,7 @@ class Dataset:
         where: rows that are never exported are excluded here.
         selected_with: a foreign key: filters select the row exactly when they select that parent.
         scope: for all other datasets.
+        shard_blocks: most blocks of rows in one file, so that text files stay between 64 and 256 MB.
     """
 
     name: str
@@ -137,6 +138,7 @@ class Dataset:
     where: Any = None
     selected_with: str | None = None
     scope: Scope | None = None
+    shard_blocks: int = 2
     _by_name: dict[str, Column] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:

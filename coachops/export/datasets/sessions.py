@@ -94,6 +94,7 @@ UTTERANCES = Dataset(
     order=("transcript_id", "position"),
     where=Utterance.is_cut.is_(False),
     selected_with="transcript_id",
+    shard_blocks=8,
 )  # fmt: skip
 
 ANALYSES = Dataset(

@@ -21,6 +21,7 @@ ACTIVITY = Dataset(
     ),
     (F("coach_id", "coaches"),),
     scope=Scope(Activity.at, coach=Activity.coach_id.in_),
+    shard_blocks=8,
 )  # fmt: skip
 
 AUDIT_EVENTS = Dataset(
@@ -35,4 +36,5 @@ AUDIT_EVENTS = Dataset(
         C("subject_id", "code", AuditEvent.subject_id, "Id of the row."),
     ),
     scope=Scope(AuditEvent.at),
+    shard_blocks=8,
 )  # fmt: skip
