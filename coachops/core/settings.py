@@ -146,6 +146,9 @@ class Settings(BaseSettings):
     quarantine_days: int = Field(
         30, ge=1, le=365, description="Days that what could not be accepted is kept."
     )
+    feed_keep_days: int = Field(
+        400, ge=1, le=3650, description="Days that deletions stay in the change feed."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Detail of the logs."
     )

@@ -24,6 +24,7 @@ from coachops.identity.secrets import digest, new_secret
 SCOPES: dict[str, str] = {
     "transcripts:read": "Read transcripts and the state of their analysis.",
     "transcripts:write": "Upload transcripts.",
+    "changes:read": "Follow the change feed and compare digests.",
     "mail-events:write": "Report what became of letters: delivered, bounced, complained.",
     "roster:write": "Create and update coaches, clients and engagements; say that a coach leaves.",
     "sessions:write": "Create, update and cancel sessions.",

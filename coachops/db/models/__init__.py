@@ -11,6 +11,7 @@ from coachops.db.models.analysis import (
 from coachops.db.models.backups import Backup, Drill, Heartbeat, KeyEscrow
 from coachops.db.models.base import Base
 from coachops.db.models.exports import IssuedExport, IssuedExportPart
+from coachops.db.models.changes import ChangeInbox, ChangeLog, FeedMeta
 from coachops.db.models.identity import (
     ApiToken,
     KernelBinding,
@@ -42,6 +43,8 @@ __all__ = [
     "AuditHeadRow",
     "Backup",
     "Base",
+    "ChangeInbox",
+    "ChangeLog",
     "Client",
     "Coach",
     "CoachingSession",
@@ -49,6 +52,7 @@ __all__ = [
     "Drill",
     "Engagement",
     "Feedback",
+    "FeedMeta",
     "Goal",
     "GoalRating",
     "Heartbeat",

@@ -1,6 +1,6 @@
 """the limits of tokens
 
-Revision: 0013, after 0011.
+Revision: 0013, after 0012.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from alembic import op
 from coachops.db.models.base import Json
 
 revision = "0013"
-down_revision = "0011"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 
