@@ -8,20 +8,25 @@ from __future__ import annotations
 
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from coachops import audit
 from coachops.core import clock
 from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
 from coachops.export.issued import Place, Registry, open_place
-from coachops.export.parts import hold_snapshot, make_plan, write_part
-from coachops.export.parts import publish as publish_parts
+from coachops.export.issued.moments import mark_of
+from coachops.export.parts import write_part
+from coachops.export.planning import plan_within
+from coachops.export.snapshot import DEFAULT_WORKERS, open_moment
+from coachops.export.todays_parts import publish as publish_parts
 from coachops.jobs.exports import SUITE
 from coachops.jobs.queue import JobQueue
 from coachops.resilience import RetryPolicy
 
 if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
     from coachops.bootstrap import Services
     from coachops.export.plan import Plan
     from coachops.jobs.ids import JobId
@@ -29,13 +34,11 @@ if TYPE_CHECKING:
 
 LOOK_EVERY = 0.2
 """Seconds between two looks at the parts."""
-PLANS = 20
-"""So often an export is planned anew before it is given up."""
 PATIENCE = 900.0
 """Seconds without a database after which an export is given up; it can be begun again."""
 
-LOST = "COACH-EXP-048"
-CHANGED = "COACH-EXP-052"
+LOST = "COACH-EXP-020"
+BROKEN = "COACH-EXP-021"
 
 _STORAGE = RetryPolicy(4, 0.5, 5.0, 30.0)
 """How a part is tried again where its place does not take it."""
@@ -58,30 +61,22 @@ class Coordinator:
         """Returns `written`, or the state in which somebody put the export meanwhile.
 
         Raises:
-            CoachError: of a part that could not be written; COACH-EXP-049; of the database when
-                it stays away.
+            CoachError: of a part that could not be written; of the database when it stays away.
         """
-        plans = 0
         waited = _Patience()
         while True:
             try:
                 ended = self._ended()
                 if ended is not None:
                     return ended
-                plan = self._registry.plan(self._id) or self._replan()
-                with hold_snapshot(self._services.database, plan) as token:
+                with open_moment(self._services.database) as moment:
+                    plan = self._plan(moment.connection)
                     waited.reset()
-                    self._have_written(plan, token)
+                    self._have_written(plan, moment.token)
             except CoachError as error:
-                if error.code == CHANGED:
-                    plans += 1
-                    if plans > PLANS:
-                        raise CoachError("COACH-EXP-049", times=plans) from error
-                    self._replan()
-                elif is_passing(error):
-                    waited.wait(error)
-                else:
+                if not is_passing(error):
                     raise
+                waited.wait(error)
 
     def _ended(self) -> str | None:
         standing = self._registry.standing(self._id)
@@ -94,28 +89,34 @@ class Coordinator:
             return "written"
         return None
 
-    def _replan(self) -> Plan:
-        export = self._registry.get(SUITE, str(self._id))
-        settings = self._services.settings
-        spec = export.request.spec(settings.time_zone)
-        audit.seal(self._services.database)  # else the sealing itself would change data soon
-        plan = make_plan(self._services.database, spec, str(self._id))
-        self._registry.replan(self._id, plan)
+    def _plan(self, connection: Connection) -> Plan:
+        """The plan that was made of the very same data, else a new one of this moment."""
+        moment = mark_of(connection)
+        plan = self._registry.plan(self._id, moment)
+        if plan is None:
+            export = self._registry.get(SUITE, str(self._id))
+            spec = export.request.spec(self._services.settings.time_zone)
+            plan = plan_within(connection, spec, export_id=str(self._id))
+            self._registry.replan(self._id, plan, moment)
         return plan
 
     def _have_written(self, plan: Plan, token: str) -> None:
         standing = self._registry.standing(self._id)
+        generation = standing.generation
         missing = [part.number for part in plan.parts if part.number not in standing.done]
-        self._registry.hold(self._id, standing.generation, token)
+        self._registry.hold(self._id, generation, token)
         if self._services.database.is_sqlite:
-            for number in missing:
-                if write(self._services, self._id, standing.generation, number) != "written":
-                    return
+            with ThreadPoolExecutor(DEFAULT_WORKERS) as threads:
+                list(
+                    threads.map(
+                        lambda number: write(self._services, self._id, generation, number), missing
+                    )
+                )
             return
         queue = JobQueue(self._services.settings)
         try:
             for number in missing:
-                queue.enqueue_part(self._job, str(self._id), standing.generation, number)
+                queue.enqueue_part(self._job, str(self._id), generation, number)
         finally:
             queue.close()
         while True:
@@ -123,9 +124,13 @@ class Coordinator:
             all_done = len(standing.done) == len(plan.parts)
             if all_done or standing.state != "running" or standing.failed is not None:
                 return
-            if standing.token != token:
-                raise CoachError(LOST)
+            if standing.token != token:  # a worker found that it opens nothing any more
+                raise CoachError("COACH-EXP-020", reason="its server went away")
             time.sleep(LOOK_EVERY)
+
+
+class _UnwantedError(Exception):
+    """Nobody wants the part any more that is being written."""
 
 
 def write(services: Services, export_id: uuid.UUID, generation: int, number: int) -> str:
@@ -147,8 +152,10 @@ def write(services: Services, export_id: uuid.UUID, generation: int, number: int
                 time.sleep(LOOK_EVERY)
                 continue
             return _write(services, registry, export_id, generation, number, token)
+        except _UnwantedError:
+            return "unwanted"
         except CoachError as error:
-            if error.code == LOST and token is not None:
+            if error.code == LOST and token is not None and not services.database.is_sqlite:
                 registry.lost(export_id, token)
             elif is_passing(error):
                 waited.wait(error)
@@ -171,17 +178,29 @@ def _write(
         return "unwanted"
     place = open_place(services.settings, export.place)
     part = plan.parts[number]
+    looked = clock.monotonic()
+
+    def still_wanted(_name: str, _rows: int) -> None:
+        nonlocal looked
+        if clock.monotonic() - looked < LOOK_EVERY or services.database.is_sqlite:
+            return
+        looked = clock.monotonic()
+        if registry.standing(export_id).state != "running":
+            raise _UnwantedError
 
     def once() -> None:
-        result = write_part(services.database, plan, part, place.work(generation), token)
+        folder = place.work(generation)
+        result = write_part(services.database, plan, part, folder, token, progress=still_wanted)
         place.keep(generation, [entry.path for entry in result.files])
         registry.add_part(export_id, generation, number, result)
 
-    _STORAGE.run(once, transient=_storage_is_away)
-    if registry.standing(export_id).state not in {"running", "ready"}:
-        place.discard()  # somebody cancelled it meanwhile
-        return "unwanted"
-    return "written"
+    try:
+        _STORAGE.run(once, transient=_storage_is_away)
+    finally:
+        unwanted = registry.standing(export_id).state not in {"running", "ready"}
+        if unwanted:
+            place.discard()
+    return "unwanted" if unwanted else "written"
 
 
 def publish(services: Services, export_id: uuid.UUID) -> Outcome:
@@ -250,7 +269,9 @@ class _Patience:
 
 def is_passing(error: CoachError) -> bool:
     """Whether the database, or the held moment, is away for now."""
-    return error.code == LOST or (error.code.startswith("COACH-DB-") and error.spec.retryable)
+    return error.code in {LOST, BROKEN} or (
+        error.code.startswith("COACH-DB-") and error.spec.retryable
+    )
 
 
 def _storage_is_away(error: BaseException) -> bool:

@@ -115,7 +115,7 @@ class Exports:
                 progress=progress,
             )
         except BaseException as error:
-            known = error if isinstance(error, CoachError) else CoachError("COACH-EXP-048")
+            known = error if isinstance(error, CoachError) else CoachError("COACH-EXP-052")
             self.registry.fail(row.id, known)
             raise
         self.registry.finish(row.id, manifest, listing(out, manifest))
@@ -169,7 +169,7 @@ class Exports:
         for export in self.registry.unfinished(before):
             if export.run == 0:
                 if export.made_at <= clock.now() - GIVEN_UP:
-                    self.registry.fail(export.id, CoachError("COACH-EXP-048"))
+                    self.registry.fail(export.id, CoachError("COACH-EXP-052"))
                 continue
             job = self._queue.get(self.enqueue(export))
             if not job.active:

@@ -11,19 +11,23 @@ import contextlib
 import random
 import shutil
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import sqlalchemy as sa
 
-from coachops import audit
 from coachops.bootstrap import Services
 from coachops.bootstrap import services as open_services
 from coachops.core.settings import Settings
 from coachops.db.models import Message, Transcript
+from coachops.export.blocks import BLOCK_ROWS
 from coachops.export.issued import Issued
-from coachops.export.parts import hold_snapshot, make_plan, publish, write_part
+from coachops.export.issued.moments import mark_of
+from coachops.export.parts import write_part
 from coachops.export.plan import Plan
+from coachops.export.planning import plan_within
+from coachops.export.snapshot import hold_snapshot
+from coachops.export.todays_parts import publish
 from coachops.jobs import Jobs
 from coachops.jobs.exports import SUITE
 from tests.support.forks import ForkedWorkers
@@ -102,10 +106,11 @@ class KilledExports:
     def _ask(self, jobs: Jobs, services: Services) -> tuple[Issued, Plan]:
         """An export that is planned already, so that it can be made twice."""
         export, _ = jobs.exports.start(SUITE, **self._wanted)
-        audit.seal(services.database)
-        spec = export.request.spec(self._settings.time_zone)
-        plan = make_plan(services.database, spec, str(export.id))
-        jobs.exports.registry.replan(export.id, plan)
+        spec = replace(export.request.spec(self._settings.time_zone), shard_rows=BLOCK_ROWS)
+        with services.database.connect() as connection:
+            plan = plan_within(connection, spec, export_id=str(export.id))
+            moment = mark_of(connection)
+        jobs.exports.registry.replan(export.id, plan, moment)
         return export, plan
 
     def _undisturbed(self, services: Services, plan: Plan, number: int) -> Path:

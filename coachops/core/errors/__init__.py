@@ -36,7 +36,7 @@ CATALOGUE: dict[str, ErrorSpec] = {
         export,
         feed,
         identity,
-    issued,
+        issued,
         jobs,
         messages,
         quarantine,

@@ -64,22 +64,6 @@ ROWS = (
         why="A program polls without waiting.",
     ),
     ErrorSpec(
-        "COACH-EXP-048",
-        Kind.UNAVAILABLE,
-        "The moment of the export is no longer held open.",
-        "Nothing need be done: the worker takes it up again.",
-        retryable=True,
-        why="The worker that held it, or its database, went away.",
-    ),
-    ErrorSpec(
-        "COACH-EXP-049",
-        Kind.UNAVAILABLE,
-        "The data changed {times} times before the export could begin.",
-        "Start it again at a quieter time, or on PostgreSQL from a standby.",
-        retryable=True,
-        why="An export holds one moment; when its worker dies, only unchanged data let it go on.",
-    ),
-    ErrorSpec(
         "COACH-EXP-050",
         Kind.UNAVAILABLE,
         "The place for exports, {place}, cannot be used ({reason}).",
@@ -97,10 +81,10 @@ ROWS = (
     ),
     ErrorSpec(
         "COACH-EXP-052",
-        Kind.UNAVAILABLE,
-        "The data changed since the export was planned.",
-        "Nothing need be done: it is planned anew.",
+        Kind.FAILED,
+        "The command that made the export ended before its work was done.",
+        "Run the export again; nothing was published.",
         retryable=True,
-        why="Somebody worked while the worker that held the moment was replaced.",
+        why="It was stopped, or its machine went down.",
     ),
 )

@@ -10,8 +10,8 @@ from coachops.db.models.analysis import (
 )
 from coachops.db.models.backups import Backup, Drill, Heartbeat, KeyEscrow
 from coachops.db.models.base import Base
-from coachops.db.models.exports import IssuedExport, IssuedExportPart
 from coachops.db.models.changes import ChangeInbox, ChangeLog, FeedMeta
+from coachops.db.models.exports import IssuedExport, IssuedExportPart
 from coachops.db.models.identity import (
     ApiToken,
     KernelBinding,
@@ -51,8 +51,8 @@ __all__ = [
     "Consent",
     "Drill",
     "Engagement",
-    "Feedback",
     "FeedMeta",
+    "Feedback",
     "Goal",
     "GoalRating",
     "Heartbeat",

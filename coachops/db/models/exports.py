@@ -26,6 +26,7 @@ class IssuedExport(Identified, Base):
     by the suite at `expires_at`; others belong to the operator who chose their place.
 
     `generation` counts the plans: parts of an older one are of another moment and never published.
+    `moment` tells whether the data are still those that were planned.
     `token` opens the moment of the plan to workers while the coordinator holds it; `run` counts the
     jobs that worked on it.
     """
@@ -56,7 +57,8 @@ class IssuedExport(Identified, Base):
     run: Mapped[int] = mapped_column(default=1)
     generation: Mapped[int] = mapped_column(default=0)
     plan: Mapped[dict[str, Any] | None] = mapped_column(Json)
-    token: Mapped[str | None] = mapped_column(sa.String(200))
+    moment: Mapped[str | None] = mapped_column(sa.String(100))
+    token: Mapped[str | None] = mapped_column(sa.String(500))
     rows_expected: Mapped[int] = mapped_column(sa.BigInteger, default=0)
     parts: Mapped[int] = mapped_column(default=0)
     parts_done: Mapped[int] = mapped_column(default=0)

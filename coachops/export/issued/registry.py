@@ -262,14 +262,19 @@ class Registry:
 
         return self._database.run(work)
 
-    def replan(self, export_id: uuid.UUID, plan: Plan) -> int:
-        """A new plan holds from now on; returns its generation. What was written before is void."""
+    def replan(self, export_id: uuid.UUID, plan: Plan, moment: str) -> int:
+        """A new plan holds from now on; returns its generation. What was written before is void.
+
+        Parameters:
+            moment: of the data that were planned, as `mark_of` tells.
+        """
 
         def work(session: Session) -> int:
             row = session.get_one(IssuedExport, export_id, with_for_update=True)
             row.generation += 1
             row.plan, row.parts = json.loads(plan.to_json()), len(plan.parts)
             row.rows_expected = sum(part.rows for part in plan.parts)
+            row.moment = moment
             row.snapshot_at, row.token = dt.datetime.fromisoformat(plan.snapshot_at), None
             row.parts_done = row.rows = row.bytes = 0
             session.execute(
@@ -289,10 +294,17 @@ class Registry:
         """A worker found that the token opens nothing any more."""
         self._change(IssuedExport.id == export_id, IssuedExport.token == token, token=None)
 
-    def plan(self, export_id: uuid.UUID) -> Plan | None:
-        """The plan that holds; None before the first one."""
+    def plan(self, export_id: uuid.UUID, moment: str | None = None) -> Plan | None:
+        """The plan that holds; None before the first one.
+
+        Parameters:
+            moment: of the data now; None too where the plan was made of others.
+        """
+        query = sa.select(IssuedExport.plan).where(IssuedExport.id == export_id)
+        if moment is not None:
+            query = query.where(IssuedExport.moment == moment)
         with self._database.read() as session:
-            found = session.scalar(sa.select(IssuedExport.plan).where(IssuedExport.id == export_id))
+            found = session.scalar(query)
         return None if found is None else Plan.from_json(json.dumps(found))
 
     def standing(self, export_id: uuid.UUID) -> Standing:
