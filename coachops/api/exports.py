@@ -27,7 +27,6 @@ from coachops.api.export_examples import (
 )
 from coachops.api.ranges import is_known, wanted_range
 from coachops.api.v1 import PROBLEMS
-from coachops.core import clock
 from coachops.core.errors import CoachError
 from coachops.core.text import CleanLine
 from coachops.export.issued import Issued, Owner
@@ -344,12 +343,9 @@ def _pause(export: Issued) -> int:
 
 
 def _state(export: Issued) -> dict[str, Any]:
-    expired = export.state == "ready" and (
-        export.expires_at is not None and export.expires_at <= clock.now()
-    )
     return {
         "export_id": export.id,
-        "state": "expired" if expired else export.state,
+        "state": "expired" if export.state == "ready" and export.gone else export.state,
         "requested_by": export.requested_by,
         "made_at": export.made_at,
         "snapshot_at": export.snapshot_at,

@@ -31,9 +31,9 @@ def wanted_range(headers: Mapping[str, str], size: int, etag: str) -> tuple[int,
             raise CoachError("COACH-EXP-046", size=size)
         return max(0, size - last), size
     start = int(found[1])
-    end = int(found[2]) + 1 if found[2] else size
-    if end <= start:
+    if found[2] and int(found[2]) < start:
         return None  # backwards: not a range
+    end = int(found[2]) + 1 if found[2] else size
     if start >= size:
         raise CoachError("COACH-EXP-046", size=size)
     return start, min(end, size)

@@ -105,6 +105,12 @@ class Issued:
         """Whether it is still being made."""
         return self.state in OPEN
 
+    @property
+    def gone(self) -> bool:
+        """Whether the files are not given out any more."""
+        over = self.expires_at is not None and self.expires_at <= clock.now()
+        return self.state in {"expired", "cancelled"} or (self.state == "ready" and over)
+
     def file(self, name: str) -> dict[str, Any]:
         """The file of that path.
 
@@ -112,7 +118,7 @@ class Issued:
             CoachError: COACH-EXP-044 where the files are gone, COACH-EXP-041 where there are none
                 yet, COACH-EXP-045.
         """
-        if self.state in {"expired", "cancelled"}:
+        if self.gone:
             raise CoachError("COACH-EXP-044", ref=self.id)
         if self.state != "ready":
             raise CoachError("COACH-EXP-041", ref=self.id, action="downloaded", state=self.state)
