@@ -67,12 +67,22 @@ class Exports:
         made, new = register(
             self._services, owner, request, out=out, idempotency_key=idempotency_key
         )
-        if made.state == "queued":
-            try:
-                self.enqueue(made)
-            except CoachError as error:  # the row is safe, and the worker looks for such rows
-                _log.warning("an export could not be queued", extra={"code": error.code})
+        self._enqueue_soon(made)
         return made, new
+
+    def again(self, owner: Owner, ref: str) -> Issued:
+        """Start one again that failed; it goes on with what is missing. Raises as `Registry.again`."""
+        export = self.registry.again(owner, ref)
+        self._enqueue_soon(export)
+        return export
+
+    def _enqueue_soon(self, export: Issued) -> None:
+        if export.state != "queued":
+            return
+        try:
+            self.enqueue(export)
+        except CoachError as error:  # the row is safe, and the worker looks for such rows
+            _log.warning("an export could not be queued", extra={"code": error.code})
 
     def run_here(
         self,

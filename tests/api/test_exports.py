@@ -339,7 +339,7 @@ def test_names_of_files_lead_nowhere_else(
         "/etc/passwd",
     ):
         refused = site.client.get(f"{location}/files/{name}", headers=robot)
-            assert refused.status_code in {404, 422}, name
+        assert refused.status_code in {404, 422}, name
     assert site.client.get(f"/v1/exports/{ids.new_id()}", headers=robot).status_code == 404
 
 

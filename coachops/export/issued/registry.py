@@ -254,13 +254,12 @@ class Registry:
         def work(session: Session) -> str:
             row = session.get_one(IssuedExport, export_id, with_for_update=True)
             if row.state in {*OPEN, "failed"}:
-                if row.state == "failed" or row.run != run:
-                    session.execute(
-                        sa.delete(IssuedExportPart).where(
-                            IssuedExportPart.export_id == export_id,
-                            IssuedExportPart.result.is_(None),
-                        )
+                session.execute(
+                    sa.delete(IssuedExportPart).where(
+                        IssuedExportPart.export_id == export_id,
+                        IssuedExportPart.result.is_(None),
                     )
+                )
                 row.state, row.run, row.token = "running", run, None
                 row.error_code = row.error_details = row.finished_at = None
                 row.started_at = row.started_at or clock.now()
@@ -432,6 +431,25 @@ class Registry:
         )
 
     # ending
+
+    def again(self, owner: Owner, ref: str) -> Issued:
+        """One that failed waits for a worker again; what is written of it is kept.
+
+        Raises:
+            CoachError: COACH-EXP-040; COACH-EXP-041 where it has not failed.
+        """
+        found = self.get(owner, ref)
+
+        def work(session: Session) -> None:
+            row = session.get_one(IssuedExport, found.id, with_for_update=True)
+            if row.state != "failed" or row.run == 0:
+                raise CoachError("COACH-EXP-041", ref=ref, action="started again", state=row.state)
+            row.state, row.run = "queued", row.run + 1
+            row.error_code = row.error_details = row.finished_at = None
+            audit.record(session, owner.actor, "export.requested", "export", found.id, run=row.run)
+
+        self._database.run(work)
+        return self.get(owner, str(found.id))
 
     def cancel(self, owner: Owner, ref: str) -> Issued:
         """Nobody works on it any more; who does, finds out soon.
