@@ -8,18 +8,22 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Annotated, Protocol
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 from fastapi import Depends
 from fastapi.responses import Response
 from starlette.requests import HTTPConnection
 
 from coachops.api.metrics import RequestFigures
+from coachops.api.pacing import Lately, Pace
 from coachops.bootstrap import Services
 from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
 from coachops.core.grants import EVERYTHING, Grant
 from coachops.identity import FailureLimit, RequestLimit
+
+if TYPE_CHECKING:
+    from coachops.jobs.exports import Exports
 
 
 class Work(Protocol):
@@ -38,6 +42,8 @@ class Context:
     figures: RequestFigures = field(default_factory=RequestFigures)
     guesses: FailureLimit = field(default_factory=FailureLimit)
     bad_tokens: FailureLimit = field(default_factory=FailureLimit)
+    polls: Pace = field(default_factory=Pace)
+    fetched: Lately = field(default_factory=Lately)
 
     @cached_property
     def requests(self) -> RequestLimit:
@@ -52,6 +58,14 @@ class Context:
         from coachops.jobs import Jobs  # noqa: PLC0415 479 ms of DBOS that most requests do not need
 
         return Jobs(self.services.settings, self.services)
+
+    @cached_property
+    def exports(self) -> Exports:
+        """The exports that were asked for, and the way to ask for one."""
+        from coachops.jobs.exports import Exports  # noqa: PLC0415 pyarrow and the queue
+        from coachops.jobs.queue import JobQueue  # noqa: PLC0415 as above
+
+        return Exports(self.services, JobQueue(self.services.settings))
 
     @property
     def https(self) -> bool:

@@ -12,6 +12,7 @@ from starlette.staticfiles import StaticFiles
 from coachops import __version__
 from coachops.api import (
     changes,
+    exports,
     feedback,
     imports,
     inbound,
@@ -41,6 +42,7 @@ PARTS = (
     v1,
     inbound,
     imports,
+    exports,
     changes,
     webhooks,
     mail_events,

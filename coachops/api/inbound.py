@@ -32,6 +32,7 @@ from coachops.coaching.directory.model import (
     SessionIn,
 )
 from coachops.coaching.directory.reading import Seen
+from coachops.db import erasures
 
 router = APIRouter(prefix="/v1", tags=["in step"])
 

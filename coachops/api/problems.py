@@ -46,6 +46,9 @@ STATUS_OF_CODE: dict[str, int] = {
     "COACH-API-009": 429,
     "COACH-IDN-014": 429,
     "COACH-INB-002": 412,
+    "COACH-EXP-044": 410,
+    "COACH-EXP-046": 416,
+    "COACH-EXP-047": 429,
 }
 """Codes for which HTTP has a status of its own."""
 

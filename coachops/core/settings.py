@@ -213,6 +213,15 @@ class Settings(BaseSettings):
         description="Backups kept beside those of the last 24 hours: days, weeks, months.",
     )
 
+    export_url: str = Field(
+        "",
+        description="Where exports are put that nobody chose a place for: a folder that all workers "
+        "see, or s3://bucket/prefix (keys from AWS_…); empty: 'exports' in the home folder.",
+    )
+    export_days: int = Field(
+        7, ge=1, le=365, description="Days after which the files of such an export are deleted."
+    )
+
     @model_validator(mode="after")
     def _derive(self) -> Self:
         home = self.home.expanduser().resolve()

@@ -28,8 +28,8 @@ SCOPES: dict[str, str] = {
     "mail-events:write": "Report what became of letters: delivered, bounced, complained.",
     "roster:write": "Create and update coaches, clients and engagements; say that a coach leaves.",
     "sessions:write": "Create, update and cancel sessions.",
-    "exports:run": "Start exports, and read those that this token's user started.",
-    "exports:read": "Read the exports of everybody, within the token's limits.",
+    "exports:run": "Start and cancel exports.",
+    "exports:read": "Read the state and the files of exports that this token started.",
     "webhooks:manage": "Ask to be told of events, and see what became of it.",
 }
 """What a token may be allowed to do; `/v1` routes name the scope they need."""

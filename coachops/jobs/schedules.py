@@ -23,7 +23,7 @@ from typing import Any
 
 from coachops.core.errors import CoachError
 from coachops.core.settings import Settings
-from coachops.jobs.exports import ExportRequest, require_known
+from coachops.export.issued import ExportRequest, require_known
 from coachops.jobs.ids import BY_KEY, JobId, keyed_id, report_id
 from coachops.reporting import SCHEDULE, find_report, list_runs, read_schedule
 

@@ -22,6 +22,7 @@ from coachops.core.errors import CoachError
 from coachops.db import change_feed, operations
 from coachops.export import DATASETS
 from coachops.jobs import findings, heartbeat
+from coachops.jobs.exports import Exports
 from coachops.jobs.schedules import Schedule, load_schedules
 from coachops.jobs.store import file_identity
 
@@ -39,6 +40,7 @@ KEEP = {
     "pipeline": dt.timedelta(days=90),
     "send": dt.timedelta(days=90),
     "export": dt.timedelta(days=90),
+    "export_part": dt.timedelta(days=7),
     "backup": dt.timedelta(days=14),
     "drill": dt.timedelta(days=90),
     "integrity": dt.timedelta(days=90),
@@ -72,6 +74,7 @@ class Sweeper:
         self._executor = executor
         self._on_lost_store = on_lost_store
         self._schedule_file = schedule_file
+        self._exports = Exports(services, queue)
         self._schedules: list[Schedule] = []
         self._queued_slots: dict[Schedule, JobId] = {}
         self._due: dict[str, float] = {}
@@ -115,6 +118,8 @@ class Sweeper:
             ("transcripts", ROUND, lambda: findings.sweep_transcripts(database, queue, settings)),
             ("recovery", 5.0, self._recover),
             ("degraded", 30.0, lambda: findings.sweep_degraded(self._services, queue)),
+            ("exports", 5.0, lambda: self._exports.sweep(clock.now() - findings.GRACE)),
+            ("old exports", 60.0, self._exports.delete_old),
             ("schedules", 20.0, self._queue_due),
             ("beat", 30.0, self._beat_in_data),
             ("audit", 60.0, lambda: audit.seal(database)),

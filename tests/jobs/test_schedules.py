@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from coachops.core import clock
 from coachops.core.settings import load_settings
-from coachops.jobs.exports import ExportRequest
+from coachops.export.issued import ExportRequest
 from coachops.jobs.ids import parse_job_id
 from coachops.jobs.schedules import Schedule, load_schedules
 

@@ -11,6 +11,7 @@ from coachops.db.models.analysis import (
 from coachops.db.models.backups import Backup, Drill, Heartbeat, KeyEscrow
 from coachops.db.models.base import Base
 from coachops.db.models.changes import ChangeInbox, ChangeLog, FeedMeta
+from coachops.db.models.exports import IssuedExport, IssuedExportPart
 from coachops.db.models.identity import (
     ApiToken,
     KernelBinding,
@@ -63,6 +64,8 @@ __all__ = [
     "Insight",
     "InsightEdit",
     "KeptReply",
+    "IssuedExport",
+    "IssuedExportPart",
     "KernelBinding",
     "KernelTicket",
     "KeyEscrow",

@@ -1,6 +1,6 @@
 """erasures, legal holds, retention periods
 
-Revision: 0016, after 0014.
+Revision: 0016, after 0015.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from alembic import op
 from coachops.db.models.base import Json, UtcDateTime
 
 revision = "0016"
-down_revision = "0014"
+down_revision = "0015"
 branch_labels = None
 depends_on = None
 
