@@ -40,7 +40,7 @@ from tests.support.backups import approve_some, content
 CHANGED = (
     "messages", "web_sessions", "sign_in_links", "kernel_tickets", "kernel_bindings",
     "audit_events", "worker_heartbeats", "operations", "audit_head", "backups", "drills",
-    "change_log",
+    "change_log", "feed_meta",
 )  # fmt: skip
 """Tables that a restore settles, or that were written after the backup."""
 

@@ -10,9 +10,9 @@ from coachops.db.capture.sql import POSTGRES, SQLITE
 from coachops.db.capture.tracked import TRACKED, source_tables
 
 _TRIGGERS = {
-    "sqlite": "SELECT name, sql FROM sqlite_master "
+    "sqlite": "SELECT name, sql AS made FROM sqlite_master "
     "WHERE type = 'trigger' AND substr(name, 1, 5) = 'feed_'",
-    "postgresql": "SELECT t.tgname, t.tgrelid::regclass::text FROM pg_trigger t "
+    "postgresql": "SELECT t.tgname AS name, t.tgrelid::regclass::text AS made FROM pg_trigger t "
     "WHERE left(t.tgname, 5) = 'feed_' AND NOT t.tgisinternal",
 }
 
@@ -67,8 +67,8 @@ def relog(connection: Connection, entity: str) -> None:
 
 def _there(connection: Connection) -> dict[str, str]:
     """Name of each trigger -> its statement (SQLite) or its table (PostgreSQL)."""
-    rows = connection.execute(sa.text(_TRIGGERS[connection.dialect.name])).tuples()
-    return dict(rows.all())
+    rows = connection.execute(sa.text(_TRIGGERS[connection.dialect.name]))
+    return {row.name: row.made for row in rows}
 
 
 def _drop(connection: Connection, triggers: dict[str, str]) -> None:
