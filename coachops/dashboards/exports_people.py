@@ -87,7 +87,7 @@ class PeoplePicker:
             chip = Element(
                 html(
                     '<span class="ex-chip">{}<button type="button" class="ex-chip-x" '
-                    'data-event="drop" data-value="{}"><span aria-hidden="true">×</span>'
+                    'data-event="drop" data-value="{}"><span aria-hidden="true">&times;</span>'
                     '<span class="co-hidden">Take {} out</span></button></span>',
                     person.name,
                     ref,

@@ -18,8 +18,8 @@ from coachops.export.issued import Place, Registry, open_place
 from coachops.export.issued.moments import mark_of
 from coachops.export.parts import write_part
 from coachops.export.planning import plan_within
+from coachops.export.publishing import publish as publish_bundle
 from coachops.export.snapshot import DEFAULT_WORKERS, open_moment
-from coachops.export.todays_parts import publish as publish_parts
 from coachops.jobs.exports import SUITE
 from coachops.jobs.queue import JobQueue
 from coachops.resilience import RetryPolicy
@@ -190,7 +190,10 @@ def _write(
 
     def once() -> None:
         folder = place.work(generation)
-        result = write_part(services.database, plan, part, folder, token, progress=still_wanted)
+        result = write_part(
+            services.database, plan, part, folder, token,
+            privacy=services.privacy_profile(plan.spec.privacy), progress=still_wanted,
+        )  # fmt: skip
         place.keep(generation, [entry.path for entry in result.files])
         registry.add_part(export_id, generation, number, result)
 
@@ -230,7 +233,14 @@ def publish(services: Services, export_id: uuid.UUID) -> Outcome:
     manifest, files = place.publish(
         generation,
         names,
-        lambda folder, out: publish_parts(services.database, plan, results, folder, out),
+        lambda folder, out: publish_bundle(
+            plan,
+            results,
+            folder,
+            out,
+            key=services.signing_key,
+            privacy=services.privacy_profile(plan.spec.privacy),
+        ),
     )
     if manifest["export_id"] != str(export_id):
         raise CoachError("COACH-EXP-003", path=export.place)

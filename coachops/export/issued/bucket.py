@@ -15,8 +15,9 @@ from typing import Any
 
 from coachops.core import ids
 from coachops.core.errors import CoachError
-from coachops.export import bundle
+from coachops.export.disk import translated
 from coachops.export.issued.places import CHUNK, Manifest, Publisher, listing
+from coachops.export.manifest import MANIFEST
 
 _READ_AT_ONCE = 8 * CHUNK
 _CONNECT_SECONDS = 5
@@ -42,7 +43,7 @@ class BucketPlace:
     def work(self, generation: int) -> Path:
         """See `Place`."""
         folder = self._work / str(generation)
-        with bundle.translated(self._work):
+        with translated(self._work):
             (folder / "data").mkdir(parents=True, exist_ok=True, mode=0o700)
         return folder
 
@@ -71,7 +72,7 @@ class BucketPlace:
                 beside = sorted(
                     path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()
                 )
-                for name in sorted(beside, key=lambda name: name == bundle.MANIFEST):
+                for name in sorted(beside, key=lambda name: name == MANIFEST):
                     if name not in names:
                         self._files().put_file(str(out / name), f"{self._root}/{name}")
         finally:
@@ -99,7 +100,7 @@ class BucketPlace:
     def delete(self) -> None:
         """See `Place`. The manifest goes first."""
         with self._translated(), contextlib.suppress(FileNotFoundError):
-            self._files().rm_file(f"{self._root}/{bundle.MANIFEST}")
+            self._files().rm_file(f"{self._root}/{MANIFEST}")
         self._remove(self._root)
         self.discard()
 

@@ -15,7 +15,8 @@ from typing import Any, Protocol
 
 from coachops.core.errors import CoachError
 from coachops.core.settings import Settings
-from coachops.export import bundle
+from coachops.export.disk import translated
+from coachops.export.manifest import MANIFEST
 
 CHUNK = 1 << 20
 """Bytes that are read at a time: what a download holds in memory."""
@@ -93,7 +94,7 @@ class FolderPlace:
     def work(self, generation: int) -> Path:
         """See `Place`."""
         folder = self._out.parent / f"{self._prefix}{generation}"
-        with bundle.translated(self._out):
+        with translated(self._out):
             (folder / "data").mkdir(parents=True, exist_ok=True, mode=0o700)
         return folder
 
@@ -112,7 +113,7 @@ class FolderPlace:
 
     def read(self, name: str, start: int, end: int) -> Iterator[bytes]:
         """See `Place`."""
-        with bundle.translated(self._out), (self._out / name).open("rb") as file:
+        with translated(self._out), (self._out / name).open("rb") as file:
             file.seek(start)
             left = end - start
             while left > 0:
@@ -132,7 +133,7 @@ class FolderPlace:
         self.discard()
         if self._out.exists():
             going = self._out.parent / f"{self._prefix}going"
-            with bundle.translated(self._out):
+            with translated(self._out):
                 self._out.rename(going)
                 shutil.rmtree(going)
 
@@ -143,7 +144,7 @@ class FolderPlace:
 
 def read_manifest(folder: Path) -> Manifest | None:
     """The manifest of a published export; None where there is none."""
-    path = folder / bundle.MANIFEST
+    path = folder / MANIFEST
     if not path.is_file():
         return None
     found: Manifest = json.loads(path.read_text(encoding="utf-8"))
