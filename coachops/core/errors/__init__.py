@@ -12,14 +12,19 @@ from coachops.core.errors import (
     coaching,
     database,
     export,
+    feed,
     identity,
+    inbound,
+    issued,
     jobs,
     messages,
+    privacy,
     quarantine,
     reporting,
     roster,
     system,
     transcripts,
+    webhooks,
 )
 from coachops.core.errors.base import CoachError, ErrorSpec, Kind
 
@@ -32,14 +37,19 @@ CATALOGUE: dict[str, ErrorSpec] = {
         coaching,
         database,
         export,
+        feed,
         identity,
+        inbound,
+        issued,
         jobs,
         messages,
+        privacy,
         quarantine,
         reporting,
         roster,
         system,
         transcripts,
+        webhooks,
     )
     for spec in area.ROWS
 }
