@@ -54,7 +54,7 @@ def test_a_damaged_export_is_exit_1_with_file_and_row(call: Any, tmp_path: Path)
     path.write_bytes(path.read_bytes().replace(b"coach-0001", b"coach-0007"))
     code, stdout, stderr = call("export", "verify", str(out))
     assert code == 1
-    assert "data/coaches-0001.csv, row " in stdout
+    assert "data/coaches-0001.csv, block 1, row 1: column external_id" in stdout
     assert "COACH-EXP-004" in stderr
     code, stdout, _ = call("export", "verify", str(out), "--json")
     assert code == 1
