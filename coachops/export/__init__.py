@@ -9,9 +9,12 @@ of all its rows. To add a dataset or a column: a row in `datasets.py`.
 from coachops.export.datasets import DATASETS
 from coachops.export.definitions import Column, Dataset
 from coachops.export.exporting import run_export, schema_documents
+from coachops.export.lake import DeltaTable, write_delta
 from coachops.export.reference import reference_markdown
+from coachops.export.restoring import Restored, restore_export
 from coachops.export.signing import SigningKey
 from coachops.export.verifying import Check, require_intact, verify_export
+from coachops.export.verifying.source import verify_source
 from coachops.export.writers import COMPRESSIONS, CSV_PROFILES, FORMATS
 
 __all__ = [
@@ -22,10 +25,15 @@ __all__ = [
     "Check",
     "Column",
     "Dataset",
+    "DeltaTable",
+    "Restored",
     "SigningKey",
     "reference_markdown",
     "require_intact",
+    "restore_export",
     "run_export",
     "schema_documents",
     "verify_export",
+    "verify_source",
+    "write_delta",
 ]
