@@ -38,7 +38,6 @@ class CsvRows:
         self._texts = [
             field.name for field in shape.fields if field.kind in TEXT_KINDS and not field.enum
         ]
-        self._buffer = io.BytesIO()
 
     def header(self) -> bytes:
         """The column names."""
@@ -50,14 +49,14 @@ class CsvRows:
         """One line per row, except where a text holds line ends."""
         frame = frame_of(batch, self._shape)
         frame = self._apostrophes(frame) if self._excel else self._backslashes(frame)
-        self._buffer.seek(0)
+        buffer = io.BytesIO()
         frame.write_csv(
-            self._buffer,
+            buffer,
             include_header=False,
             null_value="" if self._excel else NULL,
             quote_style="always" if self._excel else "necessary",
         )
-        return self._buffer.getbuffer()[: self._buffer.tell()]
+        return buffer.getbuffer()
 
     def footer(self, *, empty: bool) -> bytes:
         """Nothing."""

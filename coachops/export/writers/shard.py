@@ -51,7 +51,7 @@ class RowsWriter(Protocol):
         ...
 
     def rows(self, batch: pa.RecordBatch, *, first: bool) -> Any:
-        """The rows, as anything with a buffer that stays valid until the next call.
+        """The rows, as anything with a buffer.
 
         Parameters:
             first: no row stands in the file yet.
