@@ -62,6 +62,13 @@ class Services:
         secrets = self.settings.home / "secrets"
         return Backups(self.settings, self.database, secrets, open_place(self.settings))
 
+    @cached_property
+    def signing_key(self) -> SigningKey:
+        """The key that signs the exports of this installation."""
+        from coachops.export.signing import SECRET, SigningKey  # noqa: PLC0415 built on demand
+
+        return SigningKey(self.secret(SECRET))
+
     def secret(self, name: str) -> bytes:
         """The installation's own secret of that name, made at its first use."""
         return secret_file(self.settings.home, name)

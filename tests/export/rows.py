@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from coachops.export.batches import arrow_schema
 from coachops.export.blocks import BlockDigest, joined
-from coachops.export.files.values import canonical_json
+from coachops.export.canonical import canonical_json
 from coachops.export.shapes import Field, Shape
 
 SHAPE = Shape(

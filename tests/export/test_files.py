@@ -122,9 +122,7 @@ def test_plain_readers_of_csv_and_json_get_the_texts(texts: list[str]) -> None:
         ]
         by_json = Path(name) / write(Path(name), [batch], WAYS[2], PLAIN).path
         document = json.loads(by_json.read_bytes())
-    assert found == [
-        rf"\{t}" if t.startswith("\\") and t.lstrip("\\") == "N" else t for t in texts
-    ]
+    assert found == [rf"\{t}" if t.startswith("\\") and t.lstrip("\\") == "N" else t for t in texts]
     assert [row["text"] for row in document["rows"]] == texts
     assert document["schema_version"] == "1.0.0"
 
@@ -236,9 +234,7 @@ BAD_FIELDS = [
 
 
 @pytest.mark.parametrize(("column", "value"), BAD_FIELDS)
-def test_a_bad_field_of_csv_is_refused_with_its_row(
-    folder: Path, column: str, value: str
-) -> None:
+def test_a_bad_field_of_csv_is_refused_with_its_row(folder: Path, column: str, value: str) -> None:
     path = folder / write(folder, [batch_of([plain_row(n) for n in range(4)], PLAIN)],
                           WAYS[0], PLAIN).path  # fmt: skip
     lines = path.read_text().split("\n")
@@ -316,7 +312,5 @@ def test_the_excel_profile_leaves_nothing_that_a_spreadsheet_takes_for_a_formula
     path = folder / write(folder, [batch], WAYS[1], PLAIN).path
     written = path.read_bytes()
     assert written.startswith(b"\xef\xbb\xbf")
-    found = [
-        row["text"] for row in csv.DictReader(io.StringIO(written.decode("utf-8-sig"), ""))
-    ]
+    found = [row["text"] for row in csv.DictReader(io.StringIO(written.decode("utf-8-sig"), ""))]
     assert found == [f"'{text}" for text in texts[:-1]] + ["plain"]

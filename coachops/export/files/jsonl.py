@@ -9,8 +9,9 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from coachops.export.canonical import canonical_json
 from coachops.export.files.source import line_blocks
-from coachops.export.files.values import canonical_json, strict_json, typed_batch
+from coachops.export.files.values import strict_json, typed_batch
 from coachops.export.shapes import Field, FormatError, Shape
 from coachops.export.writers.jsonl import JsonLinesRows, joined
 

@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from coachops.export.batches import ARROW_TYPES, INSTANT, TEXT_KINDS, arrow_schema
+from coachops.export.canonical import canonical_json
 from coachops.export.shapes import Field, FormatError, Shape
-from coachops.export.writers.texts import instant_texts, uuid_texts
+from coachops.export.writers.texts import instant_texts
 
 _NIBBLE = np.full(256, 255, np.uint8)
 _NIBBLE[np.frombuffer(b"0123456789abcdef", np.uint8)] = np.arange(16, dtype=np.uint8)
@@ -42,17 +43,6 @@ def typed_batch(columns: Sequence[Any], shape: Shape, before: int) -> pa.RecordB
         if array.type != schema.field(index).type:  # a text in another layout
             schema = schema.set(index, schema.field(index).with_type(array.type))
     return pa.RecordBatch.from_arrays(made, schema=schema)
-
-
-def canonical_json(value: object) -> str:
-    """The one text of a JSON value: keys sorted, no spaces, nothing escaped that need not be.
-
-    Raises:
-        ValueError: it holds NaN or infinity.
-    """
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
 
 
 def strict_json(text: str | bytes) -> Any:
@@ -177,6 +167,3 @@ def _blame(column: Any, field: Field, before: int) -> NoReturn:
     value = column.slice(bad - 1, 1)
     what = "is NULL" if value.null_count else f"is not of the kind {field.kind} as the schema says"
     raise FormatError(f"column {field.name} {what}", before + bad)
-
-
-__all__ = ["canonical_json", "strict_json", "typed_batch", "unique_keys", "uuid_texts"]
