@@ -15,7 +15,7 @@ SAYS = {
     "reporting": "papermill reports: catalogue, runner, publisher",
     "frames": "pandas frames for analysts",
     "coaching": "capabilities, independent of each other",
-    "ai": "one gateway to the analysis engines",
+    "ai": "the gateway to the analysis engines; telling others",
     "telemetry": "record what happened",
     "db": "engines, transactions, schema, migrations",
     "resilience": "retry: pure policies",

@@ -20,7 +20,7 @@ from coachops.bootstrap import Services
 from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
 from coachops.core.grants import EVERYTHING, Grant
-from coachops.identity import FailureLimit
+from coachops.identity import FailureLimit, RequestLimit
 
 if TYPE_CHECKING:
     from coachops.jobs.exports import Exports
@@ -44,6 +44,11 @@ class Context:
     bad_tokens: FailureLimit = field(default_factory=FailureLimit)
     polls: Pace = field(default_factory=Pace)
     fetched: Lately = field(default_factory=Lately)
+
+    @cached_property
+    def requests(self) -> RequestLimit:
+        """How often each caller of `/v1` may ask."""
+        return RequestLimit(self.services.settings.requests_per_minute)
 
     @cached_property
     def work(self) -> Work:
@@ -168,7 +173,7 @@ def caller_of(connection: HTTPConnection) -> Calling:
 
     Raises:
         CoachError: COACH-IDN-012 bad token, COACH-IDN-014 too many bad ones from this address,
-            COACH-IDN-002 not signed in.
+            COACH-IDN-002 not signed in, COACH-API-009 too many requests.
     """
     scheme, _, token = connection.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
@@ -181,8 +186,23 @@ def caller_of(connection: HTTPConnection) -> Calling:
                 context.bad_tokens.check(address)
                 context.bad_tokens.failed(address)
             raise
+        _count(connection, f"token {bearer.token_id}")
         return Calling(bearer.actor, bearer.scopes, bearer.grant, bearer.token_id)
-    return Calling(visit_of(connection).actor, None)
+    actor = visit_of(connection).actor
+    _count(connection, f"user {actor.user_id}")
+    return Calling(actor, None)
+
+
+def _count(connection: HTTPConnection, caller: str) -> None:
+    """Count a request of the caller; the boundary tells them what is left. Raises COACH-API-009."""
+    left = context_of(connection).requests.take(caller)
+    if left is None:
+        return
+    connection.scope["rate_limit"] = left
+    if not left.allowed:
+        raise CoachError(
+            "COACH-API-009", limit=left.limit, seconds=left.wait, retry_after=left.wait
+        )  # fmt: skip
 
 
 Caller = Annotated[Calling, Depends(caller_of)]

@@ -11,14 +11,19 @@ from starlette.staticfiles import StaticFiles
 
 from coachops import __version__
 from coachops.api import (
+    changes,
     exports,
     feedback,
+    imports,
+    inbound,
     mail_events,
+    openapi,
     operations,
     opt_out,
     problems,
     signing_in,
     v1,
+    webhooks,
 )
 from coachops.api.access import Context, Work
 from coachops.api.boundary import Boundary
@@ -28,6 +33,21 @@ from coachops.bootstrap import Services
 from coachops.identity.runtime import Runtime
 
 _HERE = Path(__file__).parent
+
+PARTS = (
+    operations,
+    signing_in,
+    feedback,
+    opt_out,
+    v1,
+    inbound,
+    imports,
+    exports,
+    changes,
+    webhooks,
+    mail_events,
+)
+"""The modules whose `router` makes the application."""
 
 
 def create_app(
@@ -58,13 +78,16 @@ def create_app(
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        generate_unique_id_function=openapi.operation_id,
     )
     context = Context(services, work)
     app.state.context = context
     app.state.gate = gate
     problems.install(app)
-    for part in (operations, signing_in, feedback, opt_out, v1, exports, mail_events):
+    openapi.install(app)
+    for part in PARTS:
         app.include_router(part.router)
+    webhooks.describe(app)
     app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
     if gate is not None and runtime is not None:
         app.include_router(guide_router(runtime.guide))

@@ -6,6 +6,7 @@ environment.
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import zoneinfo
 from pathlib import Path
@@ -45,6 +46,19 @@ def _web_address(url: str) -> str:
     if not known:
         raise ValueError("it must start with http:// or https:// and name a host")
     return url
+
+
+def _hosts(names: str) -> str:
+    """Each is a network, an address or the name of a host."""
+    for name in names.split():
+        if "/" in name:
+            try:
+                ipaddress.ip_network(name)
+            except ValueError as error:
+                raise ValueError(f"'{name}' is not a network such as 10.20.0.0/16") from error
+        elif "*" in name or "://" in name:
+            raise ValueError(f"'{name}' is not the name of a host")
+    return names
 
 
 def _web_address_or_none(url: str) -> str:
@@ -137,6 +151,12 @@ class Settings(BaseSettings):
         "",
         description="Address of the reverse proxy whose X-Forwarded-For is believed; empty: none.",
     )
+    requests_per_minute: int = Field(
+        600,
+        ge=0,
+        le=1_000_000,
+        description="Requests to /v1 that one token or person may make, per process; 0: no limit.",
+    )
     session_hours: float = Field(12, gt=0, le=24 * 30, description="Life of a sign-in.")
     kernel_pool: int = Field(2, ge=0, le=20, description="Warm dashboard kernels per page.")
     kernel_grace: float = Field(
@@ -151,6 +171,17 @@ class Settings(BaseSettings):
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Detail of the logs."
+    )
+    webhook_private_hosts: Annotated[str, AfterValidator(_hosts)] = Field(
+        "",
+        description="Hosts or networks of your own network that webhooks may go to, by spaces, such "
+        "as 'crm.internal 10.20.0.0/16'; loopback too in a local installation.",
+    )
+    webhook_changes_seconds: float = Field(
+        10, ge=0, le=86400, description="Seconds between two webhooks about changed data."
+    )
+    webhook_days: int = Field(
+        30, ge=4, le=365, description="Days that ended deliveries of webhooks are kept."
     )
     storage_url: str = Field(
         "",

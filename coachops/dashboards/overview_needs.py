@@ -21,7 +21,6 @@ from coachops.dashboards.components import (
     Column,
     Element,
     Table,
-    Tone,
     card,
     details,
     html,
@@ -30,6 +29,7 @@ from coachops.dashboards.components import (
     table,
 )
 from coachops.dashboards.overview_jobs import code_link, plain
+from coachops.dashboards.overview_kinds import KINDS
 from coachops.dashboards.overview_parts import counted
 from coachops.db.models import (
     Client,
@@ -39,7 +39,9 @@ from coachops.db.models import (
     Engagement,
     Message,
     Transcript,
+    WebhookEndpoint,
 )
+from coachops.webhooks.rows import FAILING_AFTER
 
 if TYPE_CHECKING:
     from coachops.db import Database
@@ -48,83 +50,6 @@ SHOWN: Final = 10
 """Rows listed of each kind, the oldest first."""
 STUCK_AFTER: Final = dt.timedelta(minutes=10)
 OLD_DRAFT: Final = dt.timedelta(days=7)
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of thing that waits.
-
-    Attributes:
-        title: in a few words; `meaning` in a sentence.
-        next_step: what to do, and who.
-        tone: how pressing it is.
-        code: of the catalogue, where each of them has the same.
-        again: whether an admin can start the analysis again from here.
-    """
-
-    title: str
-    meaning: str
-    next_step: str
-    tone: Tone
-    code: str = ""
-    again: bool = False
-
-
-KINDS: Final[dict[str, Kind]] = {
-    "uncertain": Kind(
-        "Sending uncertain",
-        "The mail server's answer was lost, so nobody knows whether the follow-up arrived.",
-        "The coach asks the client, then settles it in the workspace. It is not sent twice.",
-        "bad",
-    ),
-    "send_failed": Kind(
-        "Follow-up not sent",
-        "It could not be handed over. Nothing has gone out.",
-        "The coach tries again in the workspace once this is mended.",
-        "bad",
-    ),
-    "analysis_failed": Kind(
-        "Analysis failed",
-        "The transcripts are safe; they have no analysis.",
-        "Analyse again once this is mended.",
-        "bad",
-        again=True,
-    ),
-    "stuck": Kind(
-        "Stuck in background work",
-        "Analysis or sending has not moved for ten minutes.",
-        "Check below that a worker is running; a running worker takes it up again by itself.",
-        "warn",
-        again=True,
-    ),
-    "roles": Kind(
-        "Speakers to confirm",
-        "It is not certain who is the coach and who is the client, so nothing is analysed.",
-        "The coach confirms or swaps the speakers in the workspace.",
-        "warn",
-        "COACH-CCH-003",
-    ),
-    "consent": Kind(
-        "Analysis waits for consent",
-        "A transcript is there, but the client has not agreed to its analysis.",
-        "The coach asks the client and records the answer in the workspace.",
-        "warn",
-        "COACH-CCH-002",
-    ),
-    "no_consent": Kind(
-        "Clients without consent",
-        "Clients of running engagements for whom no consent to processing is in force.",
-        "Ask the client before the next session; the coach records it in the workspace.",
-        "info",
-        "COACH-CCH-002",
-    ),
-    "old_draft": Kind(
-        "Drafts older than a week",
-        "Follow-ups that nobody has approved yet. They go out only when their coach says so.",
-        "Remind the coach to approve them in the workspace, or to leave them unsent.",
-        "info",
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +131,7 @@ def load(database: Database, now: dt.datetime, today: dt.date) -> list[Group]:
             )  # fmt: skip
             codes = _codes(session, Message.error_code, conditions)
             found.setdefault(kind, []).append(_group(kind, codes, session.execute(query).all()))
+        found |= {group.kind: [group] for group in _webhooks(session, now)}
         found["no_consent"] = [_without_consent(session, today)]
     groups = [_merged(found[kind]) for kind in KINDS]
     return [group for group in groups if group.count]
@@ -234,6 +160,25 @@ def _merged(groups: Sequence[Group]) -> Group:
     for group in groups:
         codes.update(group.codes)
     return Group(groups[0].kind, sum(g.count for g in groups), dict(codes), items[:SHOWN])
+
+
+def _webhooks(session: sa.orm.Session, now: dt.datetime) -> list[Group]:
+    """Receivers of webhooks that are off or fail, by their description, else by their id."""
+    off = WebhookEndpoint.disabled_at.is_not(None)
+    failing = sa.and_(~off, WebhookEndpoint.failing_since < now - FAILING_AFTER)
+    groups = []
+    for kind, condition, since in (
+        ("webhook_off", off, WebhookEndpoint.disabled_at),
+        ("webhook_failing", failing, WebhookEndpoint.failing_since),
+    ):
+        query = sa.select(WebhookEndpoint.description, WebhookEndpoint.id, since).where(condition)
+        rows = session.execute(query.order_by(since, WebhookEndpoint.id)).all()
+        items = [
+            Item(None, str(webhook_id), text or "a webhook", None, at, None)
+            for text, webhook_id, at in rows[:SHOWN]
+        ]
+        groups.append(Group(kind, len(rows), {}, items))
+    return groups
 
 
 def _without_consent(session: sa.orm.Session, today: dt.date) -> Group:

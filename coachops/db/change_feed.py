@@ -183,9 +183,7 @@ def forget(database: Database, keep: dt.timedelta) -> int:
         if newest is None:
             return removed
         connection.execute(
-            sa.update(FeedMeta)
-            .where(FeedMeta.floor_pos < newest)
-            .values(floor_pos=newest)
+            sa.update(FeedMeta).where(FeedMeta.floor_pos < newest).values(floor_pos=newest)
         )
         gone = connection.execute(sa.delete(log).where(old, log.op == "D", log.pos <= newest))
         connection.execute(  # the row is still somewhere: only where it was is forgotten

@@ -30,8 +30,7 @@ SCOPES: dict[str, str] = {
     "sessions:write": "Create, update and cancel sessions.",
     "exports:run": "Start and cancel exports.",
     "exports:read": "Read the state and the files of exports that this token started.",
-    "changes:read": "Follow the change feed and compare digests.",
-    "webhooks:manage": "Register, change and remove webhooks.",
+    "webhooks:manage": "Ask to be told of events, and see what became of it.",
 }
 """What a token may be allowed to do; `/v1` routes name the scope they need."""
 

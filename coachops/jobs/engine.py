@@ -42,6 +42,7 @@ QUEUE_OF = {
     "backup": "backups",
     "drill": "backups",
     "integrity": "checks",
+    "retention": "checks",
 }
 """Kind of job -> its queue."""
 

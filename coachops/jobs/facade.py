@@ -27,6 +27,8 @@ from coachops.jobs.sweeper import Sweeper
 
 if TYPE_CHECKING:
     from coachops.bootstrap import Services
+    from coachops.jobs.courier import Courier
+    from coachops.webhooks import ChangeSource
 
 _log = logging.getLogger(__name__)
 
@@ -41,20 +43,28 @@ class Jobs:
         settings: of this process.
         services: bound into the workflows that run here; also an attribute.
         schedule_file: where the schedules stand; None for the project's own.
+        changes: where the change feed stands; who asked for it is told when it moves on.
 
     Attribute `queue` is the queue itself, `exports` what can be asked for and was.
     """
 
     def __init__(
-        self, settings: Settings, services: Services, *, schedule_file: Path | None = None
+        self,
+        settings: Settings,
+        services: Services,
+        *,
+        schedule_file: Path | None = None,
+        changes: ChangeSource | None = None,
     ) -> None:
         self._settings = settings
         self.services = services
         self._schedule_file = schedule_file
+        self._changes = changes
         self.queue = JobQueue(settings)
         self.exports = Exports(services, self.queue)
         self._executor: Executor | None = None
         self._sweeper: Sweeper | None = None
+        self._courier: Courier | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -70,10 +80,13 @@ class Jobs:
         """
         if not worker or self._executor is not None:
             return
+        from coachops.jobs.courier import Courier  # noqa: PLC0415 with httpx, in a worker only
+
         executor = Executor(self.services, on_lost_place=_end_process)
         executor.start()
         self._executor = executor
         try:
+            courier = Courier(self.services, changes=self._changes)
             self._sweeper = Sweeper(
                 self.services,
                 self.queue,
@@ -82,6 +95,8 @@ class Jobs:
                 schedule_file=self._schedule_file,
             )
             self._sweeper.start()
+            self._courier = courier
+            self._courier.start()
         except BaseException:
             self._sweeper = None
             self.stop()
@@ -90,6 +105,9 @@ class Jobs:
     def stop(self) -> bool:
         """End; returns whether every step in progress came to its end (else it is recovered)."""
         ended = True
+        if self._courier is not None:
+            self._courier.stop()
+            self._courier = None
         if self._sweeper is not None:
             self._sweeper.stop()
             self._sweeper = None

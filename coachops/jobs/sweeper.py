@@ -14,12 +14,13 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from coachops import audit
+from coachops import audit, webhooks
 from coachops.ai import replies
 from coachops.coaching import quarantine
 from coachops.core import clock
 from coachops.core.errors import CoachError
-from coachops.db import operations
+from coachops.db import change_feed, operations
+from coachops.export import DATASETS
 from coachops.jobs import findings, heartbeat
 from coachops.jobs.exports import Exports
 from coachops.jobs.schedules import Schedule, load_schedules
@@ -43,6 +44,7 @@ KEEP = {
     "backup": dt.timedelta(days=14),
     "drill": dt.timedelta(days=90),
     "integrity": dt.timedelta(days=90),
+    "retention": dt.timedelta(days=90),
     "report": dt.timedelta(days=400),
 }
 """How long ended jobs are kept; a schedule's slot must outlive the schedule's longest interval."""
@@ -111,6 +113,7 @@ class Sweeper:
         parts: list[tuple[str, float, Callable[[], object]]] = [
             ("store", ROUND, self._look_at_store),
             ("heartbeat", heartbeat.INTERVAL, lambda: heartbeat.beat(database, self._name)),
+            ("feed", ROUND, lambda: change_feed.sequence(database)),
             ("messages", ROUND, lambda: findings.sweep_messages(database, queue)),
             ("transcripts", ROUND, lambda: findings.sweep_transcripts(database, queue, settings)),
             ("recovery", 5.0, self._recover),
@@ -121,6 +124,7 @@ class Sweeper:
             ("beat", 30.0, self._beat_in_data),
             ("audit", 60.0, lambda: audit.seal(database)),
             ("history", 3600.0, self._prune),
+            ("feed history", 86_400.0, self._forget_changes),
         ]
         for name, every, part in parts:
             now = clock.monotonic()
@@ -179,6 +183,13 @@ class Sweeper:
             self._queue.enqueue_as(job, *schedule.arguments(job))
         self._queued_slots[schedule] = job
 
+    def _forget_changes(self) -> None:
+        database = self._services.database
+        change_feed.note_versions(database, {each.name: each.version for each in DATASETS.values()})
+        keep = dt.timedelta(days=self._services.settings.feed_keep_days)
+        removed = change_feed.forget(database, keep)
+        _log.info("the change feed was compacted", extra={"removed": removed})
+
     def _prune(self) -> None:
         now = clock.now()
         for kind, keep in KEEP.items():
@@ -186,3 +197,5 @@ class Sweeper:
         operations.forget(self._services.database)
         replies.forget_old(self._services.database)
         quarantine.expire(self._services.database, self._services.settings.quarantine_days)
+        keep = dt.timedelta(days=self._services.settings.webhook_days)
+        webhooks.forget(self._services.database, now - keep)

@@ -23,10 +23,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 ELSEWHERE = {
     "demo", "serve", "worker", "lab", "job retry", "job cancel", "backup key-new",
-    "db promote", "db accept",
+    "db promote", "db accept", "webhook test", "webhook redeliver",
 }  # fmt: skip
-"""Examples of processes that stay, of jobs and of servers that a seed has not: they run in tests of
-their own."""
+"""Examples of processes that stay, of jobs, servers and receivers that a seed has not: they run in tests
+of their own."""
 
 NEW_ID = "0199…"
 
@@ -137,6 +137,9 @@ def _filled(title: str, words: list[str], capsys: pytest.CaptureFixture[str]) ->
         return words
     if title.startswith("quarantine ") and NEW_ID in words:
         return [word.replace(NEW_ID, _refused(title, capsys)) for word in words]
+    if title.startswith("webhook ") and NEW_ID in words:
+        hook = _document(capsys, EXAMPLES_LINE["webhook add"])["webhook"]
+        return [word.replace(NEW_ID, str(dict(hook)["id"])) for word in words]
     if title == "token revoke":
         made = _document(capsys, EXAMPLES_LINE["token create"])
         return [*words[:-1], next(value for value in _values(made) if parse_id(value))]

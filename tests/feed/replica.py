@@ -70,6 +70,4 @@ def digests(rows: dict[str, dict[str, Any]]) -> list[tuple[int, str]]:
         text = json.dumps(row, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         counts[bucket] += 1
         sums[bucket] += int.from_bytes(hashlib.sha256(text.encode()).digest(), "big")
-    return [
-        (count, f"{total % 2**256:064x}") for count, total in zip(counts, sums, strict=True)
-    ]
+    return [(count, f"{total % 2**256:064x}") for count, total in zip(counts, sums, strict=True)]

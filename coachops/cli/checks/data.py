@@ -17,6 +17,7 @@ LARGE_WAL = 256 << 20
 """Bytes; a write-ahead log of this size says that some reader never ends."""
 SKEW = dt.timedelta(seconds=30)
 QUICK_LOOK = 5_000
+FEED_WAITS = dt.timedelta(minutes=5)
 
 
 def state(services: Services) -> Check:
@@ -200,6 +201,21 @@ def quarantine(services: Services) -> Check:
     return Check("quarantine", "ok", "nothing waits")
 
 
+def feed(services: Services) -> Check:
+    """What was committed gets its place in the change feed soon."""
+    from coachops.db import change_feed  # noqa: PLC0415 imports SQLAlchemy
+
+    with services.database.connect() as connection:
+        found = change_feed.state(connection)
+    since = found.oldest_waiting
+    if since is not None and clock.now() - since > FEED_WAITS:
+        error = CoachError(
+            "COACH-FED-007", count=found.backlog, since=f"{since:%Y-%m-%d %H:%M} UTC"
+        )
+        return Check("change feed", "warn", error.message, error.next_step, error.code)
+    return Check("change feed", "ok", f"at {found.head}, {found.entries} changes kept")
+
+
 def tokens(services: Services) -> Check:
     """Tokens in use still see somebody: not all coaches or clients of their limits have left."""
     from coachops.core.actor import SYSTEM  # noqa: PLC0415 imports the catalogue
@@ -215,6 +231,21 @@ def tokens(services: Services) -> Check:
     return Check("tokens", "ok", f"{len(active)} in use")
 
 
+def webhooks(services: Services) -> Check:
+    """No receiver was switched off or fails, and the secrets can be opened."""
+    from coachops.core.actor import SYSTEM  # noqa: PLC0415 imports the catalogue
+
+    name, found = "webhooks", services.webhooks.health(SYSTEM)
+    if found.unreadable:
+        return failed(name, CoachError("COACH-WHK-005", ref=found.unreadable[0]))
+    step = "Mend the receiver, then 'coachops webhook test' and 'coachops webhook enable'."
+    if found.off:
+        return Check(name, "warn", f"{len(found.off)} switched off: {found.off[0]}", step)
+    if found.failing:
+        return Check(name, "warn", f"{len(found.failing)} failing: {found.failing[0]}", step)
+    return Check(name, "ok", f"{found.total} receivers, {found.waiting} deliveries on their way")
+
+
 CHECKS: dict[str, Callable[[Services], Check]] = {
     "database": state,
     "integrity": integrity,
@@ -225,6 +256,8 @@ CHECKS: dict[str, Callable[[Services], Check]] = {
     "clock": time,
     "audit record": record,
     "quarantine": quarantine,
+    "change feed": feed,
     "tokens": tokens,
+    "webhooks": webhooks,
 }
 """Name -> check, in the order in which they are shown."""

@@ -14,14 +14,17 @@ from coachops.core.errors import (
     export,
     feed,
     identity,
+    inbound,
     issued,
     jobs,
     messages,
+    privacy,
     quarantine,
     reporting,
     roster,
     system,
     transcripts,
+    webhooks,
 )
 from coachops.core.errors.base import CoachError, ErrorSpec, Kind
 
@@ -36,14 +39,17 @@ CATALOGUE: dict[str, ErrorSpec] = {
         export,
         feed,
         identity,
+        inbound,
         issued,
         jobs,
         messages,
+        privacy,
         quarantine,
         reporting,
         roster,
         system,
         transcripts,
+        webhooks,
     )
     for spec in area.ROWS
 }

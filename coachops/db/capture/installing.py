@@ -10,9 +10,9 @@ from coachops.db.capture.sql import POSTGRES, SQLITE
 from coachops.db.capture.tracked import TRACKED, source_tables
 
 _TRIGGERS = {
-    "sqlite": "SELECT name, sql FROM sqlite_master "
+    "sqlite": "SELECT name, sql AS made FROM sqlite_master "
     "WHERE type = 'trigger' AND substr(name, 1, 5) = 'feed_'",
-    "postgresql": "SELECT t.tgname, t.tgrelid::regclass::text FROM pg_trigger t "
+    "postgresql": "SELECT t.tgname AS name, t.tgrelid::regclass::text AS made FROM pg_trigger t "
     "WHERE left(t.tgname, 5) = 'feed_' AND NOT t.tgisinternal",
 }
 
@@ -28,9 +28,7 @@ def install(connection: Connection) -> list[str]:
     """
     from coachops.db.models import Base  # noqa: PLC0415 the migrations import this module, too
 
-    there: dict[str, str] = {
-        name: text for name, text in connection.execute(sa.text(_TRIGGERS[connection.dialect.name]))
-    }
+    there = _there(connection)
     bare: set[str] = set()
     kept: set[str] = set()
     if connection.dialect.name == "sqlite":
@@ -58,14 +56,19 @@ def install(connection: Connection) -> list[str]:
 
 def remove(connection: Connection) -> None:
     """Drop every trigger of the feed, of whatever version."""
-    found = connection.execute(sa.text(_TRIGGERS[connection.dialect.name]))
-    _drop(connection, {name: text for name, text in found})
+    _drop(connection, _there(connection))
 
 
 def relog(connection: Connection, entity: str) -> None:
     """Note every row of the entity as changed, so that followers read it again."""
     dialect = SQLITE if connection.dialect.name == "sqlite" else POSTGRES
     connection.exec_driver_sql(dialect.all_rows(entity))
+
+
+def _there(connection: Connection) -> dict[str, str]:
+    """Name of each trigger -> its statement (SQLite) or its table (PostgreSQL)."""
+    rows = connection.execute(sa.text(_TRIGGERS[connection.dialect.name]))
+    return {row.name: row.made for row in rows}
 
 
 def _drop(connection: Connection, triggers: dict[str, str]) -> None:

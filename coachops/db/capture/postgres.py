@@ -13,8 +13,8 @@ import sqlalchemy as sa
 
 from coachops.db.capture.sql import POSTGRES as PG
 from coachops.db.capture.tracked import (
+    CONSENTS,
     EDITS,
-    EDITS_KEY,
     PAIRS,
     TRACKED,
     Tracked,
@@ -77,9 +77,7 @@ def _nothing(side: str) -> str:
     return f"IF NOT EXISTS (SELECT FROM {side}) THEN RETURN NULL; END IF"
 
 
-def _lock(
-    tables: tuple[str, ...], where: tuple[str, ...], root: str, *, alone: bool
-) -> str:
+def _lock(tables: tuple[str, ...], where: tuple[str, ...], root: str, *, alone: bool) -> str:
     """Take the locks of the buckets of all `root`s, in order."""
     kind = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
     condition = f" WHERE {' AND '.join(where)}" if where else ""
@@ -91,7 +89,7 @@ def _lock(
 
 
 def _shared(row: Tracked, side: str, alias: str) -> list[str]:
-    if row.parent is None and row.entity != "consents":
+    if row.parent is None and row.entity != CONSENTS:
         return []
     whose = PG.owner(row.entity, alias, "s")
     return [_lock((f"{side} {alias}", *whose.tables), whose.where, whose.root, alone=False)]
@@ -145,19 +143,21 @@ def _updated(row: Tracked, metadata: sa.MetaData) -> list[str]:
     ]  # fmt: skip
     inner = ";\n    ".join(moved)
     statements.append(
-        "IF EXISTS (SELECT FROM new_rows n LEFT JOIN old_rows o ON o.id = n.id "  # noqa: S608 as above
+        "IF EXISTS (SELECT FROM new_rows n LEFT JOIN old_rows o ON o.id = n.id "
         f"WHERE {differs}) THEN\n    {inner};\n  END IF"
     )
     for column, entity in row.passed_on.items():
         changed = f"n.{column} <> o.{column}"
         tables, where = PG.below(entity, row.entity, "n")
-        lock = _lock((*pairs, *now.tables), ("o.id = n.id", changed, *now.where), now.root, alone=True)
+        lock = _lock(
+            (*pairs, *now.tables), ("o.id = n.id", changed, *now.where), now.root, alone=True
+        )
         told = PG.entry(
             entity, "r.id", "'U'", new=new, tables=[*pairs, *now.tables, *tables],
             where=["o.id = n.id", changed, *now.where, *where],
         )  # fmt: skip
         statements.append(
-            f"IF EXISTS (SELECT FROM old_rows o, new_rows n WHERE o.id = n.id AND {changed}) THEN\n"  # noqa: S608 as above
+            f"IF EXISTS (SELECT FROM old_rows o, new_rows n WHERE o.id = n.id AND {changed}) THEN\n"
             f"    {lock};\n    {told};\n  END IF"
         )
     return statements
@@ -194,9 +194,12 @@ def _moved(
                 tables=[*pairs, *tables, *below], where=[*joined, *where, *linked],
             )
         )  # fmt: skip
+    if row.entity == CONSENTS:
+        statements.insert(0, PG.unseen("o", pairs, joined))
     if row.entity == PAIRS:
-        for side in ("o", "n"):
-            statements.append(_lock(tuple(pairs), tuple(joined), f"{side}.client_id", alone=True))
+        statements += [
+            _lock(tuple(pairs), tuple(joined), f"{side}.client_id", alone=True) for side in "on"
+        ]
         statements += PG.pair("o", left=True, tables=pairs, where=joined)
         statements += PG.pair("n", left=False, tables=pairs, where=joined)
     return statements
@@ -211,6 +214,8 @@ def _deleted(row: Tracked) -> list[str]:
             tables=["old_rows o", *whose.tables], where=whose.where,
         )
     )  # fmt: skip
+    if row.entity == CONSENTS:
+        statements += [*_shared(row, "old_rows", "o"), PG.unseen("o", ["old_rows o"])]
     if row.entity == PAIRS:
         statements.append(_lock(("old_rows o",), (), "o.client_id", alone=True))
         statements += PG.pair("o", left=True, tables=["old_rows o"])

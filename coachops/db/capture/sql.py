@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from coachops.db.capture.tracked import EDITS_KEY, TRACKED, path
+from coachops.db.capture.tracked import CONSENTS, EDITS_KEY, TRACKED, path
 
 COLUMNS = "entity, entity_id, op, coach_old, coach_new, client_old, client_new, at"
 
@@ -76,7 +76,7 @@ class Dialect:
             tuple(where),
             f"{at}.{root.coach}" if root.coach else self.null,
             f"{at}.{root.client}" if root.client else self.null,
-            f"{at}.{root.client if entity == 'consents' else 'id'}",
+            f"{at}.{root.client if entity == CONSENTS else 'id'}",
         )
 
     def whose(self, owner: Owner) -> tuple[str, str]:
@@ -109,8 +109,12 @@ class Dialect:
         """Entries for those who begin or cease to see each other by the engagement `row`."""
         coach, client = f"{row}.coach_id", f"{row}.client_id"
         seen = (coach, client)
-        by_coach = {"old": (coach, self.null), "new": (self.null, client)} if left else {"new": seen}
-        by_client = {"old": (self.null, client), "new": (coach, self.null)} if left else {"new": seen}
+        by_coach = (
+            {"old": (coach, self.null), "new": (self.null, client)} if left else {"new": seen}
+        )
+        by_client = (
+            {"old": (self.null, client), "new": (coach, self.null)} if left else {"new": seen}
+        )
         consents = [*tables, "consents r"]
         return [
             self.entry("clients", client, "'U'", tables=tables, where=where, **by_coach),
@@ -120,6 +124,17 @@ class Dialect:
                 where=[*where, f"r.client_id = {client}"], **by_coach,
             ),
         ]  # fmt: skip
+
+    def unseen(self, row: str, tables: Sequence[str] = (), where: Sequence[str] = ()) -> str:
+        """Entries of a consent that goes, one for each coach who saw it by an engagement."""
+        return self.entry(
+            "consents",
+            f"{row}.id",
+            "'D'",
+            old=("e.coach_id", f"{row}.client_id"),
+            tables=[*tables, "engagements e"],
+            where=[*where, f"e.client_id = {row}.client_id"],
+        )
 
     def edited(self, row: str, tables: Sequence[str] = ()) -> str:
         """Entries for the insights that the edit `row` shows in."""
@@ -143,9 +158,5 @@ def _link(parent: tuple[str, str] | None) -> str:
     return parent[0]
 
 
-SQLITE = Dialect(
-    "change_log", "NULL", "strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')", "IS"
-)
-POSTGRES = Dialect(
-    "change_inbox", "NULL::uuid", "statement_timestamp()", "IS NOT DISTINCT FROM"
-)
+SQLITE = Dialect("change_log", "NULL", "strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')", "IS")
+POSTGRES = Dialect("change_inbox", "NULL::uuid", "statement_timestamp()", "IS NOT DISTINCT FROM")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from coachops.db.capture.sql import SQLITE
-from coachops.db.capture.tracked import EDITS, PAIRS, TRACKED, Tracked, descendants
+from coachops.db.capture.tracked import CONSENTS, EDITS, PAIRS, TRACKED, Tracked, descendants
 
 
 def triggers(metadata: sa.MetaData) -> dict[str, tuple[str, str]]:
@@ -71,6 +71,8 @@ def _writes(row: Tracked, add, metadata: sa.MetaData) -> None:  # type: ignore[n
         )  # fmt: skip
     if row.entity == PAIRS:
         moved += [*SQLITE.pair("OLD", left=True), *SQLITE.pair("NEW", left=False)]
+    if row.entity == CONSENTS:
+        moved.insert(0, SQLITE.unseen("OLD"))
     add("move", row.table, "AFTER UPDATE", moved, f"NOT ({stayed})")
 
 
@@ -93,6 +95,8 @@ def _deletes(row: Tracked, add) -> None:  # type: ignore[no-untyped-def]  # a cl
         row.entity, "OLD.id", "'D'", old=old, tables=whose.tables, where=whose.where
     )
     ceased = SQLITE.pair("OLD", left=True) if row.entity == PAIRS else []
+    if row.entity == CONSENTS:
+        ceased = [SQLITE.unseen("OLD")]
     add("delete", row.table, "AFTER DELETE", [entry, *ceased])
 
 

@@ -65,6 +65,8 @@ EDITS_KEY = ("transcript_id", "kind", "anchor")
 PAIRS = "engagements"
 """Who works with whom: it decides which coaches see a client and the client's consents."""
 
+CONSENTS = "consents"
+
 
 def path(entity: str) -> list[Tracked]:
     """The entity and its parents, up to the one whose columns say whose the row is."""
@@ -76,9 +78,7 @@ def path(entity: str) -> list[Tracked]:
 
 def descendants(entity: str) -> list[str]:
     """Entities whose rows belong to whom this one's do."""
-    return [
-        each for each in TRACKED if each != entity and TRACKED[entity] in path(each)[1:]
-    ]
+    return [each for each in TRACKED if each != entity and TRACKED[entity] in path(each)[1:]]
 
 
 def source_tables(entity: str) -> set[str]:

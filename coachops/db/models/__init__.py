@@ -21,13 +21,16 @@ from coachops.db.models.identity import (
     UserPermission,
     WebSession,
 )
+from coachops.db.models.inbound import InboundRow, KeptReply
 from coachops.db.models.operations import Operation
 from coachops.db.models.outcomes import Feedback, Goal, GoalRating, Message
 from coachops.db.models.people import Client, Coach, Consent, Engagement
+from coachops.db.models.privacy import Erasure, LegalHold, RetentionPeriod
 from coachops.db.models.quarantine import QuarantineItem
 from coachops.db.models.records import Activity, AuditEvent, AuditHeadRow
 from coachops.db.models.sessions import CoachingSession, Transcript, TranscriptEdit, Utterance
 from coachops.db.models.suppression import MailEvent, Suppression
+from coachops.db.models.webhooks import WebhookDelivery, WebhookEndpoint, WebhookEvent
 from coachops.db.models.work import WorkerHeartbeat
 
 __all__ = [
@@ -52,22 +55,27 @@ __all__ = [
     "Drill",
     "Engagement",
     "FeedMeta",
+    "Erasure",
     "Feedback",
     "Goal",
     "GoalRating",
     "Heartbeat",
+    "InboundRow",
     "Insight",
     "InsightEdit",
+    "KeptReply",
     "IssuedExport",
     "IssuedExportPart",
     "KernelBinding",
     "KernelTicket",
     "KeyEscrow",
+    "LegalHold",
     "MailEvent",
     "Message",
     "Operation",
     "OutboundRecord",
     "QuarantineItem",
+    "RetentionPeriod",
     "SignInLink",
     "Suppression",
     "Transcript",
@@ -76,5 +84,8 @@ __all__ = [
     "UserPermission",
     "Utterance",
     "WebSession",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "WebhookEvent",
     "WorkerHeartbeat",
 ]

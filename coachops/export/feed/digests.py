@@ -92,7 +92,9 @@ def digest(connection: Connection, seen: Seen, at: Cursor, secret: bytes) -> Fee
 def _changed(connection: Connection, seen: Seen, at: Cursor) -> set[int]:
     later = [
         sa.select(ChangeLog.entity_id).where(ChangeLog.pos > at.pos, seen.changes()),
-        sa.select(ChangeInbox.entity_id).where(seen.changes(ChangeInbox)),  # committed, no place yet
+        sa.select(ChangeInbox.entity_id).where(
+            seen.changes(ChangeInbox)
+        ),  # committed, no place yet
     ]
     found = connection.scalars(sa.union(*later))
     return {bucket_of(str(key)) for key in found}

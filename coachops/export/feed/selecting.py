@@ -70,12 +70,10 @@ class Seen:
                 continue
             concerns: list[sa.ColumnElement[bool]] = [old.in_(ids), new.in_(ids)]
             known = sa.select(_other(theirs)).where(theirs.in_(ids))
-            by_coach = theirs is pairs.coach_id
-            if self.dataset.name in ({"clients", "consents"} if by_coach else {"coaches"}):
-                column = log.entity_id
-                if self.dataset.name == "consents":
-                    column = sa.func.coalesce(log.client_new, log.client_old)
-                concerns.append(column.in_(known))
+            if self.dataset.name == ("clients" if theirs is pairs.coach_id else "coaches"):
+                concerns.append(log.entity_id.in_(known))
+            if self.dataset.name == "consents" and theirs is pairs.coach_id:
+                concerns += [log.client_old.in_(known), log.client_new.in_(known)]
             conditions.append(sa.or_(*concerns))
         return sa.and_(*conditions)
 

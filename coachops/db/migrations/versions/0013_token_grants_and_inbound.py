@@ -1,4 +1,4 @@
-"""the limits of tokens
+"""the limits of tokens, what other systems last wrote, kept replies
 
 Revision: 0013, after 0012.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from coachops.db.models.base import Json
+from coachops.db.models.base import Json, UtcDateTime
 
 revision = "0013"
 down_revision = "0012"
@@ -28,6 +28,29 @@ def upgrade() -> None:
         batch_op.create_check_constraint(
             op.f("ck_api_tokens_privacy_known"), "privacy IN ('full', 'pseudonymous')"
         )
+    op.create_table(
+        "inbound_rows",
+        sa.Column("row_id", sa.Uuid(), nullable=False),
+        sa.Column("source", sa.String(length=50), nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("digests", Json, nullable=False),
+        sa.Column("version", sa.String(length=64), nullable=False),
+        sa.Column("written_at", UtcDateTime(), nullable=False),
+        sa.CheckConstraint(
+            "kind IN ('coach', 'client', 'engagement', 'session')",
+            name=op.f("ck_inbound_rows_kind_known"),
+        ),
+        sa.PrimaryKeyConstraint("row_id", "source", name=op.f("pk_inbound_rows")),
+    )
+    op.create_table(
+        "kept_replies",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("at", UtcDateTime(), nullable=False),
+        sa.Column("reply", Json, nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_kept_replies")),
+    )
+    op.create_index(op.f("ix_kept_replies_at"), "kept_replies", ["at"])
 
 
 def downgrade() -> None:
@@ -52,6 +75,9 @@ def downgrade() -> None:
         .where(limited, tokens.c.revoked_at.is_(None))
         .values(revoked_at=tokens.c.created_at)
     )
+    op.drop_index(op.f("ix_kept_replies_at"), table_name="kept_replies")
+    op.drop_table("kept_replies")
+    op.drop_table("inbound_rows")
     with op.batch_alter_table("api_tokens", schema=None) as batch_op:
         batch_op.drop_constraint(op.f("ck_api_tokens_privacy_known"), type_="check")
         batch_op.drop_column("privacy")

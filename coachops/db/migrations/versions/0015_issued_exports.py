@@ -1,6 +1,6 @@
 """exports that were asked for, and their parts
 
-Revision: 0015, after 0013.
+Revision: 0015, after 0014.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from alembic import op
 from coachops.db.models.base import Json, UtcDateTime
 
 revision = "0015"
-down_revision = "0013"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,279 @@
+"""`/v1/webhooks`: programs ask to be told when something happened, and see what became of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import uuid
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, FastAPI, Header, Query, Response
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from coachops.api.access import Caller, Calling, InContext
+from coachops.api.v1 import PROBLEMS
+from coachops.core.grants import Grant
+from coachops.core.text import CleanLine
+from coachops.webhooks import CHOICES, EVENTS
+from coachops.webhooks.rows import DeliveryRow, WebhookRow
+
+router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
+
+SCOPE = "webhooks:manage"
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        min_length=1,
+        max_length=200,
+        description="The same request with the same key within two days is done once.",
+    ),
+]
+
+
+class WebhookIn(BaseModel):
+    """A receiver to be told. Limits left out are those of the token."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "url": "https://crm.example.org/coachops",
+                    "event_types": ["export.ready", "data.changed"],
+                    "description": "CRM",
+                }
+            ]
+        },
+    )
+
+    url: Annotated[str, Field(min_length=1, max_length=2000)]
+    event_types: Annotated[
+        list[str], Field(min_length=1, max_length=20, description=f"Of {', '.join(CHOICES)}.")
+    ]
+    description: Annotated[str, CleanLine(max=200)] = ""
+    datasets: Annotated[list[str] | None, Field(max_length=100)] = None
+    coaches: Annotated[list[uuid.UUID] | None, Field(max_length=1000)] = None
+    clients: Annotated[list[uuid.UUID] | None, Field(max_length=1000)] = None
+
+
+class Webhook(BaseModel):
+    """A receiver. `state` is `on`, `failing` (its newest attempts failed) or `off`."""
+
+    id: uuid.UUID
+    url: str
+    description: str
+    event_types: list[str]
+    datasets: list[str] | None
+    coaches: list[uuid.UUID] | None
+    clients: list[uuid.UUID] | None
+    state: str
+    disabled_reason: str | None
+    failing_since: dt.datetime | None
+    previous_until: dt.datetime | None
+    waiting: int
+    created_by: uuid.UUID | None
+    created_at: dt.datetime
+
+
+class WithSecret(BaseModel):
+    """A receiver and the secret that it verifies with. Keep it: it is shown this once."""
+
+    secret: Annotated[str, Field(examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"])]
+    webhook: Webhook
+
+
+class Listed(BaseModel):
+    """Receivers, the newest first."""
+
+    webhooks: list[Webhook]
+
+
+class Delivery(BaseModel):
+    """An event on its way to a receiver. `event_id` is the `webhook-id` that the receiver sees."""
+
+    id: uuid.UUID
+    webhook_id: uuid.UUID
+    event_id: str
+    event_type: str
+    state: str
+    attempts: int
+    next_at: dt.datetime | None
+    last_attempt_at: dt.datetime | None
+    last_status: int | None
+    failure: str | None
+    occurred_at: dt.datetime
+
+
+class Deliveries(BaseModel):
+    """Deliveries, the newest first."""
+
+    deliveries: list[Delivery]
+
+
+@router.post("", status_code=201, responses=PROBLEMS)
+def add_webhook(
+    body: WebhookIn,
+    caller: Caller,
+    context: InContext,
+    response: Response,
+    idempotency_key: IdempotencyKey = None,
+) -> WithSecret:
+    """Add a receiver. The answer holds the secret; a repeated request (same key) answers the same."""
+    actor, own = caller.require(SCOPE), caller.grant
+    limits = Grant(
+        own.datasets if body.datasets is None else frozenset(body.datasets),
+        own.coaches if body.coaches is None else frozenset(body.coaches),
+        own.clients if body.clients is None else frozenset(body.clients),
+    )
+    secret, row = context.services.webhooks.add(
+        actor, body.url, body.event_types, body.description,
+        limits=limits, grant=own, operation_id=_operation(caller, "add", idempotency_key),
+    )  # fmt: skip
+    response.headers["Location"] = f"/v1/webhooks/{row.id}"
+    response.headers["Cache-Control"] = "no-store"
+    return WithSecret(secret=secret, webhook=_webhook(row))
+
+
+@router.get("", responses=PROBLEMS)
+def list_webhooks(caller: Caller, context: InContext) -> Listed:
+    """The receivers: all for an admin, those that it added itself for a service."""
+    rows = context.services.webhooks.list_all(caller.require(SCOPE), grant=caller.grant)
+    return Listed(webhooks=[_webhook(each) for each in rows])
+
+
+@router.get("/{webhook_id}", responses=PROBLEMS)
+def read_webhook(webhook_id: uuid.UUID, caller: Caller, context: InContext) -> Webhook:
+    """One receiver, and whether it works."""
+    return _webhook(
+        context.services.webhooks.get(caller.require(SCOPE), webhook_id, grant=caller.grant)
+    )
+
+
+@router.delete("/{webhook_id}", status_code=204, responses=PROBLEMS)
+def remove_webhook(webhook_id: uuid.UUID, caller: Caller, context: InContext) -> None:
+    """Remove a receiver; what waits for it is not sent."""
+    context.services.webhooks.remove(caller.require(SCOPE), webhook_id, grant=caller.grant)
+
+
+@router.post("/{webhook_id}/rotate", responses=PROBLEMS)
+def rotate_secret(
+    webhook_id: uuid.UUID,
+    caller: Caller,
+    context: InContext,
+    response: Response,
+    idempotency_key: IdempotencyKey = None,
+) -> WithSecret:
+    """Make a new secret. For a day deliveries carry two signatures, one of each."""
+    secret, row = context.services.webhooks.rotate(
+        caller.require(SCOPE), webhook_id, grant=caller.grant,
+        operation_id=_operation(caller, f"rotate {webhook_id}", idempotency_key),
+    )  # fmt: skip
+    response.headers["Cache-Control"] = "no-store"
+    return WithSecret(secret=secret, webhook=_webhook(row))
+
+
+@router.post("/{webhook_id}/enable", responses=PROBLEMS)
+def enable_webhook(webhook_id: uuid.UUID, caller: Caller, context: InContext) -> Webhook:
+    """Send again to a receiver that was switched off after it failed for days."""
+    return _webhook(
+        context.services.webhooks.enable(caller.require(SCOPE), webhook_id, grant=caller.grant)
+    )
+
+
+@router.post("/{webhook_id}/test", status_code=202, responses=PROBLEMS)
+def send_test(
+    webhook_id: uuid.UUID,
+    caller: Caller,
+    context: InContext,
+    idempotency_key: IdempotencyKey = None,
+) -> Delivery:
+    """Send a `webhook.test`; look at the deliveries to see what the receiver answered."""
+    row = context.services.webhooks.test(
+        caller.require(SCOPE), webhook_id, grant=caller.grant,
+        operation_id=_operation(caller, f"test {webhook_id}", idempotency_key),
+    )  # fmt: skip
+    return _delivery(row)
+
+
+@router.get("/{webhook_id}/deliveries", responses=PROBLEMS)
+def list_deliveries(
+    webhook_id: uuid.UUID,
+    caller: Caller,
+    context: InContext,
+    state: Annotated[
+        list[str] | None, Query(description="waiting, delivered, exhausted, dropped; all if none.")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 50,
+) -> Deliveries:
+    """The newest deliveries to a receiver, and what became of them."""
+    rows = context.services.webhooks.deliveries(
+        caller.require(SCOPE), webhook_id, grant=caller.grant, states=state or (), limit=limit
+    )
+    return Deliveries(deliveries=[_delivery(each) for each in rows])
+
+
+@router.post(
+    "/{webhook_id}/deliveries/{delivery_id}/redeliver", status_code=202, responses=PROBLEMS
+)
+def redeliver(
+    webhook_id: uuid.UUID,
+    delivery_id: uuid.UUID,
+    caller: Caller,
+    context: InContext,
+    idempotency_key: IdempotencyKey = None,
+) -> Delivery:
+    """Send a delivery once more; the receiver sees the same `webhook-id`."""
+    row = context.services.webhooks.redeliver(
+        caller.require(SCOPE), webhook_id, delivery_id, grant=caller.grant,
+        operation_id=_operation(caller, f"redeliver {delivery_id}", idempotency_key),
+    )  # fmt: skip
+    return _delivery(row)
+
+
+def describe(app: FastAPI) -> None:
+    """Put the events into the API description (OpenAPI 3.1 `webhooks`), one for each type."""
+    for name, data in EVENTS.items():
+        fields: dict[str, Any] = {
+            "type": (Annotated[str, Field(json_schema_extra={"const": name})], ...),
+            "timestamp": (dt.datetime, ...),
+            "data": (data, ...),
+        }
+        title = f"{name.title().replace('.', '')}Event"
+        body = create_model(title, __doc__=data.__doc__, **fields)
+        app.webhooks.add_api_route(
+            name, _receiver(body), methods=["POST"], name=name, status_code=204,
+            tags=["events"], summary=(data.__doc__ or "").partition("\n")[0],
+        )  # fmt: skip
+
+
+def _receiver(body: type[BaseModel]) -> Callable[..., None]:
+    def receive(
+        event: BaseModel,
+        webhook_id: Annotated[str, Header(description="The same at each attempt.")],
+        webhook_timestamp: Annotated[
+            int, Header(description="Seconds since 1970, of the attempt.")
+        ],
+        webhook_signature: Annotated[str, Header(description="`v1,…`, by spaces if several.")],
+    ) -> None:
+        """Answer 2xx within 15 seconds, else it is sent again for three days; 410 ends it."""
+
+    receive.__annotations__["event"] = body  # a name of this function, which no string can tell
+    return receive
+
+
+def _operation(caller: Calling, what: str, key: str | None) -> uuid.UUID | None:
+    """The id of a call that may be repeated: of the caller, what it does, and its key."""
+    if key is None:
+        return None
+    text = f"webhooks {caller.actor.user_id} {what} {key}"
+    return uuid.UUID(bytes=hashlib.sha256(text.encode()).digest()[:16], version=5)
+
+
+def _webhook(row: WebhookRow) -> Webhook:
+    return Webhook.model_validate(row, from_attributes=True)
+
+
+def _delivery(row: DeliveryRow) -> Delivery:
+    return Delivery.model_validate(row, from_attributes=True)
