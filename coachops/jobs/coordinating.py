@@ -18,9 +18,9 @@ from coachops.export.issued import Place, Registry, open_place
 from coachops.export.issued.moments import mark_of
 from coachops.export.parts import write_part
 from coachops.export.planning import plan_within
+from coachops.export.publishing import describe
 from coachops.export.snapshot import DEFAULT_WORKERS, open_moment
-from coachops.export.todays_parts import publish as publish_parts
-from coachops.jobs.exports import SUITE
+from coachops.jobs.exports import SUITE, announce, variant_of
 from coachops.jobs.queue import JobQueue
 from coachops.resilience import RetryPolicy
 
@@ -190,7 +190,15 @@ def _write(
 
     def once() -> None:
         folder = place.work(generation)
-        result = write_part(services.database, plan, part, folder, token, progress=still_wanted)
+        result = write_part(
+            services.database,
+            plan,
+            part,
+            folder,
+            token,
+            privacy=variant_of(services, plan.spec.privacy),
+            progress=still_wanted,
+        )
         place.keep(generation, [entry.path for entry in result.files])
         registry.add_part(export_id, generation, number, result)
 
@@ -219,22 +227,22 @@ def publish(services: Services, export_id: uuid.UUID) -> Outcome:
         return answer
     generation = registry.standing(export_id).generation
     results = registry.results(export_id, generation)
-    names = [entry.path for result in results for entry in result.files]
     rows = sum(result.rows for result in results)
-    registry.record_made(
-        export_id,
-        Actor(export.requested_by_id, "service", ""),
-        rows=rows,
-        datasets=len(export.datasets),
-    )
+    actor = Actor(export.requested_by_id, "service", "")
+    registry.record_made(export_id, actor, rows=rows, datasets=len(export.datasets))
+    variant = variant_of(services, plan.spec.privacy)
     manifest, files = place.publish(
         generation,
-        names,
-        lambda folder, out: publish_parts(services.database, plan, results, folder, out),
+        lambda folder: describe(plan, results, folder, key=services.signing_key, privacy=variant),
     )
     if manifest["export_id"] != str(export_id):
         raise CoachError("COACH-EXP-003", path=export.place)
-    wanted = registry.finish(export_id, manifest, files)
+    wanted = registry.finish(
+        export_id,
+        manifest,
+        files,
+        beside=lambda session, row: announce(session, "export.ready", row),
+    )
     _leave(place, wanted=wanted)
     return answer | {"state": "ready" if wanted else "cancelled", "files": len(files), "rows": rows}
 

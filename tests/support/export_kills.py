@@ -26,8 +26,8 @@ from coachops.export.issued.moments import mark_of
 from coachops.export.parts import write_part
 from coachops.export.plan import Plan
 from coachops.export.planning import plan_within
+from coachops.export.publishing import publish
 from coachops.export.snapshot import hold_snapshot
-from coachops.export.todays_parts import publish
 from coachops.jobs import Jobs
 from coachops.jobs.exports import SUITE
 from tests.support.forks import ForkedWorkers
@@ -120,7 +120,7 @@ class KilledExports:
             results = [
                 write_part(services.database, plan, part, folder, token) for part in plan.parts
             ]
-        publish(services.database, plan, results, folder, out)
+        publish(plan, results, folder, out, key=services.signing_key)
         return out
 
     def _kill(

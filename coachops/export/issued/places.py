@@ -15,14 +15,17 @@ from typing import Any, Protocol
 
 from coachops.core.errors import CoachError
 from coachops.core.settings import Settings
-from coachops.export import bundle
+from coachops.export.disk import translated
+from coachops.export.manifest import MANIFEST
+from coachops.export.publishing import finish
 
 CHUNK = 1 << 20
 """Bytes that are read at a time: what a download holds in memory."""
 
 Manifest = dict[str, Any]
-Publisher = Callable[[Path, Path], Manifest]
-"""Makes the bundle out of the first folder in the second one, which is new; returns its manifest."""
+Describer = Callable[[Path], tuple[Manifest, list[str]]]
+"""Writes what stands beside the data into the work folder; returns the manifest, and the paths of all
+files in the order in which they may appear."""
 
 
 class Place(Protocol):
@@ -37,14 +40,11 @@ class Place(Protocol):
         """Files of a part are written in the work folder: put them where all workers' files meet."""
 
     def publish(
-        self, generation: int, names: Sequence[str], make: Publisher
+        self, generation: int, describe: Describer
     ) -> tuple[Manifest, list[dict[str, Any]]]:
         """Make the export appear at once; a second time it is the one that is there.
 
         What was on its way stays until `discard`, so that a crash in between is repeated.
-
-        Parameters:
-            names: the data files of all parts.
 
         Returns:
             the manifest, and all files with `path`, `bytes` and `sha256`.
@@ -93,7 +93,7 @@ class FolderPlace:
     def work(self, generation: int) -> Path:
         """See `Place`."""
         folder = self._out.parent / f"{self._prefix}{generation}"
-        with bundle.translated(self._out):
+        with translated(self._out):
             (folder / "data").mkdir(parents=True, exist_ok=True, mode=0o700)
         return folder
 
@@ -101,18 +101,19 @@ class FolderPlace:
         """See `Place`: they are there already."""
 
     def publish(
-        self, generation: int, names: Sequence[str], make: Publisher
+        self, generation: int, describe: Describer
     ) -> tuple[Manifest, list[dict[str, Any]]]:
         """See `Place`."""
         manifest = read_manifest(self._out)
         folder = self._out.parent / f"{self._prefix}{generation}"
         if manifest is None or folder.exists():
-            manifest = make(self.work(generation), self._out)
+            manifest, paths = describe(self.work(generation))
+            finish(folder, self._out, paths)
         return manifest, listing(self._out, manifest)
 
     def read(self, name: str, start: int, end: int) -> Iterator[bytes]:
         """See `Place`."""
-        with bundle.translated(self._out), (self._out / name).open("rb") as file:
+        with translated(self._out), (self._out / name).open("rb") as file:
             file.seek(start)
             left = end - start
             while left > 0:
@@ -132,7 +133,7 @@ class FolderPlace:
         self.discard()
         if self._out.exists():
             going = self._out.parent / f"{self._prefix}going"
-            with bundle.translated(self._out):
+            with translated(self._out):
                 self._out.rename(going)
                 shutil.rmtree(going)
 
@@ -143,7 +144,7 @@ class FolderPlace:
 
 def read_manifest(folder: Path) -> Manifest | None:
     """The manifest of a published export; None where there is none."""
-    path = folder / bundle.MANIFEST
+    path = folder / MANIFEST
     if not path.is_file():
         return None
     found: Manifest = json.loads(path.read_text(encoding="utf-8"))
