@@ -13,10 +13,10 @@ from coachops.db import Database, change_feed, migrate
 from coachops.db.engine import sqlite_file
 
 if TYPE_CHECKING:
-    from coachops.export.signing import SigningKey
     from coachops.ai.gateway import Gateway
     from coachops.backup import Backups
     from coachops.coaching.messages import Letterhead, Mailer
+    from coachops.export.signing import SigningKey
     from coachops.identity import Identity
     from coachops.webhooks.facade import Webhooks
 

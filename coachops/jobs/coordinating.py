@@ -6,6 +6,7 @@ worker, so the parts are written here, one after the other, inside the held tran
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -39,6 +40,8 @@ PATIENCE = 900.0
 
 LOST = "COACH-EXP-020"
 BROKEN = "COACH-EXP-021"
+
+_log = logging.getLogger(__name__)
 
 _STORAGE = RetryPolicy(4, 0.5, 5.0, 30.0)
 """How a part is tried again where its place does not take it."""
@@ -162,6 +165,11 @@ def write(services: Services, export_id: uuid.UUID, generation: int, number: int
             else:
                 registry.add_part(export_id, generation, number, error)
                 return "failed"
+        except Exception as error:  # else the coordinator would wait for it for ever
+            _log.exception("a part of an export failed unexpectedly")
+            known = CoachError("COACH-SYS-003", reason=type(error).__name__)
+            registry.add_part(export_id, generation, number, known)
+            return "failed"
 
 
 def _write(
