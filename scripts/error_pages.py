@@ -19,6 +19,8 @@ AREAS = {
     "INB": "What other systems write",
     "EXP": "Export",
     "WHK": "Webhooks",
+    "FED": "The change feed",
+    "PRV": "Privacy",
     "REP": "Reports",
     "JOB": "Background work",
     "API": "Requests over HTTP",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from coachops.bootstrap.secrets import secret_file
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from coachops.ai.gateway import Gateway
     from coachops.backup import Backups
     from coachops.coaching.messages import Letterhead, Mailer
+    from coachops.export.parts import Privacy
     from coachops.export.signing import SigningKey
     from coachops.identity import Identity
     from coachops.webhooks.facade import Webhooks
@@ -73,6 +74,12 @@ class Services:
         from coachops.export.signing import SECRET, SigningKey  # noqa: PLC0415 built on demand
 
         return SigningKey(self.secret(SECRET))
+
+    def privacy_profile(self, name: str) -> Privacy | None:
+        """What a privacy profile leaves of a dataset; None is everything."""
+        from coachops.export.pseudonyms import pseudonymise  # noqa: PLC0415 built on demand
+
+        return None if name == "full" else partial(pseudonymise, key=self.secret("pseudonyms"))
 
     @cached_property
     def webhooks(self) -> Webhooks:

@@ -21,7 +21,7 @@ from coachops.export.parts import write_part
 from coachops.export.planning import plan_within
 from coachops.export.publishing import describe
 from coachops.export.snapshot import DEFAULT_WORKERS, open_moment
-from coachops.jobs.exports import SUITE, announce, variant_of
+from coachops.jobs.exports import SUITE, announce
 from coachops.jobs.queue import JobQueue
 from coachops.resilience import RetryPolicy
 
@@ -140,7 +140,6 @@ def write(services: Services, export_id: uuid.UUID, generation: int, number: int
     """Write one part; returns `written`, `failed` (the record says why) or `unwanted`."""
     registry = Registry(services.database)
     waited = _Patience()
-    token: str | None = None
     while True:
         try:
             standing = registry.standing(export_id)
@@ -150,26 +149,24 @@ def write(services: Services, export_id: uuid.UUID, generation: int, number: int
                 return "written"
             if standing.failed is not None:
                 return "failed"
-            token = standing.token
-            if token is None:  # whoever takes the coordinator over gives a new one
-                time.sleep(LOOK_EVERY)
-                continue
-            return _write(services, registry, export_id, generation, number, token)
+            if standing.token is not None:
+                return _write(services, registry, export_id, generation, number, standing.token)
+            time.sleep(LOOK_EVERY)  # whoever takes the coordinator over gives a new one
         except _UnwantedError:
             return "unwanted"
-        except CoachError as error:
-            if error.code == LOST and token is not None and not services.database.is_sqlite:
-                registry.lost(export_id, token)
-            elif is_passing(error):
-                waited.wait(error)
-            else:
-                registry.add_part(export_id, generation, number, error)
-                return "failed"
         except Exception as error:  # else the coordinator would wait for it for ever
-            _log.exception("a part of an export failed unexpectedly")
-            known = CoachError("COACH-SYS-003", reason=type(error).__name__)
+            if isinstance(error, CoachError) and is_passing(error):
+                waited.wait(error)
+                continue
+            known = error if isinstance(error, CoachError) else unexpected(error)
             registry.add_part(export_id, generation, number, known)
             return "failed"
+
+
+def unexpected(error: Exception) -> CoachError:
+    """An error that nobody foresaw, as the record of an export may hold it."""
+    _log.error("a part of an export failed unexpectedly", exc_info=error)
+    return CoachError("COACH-SYS-003", reason=type(error).__name__)
 
 
 def _write(
@@ -204,7 +201,7 @@ def _write(
             part,
             folder,
             token,
-            privacy=variant_of(services, plan.spec.privacy),
+            privacy=services.privacy_profile(plan.spec.privacy),
             progress=still_wanted,
         )
         place.keep(generation, [entry.path for entry in result.files])
@@ -212,6 +209,10 @@ def _write(
 
     try:
         _STORAGE.run(once, transient=_storage_is_away)
+    except CoachError as error:
+        if error.code == LOST and not services.database.is_sqlite:
+            registry.lost(export_id, token)
+        raise
     finally:
         unwanted = registry.standing(export_id).state not in {"running", "ready"}
         if unwanted:
@@ -238,7 +239,7 @@ def publish(services: Services, export_id: uuid.UUID) -> Outcome:
     rows = sum(result.rows for result in results)
     actor = Actor(export.requested_by_id, "service", "")
     registry.record_made(export_id, actor, rows=rows, datasets=len(export.datasets))
-    variant = variant_of(services, plan.spec.privacy)
+    variant = services.privacy_profile(plan.spec.privacy)
     manifest, files = place.publish(
         generation,
         lambda folder: describe(plan, results, folder, key=services.signing_key, privacy=variant),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import functools
 import logging
 import uuid
 from collections.abc import Callable, Iterator
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from coachops.bootstrap import Services
     from coachops.db import Database
     from coachops.export.issued import ExportRequest
-    from coachops.export.parts import Privacy
     from coachops.jobs.queue import JobQueue
 
 GIVEN_UP = dt.timedelta(days=2)
@@ -114,7 +112,7 @@ class Exports:
 
         settings = self._services.settings
         request = check_request(self._services.database, owner.actor, **wanted)
-        variant = variant_of(self._services, request.privacy)
+        variant = self._services.privacy_profile(request.privacy)
         row, _ = self.registry.create(
             owner, request, place=str(out.absolute()), managed=False, state="running"
         )
@@ -244,15 +242,6 @@ def register(
         keep_days=None if out else settings.export_days,
         idempotency_key=idempotency_key,
     )
-
-
-def variant_of(services: Services, profile: str) -> Privacy | None:
-    """What a privacy profile leaves of each dataset; None is everything."""
-    if profile == "full":
-        return None
-    from coachops.export.pseudonyms import pseudonymise  # noqa: PLC0415 with numpy
-
-    return functools.partial(pseudonymise, key=services.secret("pseudonyms"))
 
 
 def fail(database: Database, export_id: uuid.UUID, error: CoachError) -> None:

@@ -28,7 +28,8 @@ from coachops.core import clock
 from coachops.core.actor import Actor
 from coachops.db import Database
 from coachops.db.models import CoachingSession, Transcript
-from coachops.export import DATASETS, bundle, run_export
+from coachops.export import DATASETS, run_export
+from coachops.export.publishing import draft_folder, finish
 
 if TYPE_CHECKING:
     from coachops.bootstrap import Services
@@ -72,7 +73,7 @@ def make_package(
     with database.read() as session:
         client = people.find_client(session, actor, ref)
         client_id, name = client.id, client.name
-    with bundle.staged(out) as folder:
+    with draft_folder(out) as folder:
         manifest = run_export(
             database,
             actor,
@@ -81,6 +82,7 @@ def make_package(
             [each for each in DATASETS if each not in _NOT_OF_CLIENTS],
             clients=[str(client_id)],
             csv_profile="excel",
+            key=services.signing_key,
             zone=settings.zone,
         )
         copied = _copy_originals(database, client_id, folder / "transcripts") if originals else 0
@@ -88,6 +90,8 @@ def make_package(
         (folder / "READ-ME.html").write_text(page, encoding="utf-8")
         files = _write_sums(folder)
         _record(database, actor, client_id, manifest["export_id"], copied)
+        whole = [path.relative_to(folder).as_posix() for path in folder.rglob("*")]
+        finish(folder, out.absolute(), whole)
     rows = {each["name"]: each["rows"] for each in manifest["datasets"] if each["rows"]}
     return Package(out, client_id, manifest["export_id"], rows, copied, files)
 

@@ -33,7 +33,9 @@ TYPES: dict[str, str] = {
 
 texts = st.one_of(
     st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=14),
-    st.sampled_from(["", "x" * 12, "x" * 13, "é" * 6, "🙂" * 3, "🙂" * 4, "\\N", "null", "y" * 900]),
+    st.sampled_from(
+        ["", "x" * 12, "x" * 13, "é" * 6, "🙂" * 3, "🙂" * 4, "\\N", "null", "y" * 900]
+    ),
 )
 numbers = st.floats(allow_nan=False, allow_infinity=False, width=32).map(lambda x: round(x, 3))
 leaves = st.one_of(st.none(), st.booleans(), st.integers(-(2**40), 2**40), numbers, texts)
@@ -168,9 +170,7 @@ def test_a_value_that_no_format_holds_is_refused_with_its_row(
     connections: tuple[Any, Any], kind: Kind, literal: str, reason: str
 ) -> None:
     guilty = uuid.UUID(int=7)
-    query = (
-        f"SELECT '{uuid.UUID(int=1)}'::uuid, NULL UNION ALL SELECT '{guilty}'::uuid, {literal}"
-    )
+    query = f"SELECT '{uuid.UUID(int=1)}'::uuid, NULL UNION ALL SELECT '{guilty}'::uuid, {literal}"
     with pytest.raises(CoachError) as caught:
         received(connections[1], dataset_of(["uuid", kind]), query)
     assert caught.value.code == "COACH-EXP-009"

@@ -170,7 +170,7 @@ def test_a_disk_that_is_full_publishes_nothing_and_the_job_goes_on_when_there_is
         begin(self, *arguments, **named)
         if self.dataset == "utterances":
             self._file.close()
-            self._file = Path("/dev/full").open("wb", buffering=0)
+            self._file = Path("/dev/full").open("wb", buffering=0)  # noqa: SIM115 closed by it
 
     monkeypatch.setattr(Output, "__init__", full)
     out = tmp_path / "elsewhere" / "today"

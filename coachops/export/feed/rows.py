@@ -10,11 +10,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from coachops.export.definitions import Dataset
-from coachops.export.reader import read
-from coachops.export.writers import codec_for
-from coachops.export.writers.codec import Shape
-
-_CODEC = codec_for("jsonl")
+from coachops.export.readers import read_batches
+from coachops.export.shapes import Shape
+from coachops.export.writers.jsonl import JsonLinesRows
+from coachops.export.writers.texts import uuid_texts
 
 
 def rows_by_key(
@@ -69,12 +68,10 @@ def _lines(
     condition: sa.ColumnElement[bool] | None,
     shape: Shape,
 ) -> Iterator[tuple[str, bytes]]:
-    places = {column.name: place for place, column in enumerate(dataset.columns)}
-    order = [places[field.name] for field in shape.fields]
-    key = places[shape.key]
-    for chunk in read(connection, dataset, condition):
-        lines = _CODEC.rows(shape, [chunk[place] for place in order], first=True).split(b"\n")
-        yield from zip((str(each) for each in chunk[key]), lines, strict=False)
+    rows = JsonLinesRows(shape)
+    for batch in read_batches(connection, dataset, condition):
+        lines = bytes(rows.rows(batch.select(shape.names), first=True)).split(b"\n")
+        yield from zip(uuid_texts(batch.column(shape.key)).to_pylist(), lines, strict=False)
 
 
 def _among(
