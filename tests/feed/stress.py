@@ -85,7 +85,9 @@ def run(database: Database, seconds: float, seed: int = 1) -> Result:
     until = time.monotonic() + seconds
     lock = threading.Lock()
     writers = [
-        threading.Thread(target=_write, args=(database, random.Random(seed + n), until, result, lock))
+        threading.Thread(
+            target=_write, args=(database, random.Random(seed + n), until, result, lock)
+        )
         for n in range(WRITERS)
     ]
     failures: list[BaseException] = []
@@ -147,7 +149,10 @@ def compare(database: Database, replica: Replica) -> tuple[int, int]:
     """How many rows of a follower are missing, spare or of another content, and how many there are."""
     with database.connect() as connection:
         seen = replica.seen
-        truth = {key: json.loads(line) for key, line in canonical_rows(connection, seen.dataset, seen.rows())}
+        truth = {
+            key: json.loads(line)
+            for key, line in canonical_rows(connection, seen.dataset, seen.rows())
+        }
     keys = truth.keys() | replica.rows.keys()
     return sum(truth.get(key) != replica.rows.get(key) for key in keys), len(truth)
 
@@ -214,51 +219,117 @@ def add_session(c: Connection, rng: random.Random) -> None:
     if row is None:
         return
     session, transcript, analysis = ids.new_id(), ids.new_id(), ids.new_id()
-    c.execute(sa.insert(CoachingSession).values(
-        id=session, engagement_id=row.id, coach_id=row.coach_id, client_id=row.client_id,
-        held_on=dt.date(2026, 11, 2), title="New", created_at=_at(), updated_at=_at()))
+    c.execute(
+        sa.insert(CoachingSession).values(
+            id=session,
+            engagement_id=row.id,
+            coach_id=row.coach_id,
+            client_id=row.client_id,
+            held_on=dt.date(2026, 11, 2),
+            title="New",
+            created_at=_at(),
+            updated_at=_at(),
+        )
+    )
     sha = hashlib.sha256(session.bytes).hexdigest()
-    c.execute(sa.insert(Transcript).values(
-        id=transcript, session_id=session, client_id=row.client_id, kind="recording",
-        source_name="new.vtt", format="vtt", encoding="utf-8", sha256=sha, size_bytes=1,
-        original=b"x", cue_count=6, unparsed=[], role_state="certain", state="analysed",
-        created_at=_at(), updated_at=_at()))
-    c.execute(sa.insert(Utterance), [
-        {"id": ids.new_id(), "transcript_id": transcript, "position": place, "speaker": "client",
-         "text": f"Words {place}."} for place in range(1, 7)])
-    c.execute(sa.insert(Analysis).values(
-        id=analysis, transcript_id=transcript, status="complete", engine="local", model="m",
-        input_sha256=sha, dropped={}, created_at=_at()))
+    c.execute(
+        sa.insert(Transcript).values(
+            id=transcript,
+            session_id=session,
+            client_id=row.client_id,
+            kind="recording",
+            source_name="new.vtt",
+            format="vtt",
+            encoding="utf-8",
+            sha256=sha,
+            size_bytes=1,
+            original=b"x",
+            cue_count=6,
+            unparsed=[],
+            role_state="certain",
+            state="analysed",
+            created_at=_at(),
+            updated_at=_at(),
+        )
+    )
+    c.execute(
+        sa.insert(Utterance),
+        [
+            {
+                "id": ids.new_id(),
+                "transcript_id": transcript,
+                "position": place,
+                "speaker": "client",
+                "text": f"Words {place}.",
+            }
+            for place in range(1, 7)
+        ],
+    )
+    c.execute(
+        sa.insert(Analysis).values(
+            id=analysis,
+            transcript_id=transcript,
+            status="complete",
+            engine="local",
+            model="m",
+            input_sha256=sha,
+            dropped={},
+            created_at=_at(),
+        )
+    )
     add_insight(c, rng, analysis, transcript)
 
 
 def add_insight(
-    c: Connection, rng: random.Random, analysis: uuid.UUID | None = None,
+    c: Connection,
+    rng: random.Random,
+    analysis: uuid.UUID | None = None,
     transcript: uuid.UUID | None = None,
 ) -> None:
     if analysis is None:
         analysis = _one(c, rng, Analysis.id)
         transcript = c.scalar(sa.select(Analysis.transcript_id).where(Analysis.id == analysis))
     if analysis is not None and transcript is not None:
-        c.execute(sa.insert(Insight).values(
-            id=ids.new_id(), analysis_id=analysis, transcript_id=transcript, kind="theme",
-            ordinal=0, anchor=f"{rng.randint(0, 2)}", text="A theme.", citations=[],
-            created_at=_at()))
+        c.execute(
+            sa.insert(Insight).values(
+                id=ids.new_id(),
+                analysis_id=analysis,
+                transcript_id=transcript,
+                kind="theme",
+                ordinal=0,
+                anchor=f"{rng.randint(0, 2)}",
+                text="A theme.",
+                citations=[],
+                created_at=_at(),
+            )
+        )
 
 
 def edit_insight(c: Connection, rng: random.Random) -> None:
     insight = _one(c, rng, Insight.id)
-    row = c.execute(sa.select(Insight.transcript_id, Insight.kind, Insight.anchor)
-                    .where(Insight.id == insight)).first()
+    row = c.execute(
+        sa.select(Insight.transcript_id, Insight.kind, Insight.anchor).where(Insight.id == insight)
+    ).first()
     if row is None:
         return
-    same = (InsightEdit.transcript_id == row.transcript_id, InsightEdit.kind == row.kind,
-            InsightEdit.anchor == row.anchor)
+    same = (
+        InsightEdit.transcript_id == row.transcript_id,
+        InsightEdit.kind == row.kind,
+        InsightEdit.anchor == row.anchor,
+    )
     known = c.scalar(sa.select(InsightEdit.id).where(*same))
     if known is None:
-        c.execute(sa.insert(InsightEdit).values(
-            id=ids.new_id(), transcript_id=row.transcript_id, kind=row.kind, anchor=row.anchor,
-            text=f"Edited {rng.random()}", created_at=_at(), updated_at=_at()))
+        c.execute(
+            sa.insert(InsightEdit).values(
+                id=ids.new_id(),
+                transcript_id=row.transcript_id,
+                kind=row.kind,
+                anchor=row.anchor,
+                text=f"Edited {rng.random()}",
+                created_at=_at(),
+                updated_at=_at(),
+            )
+        )
     elif rng.random() < 0.4:
         c.execute(sa.delete(InsightEdit).where(*same))
     else:
@@ -266,8 +337,11 @@ def edit_insight(c: Connection, rng: random.Random) -> None:
 
 
 def change_words(c: Connection, rng: random.Random) -> None:
-    c.execute(sa.update(Utterance).where(Utterance.id == _one(c, rng, Utterance.id))
-              .values(text=f"Other words {rng.random()}", is_cut=rng.random() < 0.3))
+    c.execute(
+        sa.update(Utterance)
+        .where(Utterance.id == _one(c, rng, Utterance.id))
+        .values(text=f"Other words {rng.random()}", is_cut=rng.random() < 0.3)
+    )
 
 
 def drop_words(c: Connection, rng: random.Random) -> None:
@@ -277,14 +351,23 @@ def drop_words(c: Connection, rng: random.Random) -> None:
 def add_words(c: Connection, rng: random.Random) -> None:
     transcript = _one(c, rng, Transcript.id)
     if transcript is not None:
-        c.execute(sa.insert(Utterance).values(
-            id=ids.new_id(), transcript_id=transcript, position=rng.randint(100, 100_000),
-            speaker="coach", text="More."))
+        c.execute(
+            sa.insert(Utterance).values(
+                id=ids.new_id(),
+                transcript_id=transcript,
+                position=rng.randint(100, 100_000),
+                speaker="coach",
+                text="More.",
+            )
+        )
 
 
 def rename_file(c: Connection, rng: random.Random) -> None:
-    c.execute(sa.update(Transcript).where(Transcript.id == _one(c, rng, Transcript.id))
-              .values(source_name=f"{rng.random()}.vtt"))
+    c.execute(
+        sa.update(Transcript)
+        .where(Transcript.id == _one(c, rng, Transcript.id))
+        .values(source_name=f"{rng.random()}.vtt")
+    )
 
 
 def drop_transcript(c: Connection, rng: random.Random) -> None:
@@ -298,16 +381,24 @@ def drop_analysis(c: Connection, rng: random.Random) -> None:
 
 
 def hold_back(c: Connection, rng: random.Random) -> None:
-    c.execute(sa.update(Insight).where(Insight.id == _one(c, rng, Insight.id))
-              .values(held_back=rng.random() < 0.5))
-    c.execute(sa.update(ActionItem).where(ActionItem.id == _one(c, rng, ActionItem.id))
-              .values(held_back=rng.random() < 0.5))
+    c.execute(
+        sa.update(Insight)
+        .where(Insight.id == _one(c, rng, Insight.id))
+        .values(held_back=rng.random() < 0.5)
+    )
+    c.execute(
+        sa.update(ActionItem)
+        .where(ActionItem.id == _one(c, rng, ActionItem.id))
+        .values(held_back=rng.random() < 0.5)
+    )
 
 
 def change_session(c: Connection, rng: random.Random) -> None:
-    c.execute(sa.update(CoachingSession)
-              .where(CoachingSession.id == _one(c, rng, CoachingSession.id))
-              .values(title=f"Title {rng.random()}"))
+    c.execute(
+        sa.update(CoachingSession)
+        .where(CoachingSession.id == _one(c, rng, CoachingSession.id))
+        .values(title=f"Title {rng.random()}")
+    )
 
 
 def move_session(c: Connection, rng: random.Random) -> None:
@@ -320,25 +411,42 @@ def move_session(c: Connection, rng: random.Random) -> None:
 
 def move_all_sessions(c: Connection, rng: random.Random) -> None:
     if rng.random() < 0.1:  # a coach leaves
-        c.execute(sa.update(CoachingSession).where(CoachingSession.coach_id == _one(c, rng, Coach.id))
-                  .values(coach_id=_one(c, rng, Coach.id)))
+        c.execute(
+            sa.update(CoachingSession)
+            .where(CoachingSession.coach_id == _one(c, rng, Coach.id))
+            .values(coach_id=_one(c, rng, Coach.id))
+        )
 
 
 def move_transcript(c: Connection, rng: random.Random) -> None:
-    c.execute(sa.update(Transcript).where(Transcript.id == _one(c, rng, Transcript.id))
-              .values(session_id=_one(c, rng, CoachingSession.id)))
+    c.execute(
+        sa.update(Transcript)
+        .where(Transcript.id == _one(c, rng, Transcript.id))
+        .values(session_id=_one(c, rng, CoachingSession.id))
+    )
 
 
 def move_engagement(c: Connection, rng: random.Random) -> None:
-    c.execute(sa.update(Engagement).where(Engagement.id == _one(c, rng, Engagement.id))
-              .values(coach_id=_one(c, rng, Coach.id)))
+    c.execute(
+        sa.update(Engagement)
+        .where(Engagement.id == _one(c, rng, Engagement.id))
+        .values(coach_id=_one(c, rng, Coach.id))
+    )
 
 
 def pair_up(c: Connection, rng: random.Random) -> None:
-    c.execute(sa.insert(Engagement).values(
-        id=ids.new_id(), external_id=str(ids.new_id()), coach_id=_one(c, rng, Coach.id),
-        client_id=_one(c, rng, Client.id), title="", started_on=dt.date(2026, 1, 1),
-        created_at=_at(), updated_at=_at()))
+    c.execute(
+        sa.insert(Engagement).values(
+            id=ids.new_id(),
+            external_id=str(ids.new_id()),
+            coach_id=_one(c, rng, Coach.id),
+            client_id=_one(c, rng, Client.id),
+            title="",
+            started_on=dt.date(2026, 1, 1),
+            created_at=_at(),
+            updated_at=_at(),
+        )
+    )
 
 
 def part(c: Connection, rng: random.Random) -> None:
@@ -349,16 +457,27 @@ def part(c: Connection, rng: random.Random) -> None:
 
 
 def rename_client(c: Connection, rng: random.Random) -> None:
-    c.execute(sa.update(Client).where(Client.id == _one(c, rng, Client.id))
-              .values(name=f"Name {rng.random()}"))
+    c.execute(
+        sa.update(Client)
+        .where(Client.id == _one(c, rng, Client.id))
+        .values(name=f"Name {rng.random()}")
+    )
 
 
 def consent(c: Connection, rng: random.Random) -> None:
     if rng.random() < 0.3:
         c.execute(sa.delete(Consent).where(Consent.id == _one(c, rng, Consent.id)))
-    c.execute(sa.insert(Consent).values(
-        id=ids.new_id(), client_id=_one(c, rng, Client.id), kind="processing", granted=True,
-        recorded_at=_at(), note="", created_at=_at()))
+    c.execute(
+        sa.insert(Consent).values(
+            id=ids.new_id(),
+            client_id=_one(c, rng, Client.id),
+            kind="processing",
+            granted=True,
+            recorded_at=_at(),
+            note="",
+            created_at=_at(),
+        )
+    )
 
 
 def rate(c: Connection, rng: random.Random) -> None:
@@ -366,19 +485,33 @@ def rate(c: Connection, rng: random.Random) -> None:
         c.execute(sa.delete(GoalRating).where(GoalRating.id == _one(c, rng, GoalRating.id)))
     goal = _one(c, rng, Goal.id)
     if goal is not None:
-        c.execute(sa.insert(GoalRating).values(
-            id=ids.new_id(), goal_id=goal, level=1, rated_by="coach", note="",
-            rated_on=dt.date(2026, 11, 3), created_at=_at()))
+        c.execute(
+            sa.insert(GoalRating).values(
+                id=ids.new_id(),
+                goal_id=goal,
+                level=1,
+                rated_by="coach",
+                note="",
+                rated_on=dt.date(2026, 11, 3),
+                created_at=_at(),
+            )
+        )
 
 
 def move_goal(c: Connection, rng: random.Random) -> None:
-    c.execute(sa.update(Goal).where(Goal.id == _one(c, rng, Goal.id))
-              .values(coach_id=_one(c, rng, Coach.id)))
+    c.execute(
+        sa.update(Goal)
+        .where(Goal.id == _one(c, rng, Goal.id))
+        .values(coach_id=_one(c, rng, Coach.id))
+    )
 
 
 def change_message(c: Connection, rng: random.Random) -> None:
-    c.execute(sa.update(Message).where(Message.id == _one(c, rng, Message.id))
-              .values(subject=f"Subject {rng.random()}"))
+    c.execute(
+        sa.update(Message)
+        .where(Message.id == _one(c, rng, Message.id))
+        .values(subject=f"Subject {rng.random()}")
+    )
 
 
 Act = Callable[[Connection, random.Random], None]
@@ -390,5 +523,3 @@ ACTS: tuple[Act, ...] = (
     rename_file, drop_transcript, drop_analysis, hold_back, change_session, rename_client, consent,
     rate, change_message,
 )  # fmt: skip
-
-

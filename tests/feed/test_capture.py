@@ -72,7 +72,9 @@ CHANGES: dict[str, Callable[[Connection], object]] = {
     "a coach who leaves": other_coach,
     "a key that changes": lambda c: c.execute(
         sa.update(Insight)
-        .where(Insight.id == sa.select(sa.func.min(sa.cast(Insight.id, sa.String))).scalar_subquery())
+        .where(
+            Insight.id == sa.select(sa.func.min(sa.cast(Insight.id, sa.String))).scalar_subquery()
+        )
         .values(id=ids.new_id())
         if c.dialect.name == "sqlite"
         else sa.update(Insight).where(Insight.ordinal == 0).values(id=sa.func.gen_random_uuid())
@@ -99,7 +101,9 @@ def test_followers_see_every_way_of_changing(
             assert change_feed.head(connection) > before, f"{name} changed nothing"
 
 
-def test_what_is_taken_back_is_in_no_page(organisation: Database, replicas: dict[str, Replica]) -> None:
+def test_what_is_taken_back_is_in_no_page(
+    organisation: Database, replicas: dict[str, Replica]
+) -> None:
     with organisation.connect() as connection:
         before = change_feed.head(connection)
     with contextlib.suppress(ZeroDivisionError), organisation.connect(write=True) as connection:
@@ -160,7 +164,9 @@ def test_what_is_watched_is_what_datasets_are_made_of() -> None:
     assert TRACKED.keys() == DATASETS.keys()
     for name, dataset in DATASETS.items():
         source = dataset.table.__table__ if dataset.source is None else dataset.source
-        tables = {each.name for each in sa.sql.visitors.iterate(source) if isinstance(each, sa.Table)}
+        tables = {
+            each.name for each in sa.sql.visitors.iterate(source) if isinstance(each, sa.Table)
+        }
         assert source_tables(name) == tables, name
         assert TRACKED[name].table == dataset.table.__tablename__
         if dataset.selected_with is not None:
@@ -224,7 +230,9 @@ def test_a_table_that_a_migration_rebuilt_is_watched_again_and_told_anew(
     assert replica.wrong() == 0
 
 
-def test_a_change_of_the_audit_chain_alone_is_no_change_of_the_dataset(organisation: Database) -> None:
+def test_a_change_of_the_audit_chain_alone_is_no_change_of_the_dataset(
+    organisation: Database,
+) -> None:
     from coachops import audit
 
     change_feed.sequence(organisation)
