@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Collection, Iterator
 
 import sqlalchemy as sa
@@ -20,10 +19,13 @@ _CODEC = codec_for("jsonl")
 def rows_by_key(
     connection: Connection,
     dataset: Dataset,
-    keys: Collection[uuid.UUID],
+    keys: Collection[str],
     condition: sa.ColumnElement[bool] | None = None,
 ) -> dict[str, bytes]:
     """The rows with these keys that meet the condition, as they are now.
+
+    Parameters:
+        keys: ids as text.
 
     Returns:
         id as text -> the row as the JSON Lines format writes it, without the line end.
@@ -49,9 +51,7 @@ def canonical_rows(
     return _lines(connection, dataset, condition, ordered)
 
 
-def existing(
-    connection: Connection, dataset: Dataset, keys: Collection[uuid.UUID]
-) -> frozenset[str]:
+def existing(connection: Connection, dataset: Dataset, keys: Collection[str]) -> frozenset[str]:
     """Which of the keys have a row, whoever may see it."""
     if not keys:
         return frozenset()
@@ -74,16 +74,17 @@ def _lines(
     key = places[shape.key]
     for chunk in read(connection, dataset, condition):
         lines = _CODEC.rows(shape, [chunk[place] for place in order], first=True).split(b"\n")
-        yield from zip((str(each) for each in chunk[key]), lines, strict=False)
+        ids: list[str] = chunk[key]  # type: ignore[assignment]  # a key is never NULL
+        yield from zip(ids, lines, strict=False)
 
 
 def _among(
-    connection: Connection, dataset: Dataset, keys: Collection[uuid.UUID]
+    connection: Connection, dataset: Dataset, keys: Collection[str]
 ) -> sa.ColumnElement[bool]:
     """The condition that the key is one of `keys`, as one parameter however many they are."""
     key = dataset.columns[0].source
     if connection.dialect.name == "sqlite":
-        listed = sa.func.json_each(json.dumps([each.hex for each in keys])).table_valued("value")
+        listed = sa.func.json_each(json.dumps(list(keys)).replace("-", "")).table_valued("value")
         return sa.type_coerce(key, sa.String()).in_(sa.select(listed.c.value))
-    array = sa.cast([str(each) for each in keys], sa.ARRAY(sa.Uuid(as_uuid=False)))
+    array = sa.cast(list(keys), sa.ARRAY(sa.Uuid(as_uuid=False)))
     return key == sa.any_(array)  # type: ignore[no-any-return]
