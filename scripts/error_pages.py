@@ -17,6 +17,7 @@ AREAS = {
     "IDN": "Sign-in and users",
     "ROS": "Roster files",
     "EXP": "Export",
+    "FED": "The change feed",
     "REP": "Reports",
     "JOB": "Background work",
     "API": "Requests over HTTP",
