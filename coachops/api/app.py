@@ -14,6 +14,7 @@ from coachops.api import (
     feedback,
     imports,
     inbound,
+    leaving,
     mail_events,
     openapi,
     operations,
@@ -67,7 +68,17 @@ def create_app(
     app.state.gate = gate
     problems.install(app)
     openapi.install(app)
-    for part in (operations, signing_in, feedback, opt_out, v1, mail_events, inbound, imports):
+    for part in (
+        operations,
+        signing_in,
+        feedback,
+        opt_out,
+        v1,
+        mail_events,
+        inbound,
+        imports,
+        leaving,
+    ):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
     if gate is not None and runtime is not None:

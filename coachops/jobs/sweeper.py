@@ -20,7 +20,7 @@ from coachops.coaching import quarantine
 from coachops.core import clock
 from coachops.core.errors import CoachError
 from coachops.db import operations
-from coachops.jobs import findings, heartbeat
+from coachops.jobs import findings, heartbeat, leaving
 from coachops.jobs.schedules import Schedule, load_schedules
 from coachops.jobs.store import file_identity
 
@@ -115,6 +115,7 @@ class Sweeper:
             ("schedules", 20.0, self._queue_due),
             ("beat", 30.0, self._beat_in_data),
             ("audit", 60.0, lambda: audit.seal(database)),
+            ("leaving", 60.0, lambda: leaving.settle(database)),
             ("history", 3600.0, self._prune),
         ]
         for name, every, part in parts:
