@@ -39,12 +39,17 @@ _PROGRAM = """
         if pid == 0:
             configure_logging("WARNING")
             opened = services()
-            Jobs(opened.settings, opened, schedule_file=schedule).start(worker=True)
+            {begin}
             while True:
                 signal.pause()
         print(pid, flush=True)
         print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
 """
+
+
+WORKER = "Jobs(opened.settings, opened, schedule_file=schedule).start(worker=True)"
+COURIER = "jobs.courier.Courier(opened).start()"
+"""Of all that a worker does, only the deliveries of webhooks: it is at work in no time."""
 
 
 class ForkedWorkers:
@@ -54,16 +59,20 @@ class ForkedWorkers:
         settings: of the installation.
         schedule: what they run by the calendar.
         log: file that takes their logs.
+        begin: how they begin to work.
     """
 
-    def __init__(self, settings: Settings, schedule: Path, log: Path, **extra: str) -> None:
+    def __init__(
+        self, settings: Settings, schedule: Path, log: Path, begin: str = WORKER, **extra: str
+    ) -> None:
+        self._program = textwrap.dedent(_PROGRAM).replace("{begin}", begin)
         self._settings, self._schedule, self._log, self._extra = settings, schedule, log, extra
         self._pid: int | None = None
 
     def __enter__(self) -> Self:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", textwrap.dedent(_PROGRAM), self._schedule],
+                [sys.executable, "-c", self._program, self._schedule],
                 env=environment(self._settings, **self._extra),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
