@@ -8,18 +8,22 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Annotated, Protocol
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 from fastapi import Depends
 from fastapi.responses import Response
 from starlette.requests import HTTPConnection
 
 from coachops.api.metrics import RequestFigures
+from coachops.api.pacing import Lately, Pace
 from coachops.bootstrap import Services
 from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
 from coachops.core.grants import EVERYTHING, Grant
-from coachops.identity import FailureLimit
+from coachops.identity import FailureLimit, RequestLimit
+
+if TYPE_CHECKING:
+    from coachops.jobs.exports import Exports
 
 
 class Work(Protocol):
@@ -38,6 +42,13 @@ class Context:
     figures: RequestFigures = field(default_factory=RequestFigures)
     guesses: FailureLimit = field(default_factory=FailureLimit)
     bad_tokens: FailureLimit = field(default_factory=FailureLimit)
+    polls: Pace = field(default_factory=Pace)
+    fetched: Lately = field(default_factory=Lately)
+
+    @cached_property
+    def requests(self) -> RequestLimit:
+        """How often each caller of `/v1` may ask."""
+        return RequestLimit(self.services.settings.requests_per_minute)
 
     @cached_property
     def work(self) -> Work:
@@ -47,6 +58,14 @@ class Context:
         from coachops.jobs import Jobs  # noqa: PLC0415 479 ms of DBOS that most requests do not need
 
         return Jobs(self.services.settings, self.services)
+
+    @cached_property
+    def exports(self) -> Exports:
+        """The exports that were asked for, and the way to ask for one."""
+        from coachops.jobs.exports import Exports  # noqa: PLC0415 pyarrow and the queue
+        from coachops.jobs.queue import JobQueue  # noqa: PLC0415 as above
+
+        return Exports(self.services, JobQueue(self.services.settings))
 
     @property
     def https(self) -> bool:
@@ -112,17 +131,39 @@ SignedIn = Annotated[Visit, Depends(visit_of)]
 
 @dataclass(frozen=True, slots=True)
 class Calling:
-    """Whoever calls `/v1`. `scopes` is None for a person, who may do what the role allows."""
+    """Whoever calls `/v1`. `scopes` is None for a person, who may do what the role allows.
+
+    `grant` is what a token may see of that; `token_id` is None for a person.
+    """
 
     actor: Actor
     scopes: frozenset[str] | None
     grant: Grant = EVERYTHING
+    token_id: uuid.UUID | None = None
 
     def require(self, scope: str) -> Actor:
         """The actor, when the token holds `scope`. Raises COACH-IDN-015."""
         if self.scopes is not None and scope not in self.scopes:
             raise CoachError("COACH-IDN-015", scope=scope)
         return self.actor
+
+    def require_full(self, what: str) -> None:
+        """Refuse a token that may see pseudonyms only, where names or words are shown or taken.
+
+        Raises:
+            CoachError: COACH-IDN-016.
+        """
+        if self.grant.privacy != "full":
+            raise CoachError("COACH-IDN-016", what=what)
+
+    def require_everybody(self, what: str) -> None:
+        """Refuse a token that is limited to some coaches or clients, where nothing can tell whose.
+
+        Raises:
+            CoachError: COACH-IDN-016.
+        """
+        if self.grant.limits_people:
+            raise CoachError("COACH-IDN-016", what=what)
 
 
 def caller_of(connection: HTTPConnection) -> Calling:
@@ -132,21 +173,36 @@ def caller_of(connection: HTTPConnection) -> Calling:
 
     Raises:
         CoachError: COACH-IDN-012 bad token, COACH-IDN-014 too many bad ones from this address,
-            COACH-IDN-002 not signed in.
+            COACH-IDN-002 not signed in, COACH-API-009 too many requests.
     """
     scheme, _, token = connection.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         context = context_of(connection)
         try:
-            actor, scopes = context.services.identity.actor_of_token(token.strip())
+            bearer = context.services.identity.actor_of_token(token.strip())
         except CoachError as error:
             if error.code == "COACH-IDN-012":
                 address = address_of(connection)
                 context.bad_tokens.check(address)
                 context.bad_tokens.failed(address)
             raise
-        return Calling(actor, scopes)
-    return Calling(visit_of(connection).actor, None)
+        _count(connection, f"token {bearer.token_id}")
+        return Calling(bearer.actor, bearer.scopes, bearer.grant, bearer.token_id)
+    actor = visit_of(connection).actor
+    _count(connection, f"user {actor.user_id}")
+    return Calling(actor, None)
+
+
+def _count(connection: HTTPConnection, caller: str) -> None:
+    """Count a request of the caller; the boundary tells them what is left. Raises COACH-API-009."""
+    left = context_of(connection).requests.take(caller)
+    if left is None:
+        return
+    connection.scope["rate_limit"] = left
+    if not left.allowed:
+        raise CoachError(
+            "COACH-API-009", limit=left.limit, seconds=left.wait, retry_after=left.wait
+        )  # fmt: skip
 
 
 Caller = Annotated[Calling, Depends(caller_of)]

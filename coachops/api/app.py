@@ -11,8 +11,13 @@ from starlette.staticfiles import StaticFiles
 
 from coachops import __version__
 from coachops.api import (
+    changes,
+    exports,
     feedback,
+    imports,
+    inbound,
     mail_events,
+    openapi,
     operations,
     opt_out,
     problems,
@@ -28,6 +33,21 @@ from coachops.bootstrap import Services
 from coachops.identity.runtime import Runtime
 
 _HERE = Path(__file__).parent
+
+PARTS = (
+    operations,
+    signing_in,
+    feedback,
+    opt_out,
+    v1,
+    inbound,
+    imports,
+    exports,
+    changes,
+    webhooks,
+    mail_events,
+)
+"""The modules whose `router` makes the application."""
 
 
 def create_app(
@@ -58,12 +78,14 @@ def create_app(
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        generate_unique_id_function=openapi.operation_id,
     )
     context = Context(services, work)
     app.state.context = context
     app.state.gate = gate
     problems.install(app)
-    for part in (operations, signing_in, feedback, opt_out, v1, mail_events, webhooks):
+    openapi.install(app)
+    for part in PARTS:
         app.include_router(part.router)
     webhooks.describe(app)
     app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")

@@ -18,9 +18,10 @@ from coachops.api.metrics import RequestFigures
 from coachops.api.problems import answer, unexpected
 from coachops.core import clock, request
 from coachops.core.errors import CoachError
+from coachops.identity import Allowance
 
 SMALL_BODY = 64 * 1024
-LIMITS: tuple[tuple[str, int], ...] = (("/v1/transcripts", 11 << 20),)
+LIMITS: tuple[tuple[str, int], ...] = (("/v1/transcripts", 11 << 20), ("/v1/imports", 20 << 20))
 """Largest body in bytes by the start of the path; `SMALL_BODY` elsewhere."""
 
 BY_LINK = "/letters/"
@@ -86,6 +87,7 @@ class Boundary:
                 state["status"] = message["status"]
                 written = MutableHeaders(raw=message["headers"])
                 self._decorate(written, request_id)
+                _tell_limit(written, scope.get("rate_limit"))
                 if state.get("close"):
                     written["Connection"] = "close"
             await send(message)
@@ -139,6 +141,13 @@ class Boundary:
         headers.setdefault("Content-Security-Policy", CSP)
         if self._https:
             headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+
+
+def _tell_limit(headers: MutableHeaders, left: Allowance | None) -> None:
+    """What is left to the caller (draft-ietf-httpapi-ratelimit-headers-10)."""
+    if left is not None:
+        headers["RateLimit-Policy"] = f'"default";q={left.limit};w=60'
+        headers["RateLimit"] = f'"default";r={left.remaining};t={left.wait}'
 
 
 def origin_of(url: str) -> str:

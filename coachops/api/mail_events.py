@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from pydantic import AwareDatetime, BaseModel, Field
 
 from coachops.api.access import Caller, InContext
+from coachops.api.problem_examples import shown
 from coachops.api.v1 import PROBLEMS
 from coachops.coaching import messages
 
@@ -35,11 +36,26 @@ class MailEventIn(BaseModel):
 class MailEventsIn(BaseModel):
     """Events, in any order."""
 
+    model_config = shown(
+        {
+            "events": [
+                {
+                    "id": "evt-1",
+                    "kind": "bounced",
+                    "status": "5.1.1",
+                    "message_id": "<019a1c52.1@example.org>",
+                }
+            ]
+        }
+    )
+
     events: Annotated[list[MailEventIn], Field(min_length=1, max_length=_LIMIT)]
 
 
 class MailEventsTaken(BaseModel):
     """How many were recorded, known already, or about no letter of ours."""
+
+    model_config = shown({"recorded": 1, "duplicate": 0, "unknown": 0})
 
     recorded: int
     duplicate: int
@@ -51,6 +67,7 @@ def take_mail_events(events: MailEventsIn, caller: Caller, context: InContext) -
     """Take in what became of letters: delivered, delayed, bounced, complained. Each event counts once."""
     actor = caller.require(SCOPE)
     actor.require_role("admin", "service", what="reports about letters")
+    caller.require_everybody("reports about letters")
     services = context.services
     reports = [
         messages.Reported.by_service(each.id, each.kind, each.message_id, each.status, each.at)

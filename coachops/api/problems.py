@@ -19,6 +19,7 @@ from starlette.types import Scope
 
 from coachops.api.pages import message_page
 from coachops.core.errors import CoachError, Kind
+from coachops.core.text import clean_line
 
 log = logging.getLogger("coachops.api")
 
@@ -36,8 +37,24 @@ STATUS: dict[Kind, int] = {
 }
 """Kind of an error -> HTTP status."""
 
-STATUS_OF_CODE: dict[str, int] = {"COACH-API-002": 405, "COACH-API-003": 421, "COACH-IDN-014": 429}
+STATUS_OF_CODE: dict[str, int] = {
+    "COACH-API-002": 405,
+    "COACH-API-003": 421,
+    "COACH-FED-003": 410,
+    "COACH-FED-004": 410,
+    "COACH-FED-005": 410,
+    "COACH-API-009": 429,
+    "COACH-IDN-014": 429,
+    "COACH-INB-002": 412,
+    "COACH-EXP-044": 410,
+    "COACH-EXP-046": 416,
+    "COACH-EXP-047": 429,
+}
 """Codes for which HTTP has a status of its own."""
+
+MORE = ("quarantine_id", "fields", "version", "last_version", "links")
+"""Details that are members of the problem: where a refused file waits, which fields are in the way,
+the row's version now and the one that this source wrote last, where to go from here."""
 
 RETRY_AFTER = 5
 """Seconds after which a retryable error may be tried again, where the error does not say."""
@@ -70,8 +87,7 @@ def problem(error: CoachError, *, request_id: str, origin: str) -> JSONResponse:
     status = status_of(error)
     members = error.as_dict()
     page = members.pop("page")
-    if "quarantine_id" in error.details:  # the file that was refused waits there
-        members["quarantine_id"] = error.details["quarantine_id"]
+    members |= {name: error.details[name] for name in MORE if name in error.details}
     response = JSONResponse(
         {
             "type": f"{origin}{page}",
@@ -161,6 +177,7 @@ def install(app: FastAPI) -> None:
     async def _invalid(request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
+        field = clean_line(field)[:100]  # a name that the caller made up is no text yet
         return reply(request, CoachError("COACH-API-006", field=field, reason=first["msg"]))
 
     @app.exception_handler(HTTPException)

@@ -11,8 +11,13 @@ from fastapi import APIRouter, File, Form, Response, UploadFile
 from pydantic import BaseModel
 
 from coachops.api.access import Caller, InContext
+from coachops.api.conditions import IdempotencyKey
+from coachops.api.problem_examples import ID, problems, shown
+from coachops.coaching.directory.repeating import Key
 from coachops.coaching.importing import import_transcript
+from coachops.coaching.people import find_client, find_coach
 from coachops.coaching.review import load_review
+from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
 from coachops.core.text import CleanLine
 
@@ -23,6 +28,17 @@ router = APIRouter(prefix="/v1", tags=["v1"])
 
 class Me(BaseModel):
     """Who calls. `scopes` is null for a person signed in by browser."""
+
+    model_config = shown(
+        {
+            "user_id": ID,
+            "name": "CRM",
+            "role": "service",
+            "coach_id": ID,
+            "permissions": [],
+            "scopes": ["roster:write", "transcripts:write"],
+        }
+    )
 
     user_id: uuid.UUID | None
     name: str
@@ -46,6 +62,20 @@ class Imported(BaseModel):
     `queued` tells whether its analysis is under way; otherwise the worker finds it by itself later.
     """
 
+    model_config = shown(
+        {
+            "transcript_id": ID,
+            "session_id": ID,
+            "source_name": "session.vtt",
+            "cues": 212,
+            "unparsed": [{"line": 17, "reason": "it ends before it starts", "quarantine_id": ID}],
+            "duplicate": False,
+            "warnings": [],
+            "role_state": "certain",
+            "queued": True,
+        }
+    )
+
     transcript_id: uuid.UUID
     session_id: uuid.UUID
     source_name: str
@@ -55,24 +85,6 @@ class Imported(BaseModel):
     warnings: list[str]
     role_state: str
     queued: bool
-
-
-class Problem(BaseModel):
-    """Why something failed (RFC 9457, with the suite's code)."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    code: str
-    kind: str
-    message: str
-    why: str
-    next_step: str
-    who: str
-    retryable: bool
-    request_id: str
-    quarantine_id: uuid.UUID | None = None
 
 
 class AnalysisState(BaseModel):
@@ -110,6 +122,35 @@ class ActionRow(BaseModel):
 class TranscriptState(BaseModel):
     """A transcript, where it stands, and what the analysis found."""
 
+    model_config = shown(
+        {
+            "transcript_id": ID,
+            "session_id": ID,
+            "coach_id": ID,
+            "client_id": ID,
+            "held_on": "2026-11-20",
+            "source_name": "session.vtt",
+            "kind": "recording",
+            "state": "analysed",
+            "role_state": "certain",
+            "error_code": "COACH-AI-002",
+            "cues": 212,
+            "analysis": {
+                "analysis_id": ID,
+                "engine": "local",
+                "model": "local",
+                "degraded": False,
+                "stale": False,
+                "analysed_at": "2026-11-20T15:04:05Z",
+                "dropped": 0,
+            },
+            "actions": [],
+            "insights": [
+                {"kind": "theme", "text": "Delegation", "edited": False, "positions": [4, 9]}
+            ],
+        }
+    )
+
     transcript_id: uuid.UUID
     session_id: uuid.UUID
     coach_id: uuid.UUID
@@ -126,9 +167,11 @@ class TranscriptState(BaseModel):
     actions: list[ActionRow]
 
 
-PROBLEMS: dict[int | str, dict[str, object]] = {
-    "4XX": {"model": Problem, "content": {"application/problem+json": {}}},
-}
+_SHOWN = ("transcripts", "analyses", "insights", "action_items")
+"""Datasets whose rows the state of a transcript holds."""
+
+PROBLEMS = problems("COACH-IDN-012", "COACH-IDN-015", "COACH-API-006")
+"""What nearly every route may answer; `openapi` adds what all of them may."""
 
 
 @router.get("/me", responses=PROBLEMS)
@@ -147,6 +190,7 @@ def me(caller: Caller) -> Me:
 
 @router.post("/transcripts", status_code=201, responses=PROBLEMS)
 def upload_transcript(
+    *,
     caller: Caller,
     context: InContext,
     response: Response,
@@ -160,28 +204,45 @@ def upload_transcript(
     held_on: Annotated[
         dt.date | None, Form(description="Day of the session; empty: as the file tells.")
     ] = None,
+    session: Annotated[
+        str,
+        Form(description="Your id of the session, from PUT /v1/sessions; empty: by the day."),
+        CleanLine(max=200),
+    ] = "",
+    idempotency_key: IdempotencyKey = None,
 ) -> Imported:
     """Import a transcript and queue its analysis. The same file again answers 200 and changes nothing.
 
     A file that cannot be taken waits in the quarantine; the problem's `quarantine_id` names it.
     """
     actor = caller.require("transcripts:write")
+    caller.require_full("uploading transcripts")
     if not coach:
         if actor.coach_id is None:
             raise CoachError("COACH-API-006", field="coach", reason="it is needed, you are none")
         coach = str(actor.coach_id)
     services = context.services
+    _require_covered(context, caller, coach, client)
+    data, name = file.file.read(), file.filename or "transcript"
     result = import_transcript(
         services.database,
         actor,
-        file.file.read(),
-        file.filename or "transcript",
+        data,
+        name,
         coach=coach,
         client=client,
         held_on=held_on,
+        meeting=session or None,
         source="api",
+        key=_key(actor, idempotency_key, data, name, client, coach, str(held_on), session),
     )
     known = load_review(services.database, actor, result.transcript_id)
+    if not caller.grant.covers(known.coach_id, known.client_id):
+        raise CoachError(
+            "COACH-CCH-005",
+            field="file",
+            reason="another coach of this client has imported it already; ask an administrator",
+        )
     queued = known.state == "imported" and _queue(context, result.transcript_id)
     if result.duplicate:
         response.status_code = 200
@@ -206,6 +267,30 @@ def upload_transcript(
     )
 
 
+def _require_covered(context: InContext, caller: Caller, coach: str, client: str) -> None:
+    """Refuse a coach or client whom the token's limits leave out, as if they were not there.
+
+    Raises:
+        CoachError: COACH-CCH-001.
+    """
+    if not caller.grant.limits_people:
+        return
+    with context.services.database.read() as session:
+        found = find_coach(session, caller.actor, coach)
+        if caller.grant.coaches is not None and found.id not in caller.grant.coaches:
+            raise CoachError("COACH-CCH-001", what="coach", ref=coach)
+        if not caller.grant.covers(found.id, find_client(session, caller.actor, client).id):
+            raise CoachError("COACH-CCH-001", what="client", ref=client)
+
+
+def _key(actor: Actor, key: str | None, data: bytes, *form: str) -> Key | None:
+    """The key of this request, where it carries one."""
+    if key is None:
+        return None
+    parts = (part.encode("utf-8", "replace") for part in form)
+    return Key.of(str(actor.user_id), "transcripts", key, data, *parts)
+
+
 def _queue(context: InContext, transcript_id: uuid.UUID) -> bool:
     try:
         context.work.enqueue_pipeline(transcript_id)
@@ -221,7 +306,13 @@ def read_transcript(
 ) -> TranscriptState:
     """Where a transcript stands, and what its analysis found."""
     actor = caller.require("transcripts:read")
+    caller.require_full("transcripts")
+    for dataset in _SHOWN:
+        if not caller.grant.allows_dataset(dataset):
+            raise CoachError("COACH-IDN-016", what=f"the dataset '{dataset}'")
     review = load_review(context.services.database, actor, transcript_id)
+    if not caller.grant.covers(review.coach_id, review.client_id):
+        raise CoachError("COACH-CCH-001", what="transcript", ref=transcript_id)
     analysis = review.analysis
     return TranscriptState(
         transcript_id=review.transcript_id,

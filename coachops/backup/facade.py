@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from coachops import audit
 from coachops.backup import catalogue, drilling, fetching, heads, making, restoring, standing
+from coachops.backup.forgetting import Erasures, place_journal
 from coachops.backup.keys import read_identities
 from coachops.backup.model import BackupRow, DrillResult, RecoveryStatus, Restored
 from coachops.backup.place import Place
@@ -34,12 +35,18 @@ class Backups:
         database: the business database; None where it is lost: `list`, `verify` and `restore` work.
         secrets: the folder of the installation's secrets.
         place: where the backups lie.
+        erasures: who was erased and must not come back with a restore.
     """
 
     def __init__(
-        self, settings: Settings, database: Database | None, secrets: Path, place: Place
+        self,
+        settings: Settings,
+        database: Database | None,
+        secrets: Path,
+        place: Place,
+        erasures: Erasures,
     ) -> None:
-        self._site = Site(settings, database, secrets, place)
+        self._site = Site(settings, database, secrets, place, erasures)
 
     @property
     def place(self) -> Place:
@@ -68,6 +75,14 @@ class Backups:
         """
         with turn(self._site.home, self._database, "backup"):
             return making.make(self._site, self._database, new_place=new_place)
+
+    def carry_erasures(self) -> None:
+        """Put the list of who was erased beside the backups, now rather than with the next one.
+
+        Raises:
+            CoachError: COACH-BKP-001 to -004 where the place does not take it, COACH-PRV-009.
+        """
+        place_journal(self._site.erasures, self.place, self._site.made_installation())
 
     def list(self) -> Sequence[BackupRow]:
         """All backups at the place, the newest first; needs neither database nor key."""

@@ -16,7 +16,7 @@ from coachops.backup.model import LeftOut
 from coachops.core.errors import CoachError
 
 ARCHIVE: Final = "home.tar"
-_FOLDERS: Final = ("secrets", "outbox", "mail-reports")
+_FOLDERS: Final = ("secrets", "outbox", "mail-reports", "privacy")
 
 BESIDE: Final = ".from-backup"
 """Ends the name of a secret that came back where this machine has another of that name."""

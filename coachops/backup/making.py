@@ -14,6 +14,7 @@ from pathlib import Path
 from coachops import __version__, audit
 from coachops.backup import catalogue, home
 from coachops.backup.engines import Artefacts
+from coachops.backup.forgetting import place_journal
 from coachops.backup.model import BackupRow, Manifest, StoredFile, folder_of, manifest_name
 from coachops.backup.retention import Kept, Policy, to_keep
 from coachops.backup.sealing import ENDING, Keys
@@ -88,6 +89,7 @@ def _publish(
         tools={"coachops": __version__, "python": platform.python_version(), **taken.tools},
     )
     data = manifest.encoded()
+    place_journal(site.erasures, site.place, installation)
     site.place.write(manifest_name(backup_id, data), data)
     return manifest, hashlib.sha256(data).hexdigest()
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from coachops.backup.drilling import compare
 from coachops.backup.engines import NEWEST, Engine
 from coachops.backup.fetching import fetch
 from coachops.backup.folder import place_error
+from coachops.backup.forgetting import known_journals
 from coachops.backup.model import Manifest, Restored
 from coachops.backup.settling import Settled, drop_open_jobs, drop_open_server_jobs, settle
 from coachops.backup.shelf import Shelf, look
@@ -29,7 +30,7 @@ from coachops.backup.site import Site
 from coachops.backup.sqlite import DATABASE, JOBS
 from coachops.core import clock
 from coachops.core.errors import CoachError
-from coachops.db import migrate
+from coachops.db import Database, migrate
 from coachops.db.models import Heartbeat
 
 _STAGE = ".restore-"
@@ -72,6 +73,7 @@ def restore(site: Site, wish: Wish) -> Restored:
     shelf = look(site.place)
     manifest = choose(site, shelf, wish)
     keys = site.ring.for_restore(wish.key_file)
+    known = known_journals(site.erasures, site.place, manifest.installation)
     engine = site.engine(manifest)
     exact = _moment(engine, manifest, wish)
     with _stage(target.parent, into) as stage:
@@ -83,7 +85,12 @@ def restore(site: Site, wish: Wish) -> Restored:
         if archive is not None:
             home.unpack(archive, stage / "home")
         engine.restore(manifest, parts, fresh, exact)
-        settled, beat = _settled(engine, manifest, fresh)
+        settled, beat, forgotten = _settled(
+            engine,
+            manifest,
+            fresh,
+            lambda fit: site.erasures.replay(fit, stage / "home", into, known),
+        )
         carried = carry_over(old, fresh / DATABASE) if old is not None else Carried()
         others = home.merge(stage / "home", into) if archive is not None else ()
         if wish.key_file is not None:
@@ -109,6 +116,7 @@ def restore(site: Site, wish: Wish) -> Restored:
         drafts=settled.drafts, signed_out=settled.signed_out, rows=rows,
         notes=(
             *_notes(site, manifest, until, settled, carried, shelf, aside),
+            *_forgotten_note(forgotten),
             *(_secret_note(name) for name in others),
             *engine.how_to_start(into),
         ),
@@ -200,11 +208,16 @@ def _moment(engine: Engine, manifest: Manifest, wish: Wish) -> dt.datetime | Non
     return wish.at
 
 
-def _settled(engine: Engine, manifest: Manifest, fresh: Path) -> tuple[Settled, dt.datetime | None]:
+def _settled(
+    engine: Engine, manifest: Manifest, fresh: Path, forget: Callable[[Database], int]
+) -> tuple[Settled, dt.datetime | None, int]:
     """Compare what was brought back, bring it to this version's schema, settle it.
 
+    Parameters:
+        forget: erases again who was erased since the backup; returns how many had come back.
+
     Returns:
-        with the newest heartbeat that came back.
+        with the newest heartbeat that came back, and how many were erased again.
     """
     with engine.standing(fresh) as database:
         problems = engine.check(fresh, database) if database.is_sqlite else []
@@ -218,12 +231,13 @@ def _settled(engine: Engine, manifest: Manifest, fresh: Path) -> tuple[Settled, 
             beat = session.scalar(sa.select(sa.func.max(Heartbeat.at)))
         migrate.upgrade(database)
         settled = settle(database, manifest.id)
+        forgotten = forget(database)
         if database.is_sqlite:
             if (fresh / JOBS).is_file():
                 drop_open_jobs(fresh / JOBS)
         else:
             drop_open_server_jobs(database)
-    return settled, beat
+    return settled, beat, forgotten
 
 
 def _notes(
@@ -268,6 +282,11 @@ def _notes(
         yield f"A newer backup is damaged and was passed over: {damaged[0]}."
     if aside is not None:
         yield f"What was there before is kept in {aside}; delete it when all is well."
+
+
+def _forgotten_note(count: int) -> Iterator[str]:
+    if count:
+        yield f"{_counted(count, 'client')} erased since the backup came back and went again."
 
 
 def _secret_note(name: str) -> str:

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from coachops import audit
 from coachops.core import clock
 from coachops.core.actor import SYSTEM
-from coachops.db import Database
+from coachops.db import Database, change_feed
 from coachops.db.models import (
     KernelBinding,
     KernelTicket,
@@ -77,6 +77,8 @@ def settle(database: Database, backup_id: str) -> Settled:
             sa.update(KernelBinding).where(KernelBinding.ended_at.is_(None)).values(ended_at=now)
         )
         session.execute(sa.update(WorkerHeartbeat).values(stopped=True))
+        # what followers read after the backup was made is not in it: they must begin anew
+        change_feed.bump_epoch(session.connection())
         drafts = session.scalar(
             sa.select(sa.func.count()).select_from(Message).where(Message.state == "draft")
         )

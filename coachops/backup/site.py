@@ -14,6 +14,7 @@ from coachops import files
 from coachops.backup import catalogue
 from coachops.backup.engines import Engine, engine_for
 from coachops.backup.folder import place_error
+from coachops.backup.forgetting import Erasures
 from coachops.backup.keys import KeyRing
 from coachops.backup.model import Manifest
 from coachops.backup.place import Place
@@ -33,6 +34,7 @@ class Site:
     Attributes:
         database: None where there is none (an empty machine).
         secrets: folder of the installation's secrets.
+        erasures: who was erased and must not come back.
         seen: manifests read before; see `shelf.look`.
     """
 
@@ -40,6 +42,7 @@ class Site:
     database: Database | None
     secrets: Path
     place: Place
+    erasures: Erasures
     seen: dict[str, Manifest] = field(default_factory=dict)
 
     @property

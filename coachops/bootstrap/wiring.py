@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from coachops.bootstrap.secrets import secret_file
 from coachops.core.errors import CoachError
 from coachops.core.settings import Settings, load_settings
-from coachops.db import Database, migrate
+from coachops.db import Database, change_feed, migrate
 from coachops.db.engine import sqlite_file
 
 if TYPE_CHECKING:
     from coachops.ai.gateway import Gateway
     from coachops.backup import Backups
     from coachops.coaching.messages import Letterhead, Mailer
+    from coachops.export.parts import Privacy
+    from coachops.export.signing import SigningKey
     from coachops.identity import Identity
     from coachops.webhooks.facade import Webhooks
 
@@ -59,9 +61,25 @@ class Services:
     def backups(self) -> Backups:
         """Backup and recovery."""
         from coachops.backup import Backups, open_place  # noqa: PLC0415 built on demand
+        from coachops.privacy.replaying import Erasures  # noqa: PLC0415 as above
 
-        secrets = self.settings.home / "secrets"
-        return Backups(self.settings, self.database, secrets, open_place(self.settings))
+        home = self.settings.home
+        erasures = Erasures(home, self.database)
+        place = open_place(self.settings)
+        return Backups(self.settings, self.database, home / "secrets", place, erasures)
+
+    @cached_property
+    def signing_key(self) -> SigningKey:
+        """The key that signs the exports of this installation."""
+        from coachops.export.signing import SECRET, SigningKey  # noqa: PLC0415 built on demand
+
+        return SigningKey(self.secret(SECRET))
+
+    def privacy_profile(self, name: str) -> Privacy | None:
+        """What a privacy profile leaves of a dataset; None is everything."""
+        from coachops.export.pseudonyms import pseudonymise  # noqa: PLC0415 built on demand
+
+        return None if name == "full" else partial(pseudonymise, key=self.secret("pseudonyms"))
 
     @cached_property
     def webhooks(self) -> Webhooks:
@@ -95,12 +113,15 @@ def services(settings: Settings | None = None) -> Services:
 def recovery(settings: Settings) -> Backups:
     """Backup and recovery where the database may be lost: nothing is opened, migrated or made."""
     from coachops.backup import Backups, open_place  # noqa: PLC0415 built on demand
+    from coachops.privacy.replaying import Erasures  # noqa: PLC0415 as above
 
     database: Database | None = Database.of(settings)
     file = sqlite_file(database.engine) if database is not None else None
     if file is not None and not file.exists():  # connecting would leave an empty one behind
         database = None
-    return Backups(settings, database, settings.home / "secrets", open_place(settings))
+    erasures = Erasures(settings.home, database)
+    secrets = settings.home / "secrets"
+    return Backups(settings, database, secrets, open_place(settings), erasures)
 
 
 def prepare(settings: Settings) -> tuple[str | None, str]:
@@ -114,8 +135,12 @@ def prepare(settings: Settings) -> tuple[str | None, str]:
     except OSError as error:
         reason = f"the folder cannot be made ({error.strerror})"
         raise CoachError("COACH-SYS-001", name="COACHOPS_HOME", reason=reason) from error
+    from coachops.export import DATASETS  # noqa: PLC0415 of no use to --help
+
     database = Database.of(settings)
     try:
-        return migrate.upgrade(database)
+        revisions = migrate.upgrade(database)
+        change_feed.note_versions(database, {each.name: each.version for each in DATASETS.values()})
+        return revisions
     finally:
         database.close()

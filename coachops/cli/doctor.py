@@ -27,7 +27,7 @@ def doctor(
     """Check everything, with a next step for each problem.
 
     Settings, home folder, secrets, disk, address, database and its servers, damage, background
-    work, AI services and spending, mail, backups, clock, guide, audit record, quarantine, versions.
+    work, AI services and spending, mail, backups, clock, guide, audit record, quarantine, tokens, versions.
     Exit code 1 where a check fails; a warning does not.
 
     Example:  coachops doctor

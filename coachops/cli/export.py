@@ -2,30 +2,43 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from coachops.cli import exports_issued
+from coachops.cli.exports_issued import show_issued
 from coachops.cli.output import JsonOption, emit, opened, parse_date, progress, table
 from coachops.core.errors import CoachError
+
+if TYPE_CHECKING:
+    from coachops.export.issued import Issued
+    from coachops.jobs import Jobs
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 
 @app.callback()
 def group() -> None:
-    """Export data and verify exports."""
+    """Export data, follow exports, and verify them."""
+
+
+exports_issued.add_to(app)
 
 
 @app.command()
 def run(
-    out: Annotated[Path | None, typer.Option(help="New or empty folder for the export.")] = None,
+    out: Annotated[
+        str | None, typer.Option(help="New or empty folder for the export, or s3://bucket/prefix.")
+    ] = None,
     *,
     background: Annotated[
         bool,
         typer.Option(
-            "--background", help="Let the worker make it, below the home; prints the job."
+            "--background",
+            help="Let the worker make it; without --out, at the suite's own place for some days.",
         ),
     ] = False,
     formats: Annotated[
@@ -49,27 +62,49 @@ def run(
 ) -> None:
     """Export one moment of the database into a new folder; nothing appears unless it is whole.
 
-    Days are those of the organisation's calendar. With --json the manifest is printed.
+    Days are those of the organisation's calendar. With --json the manifest is printed, and with
+    --background what 'export status' prints.
 
     Example:  coachops export run --out exports/today --format csv --format json
     """
-    from coachops.core.actor import SYSTEM  # noqa: PLC0415 imports SQLAlchemy
-    from coachops.export import DATASETS, run_export  # noqa: PLC0415 as above
+    from coachops.export.issued.places import is_url  # noqa: PLC0415 imports SQLAlchemy
+    from coachops.jobs import Jobs  # noqa: PLC0415 as above
+    from coachops.jobs.exports import SUITE  # noqa: PLC0415 as above
 
-    if background == (out is not None):
-        raise CoachError("COACH-SYS-002", reason="Give either --out FOLDER or --background.")
+    if out is None and not background:
+        raise CoachError("COACH-SYS-002", reason="Give --out FOLDER, or --background.")
     wanted: dict[str, Any] = {
+        "formats": _split(formats) or ["csv"],
+        "datasets": _split(datasets),
         "since": parse_date(since, "--since"),
         "until": parse_date(until, "--until"),
         "coaches": coaches or (),
         "clients": clients or (),
         "csv_profile": csv_profile,
     }
-    if out is None:
-        _queue(_split(formats) or ["csv"], _split(datasets), wanted, as_json=as_json)
-        return
-    with opened() as services, progress() as bars:
-        names = datasets or list(DATASETS)
+    with opened() as services, Jobs(services.settings, services) as jobs:
+        if out is not None and not background and not is_url(out):
+            manifest = _run_here(jobs, Path(out), wanted)
+        else:
+            place = "" if out is None else out if is_url(out) else str(Path(out).absolute())
+            export, _ = jobs.exports.start(SUITE, out=place, **wanted)
+            if background:
+                show_issued(export, as_json=as_json)
+                return
+            manifest = _run_as_job(jobs, export)
+
+    def text() -> None:
+        _print_manifest(out or "", manifest)
+
+    emit(manifest, as_json=as_json, text=text)
+
+
+def _run_here(jobs: Jobs, out: Path, wanted: dict[str, Any]) -> dict[str, Any]:
+    from coachops.export import DATASETS  # noqa: PLC0415 imports SQLAlchemy
+    from coachops.jobs.exports import SUITE  # noqa: PLC0415 as above
+
+    with progress() as bars:
+        names = wanted["datasets"] or list(DATASETS)
         task = bars.add_task("Exporting datasets", total=len(dict.fromkeys(names)))
         seen: list[str] = []
 
@@ -78,21 +113,24 @@ def run(
                 seen.append(name)
             bars.update(task, completed=len(seen), description=f"{name} {rows:,}")
 
-        manifest = run_export(
-            services.database,
-            SYSTEM,
-            out,
-            _split(formats) or ["csv"],
-            _split(datasets) or None,
-            **wanted,
-            zone=services.settings.zone,
-            progress=show,
-        )
+        return jobs.exports.run_here(SUITE, out, progress=show, **wanted)
 
-    def text() -> None:
-        _print_manifest(out, manifest)
 
-    emit(manifest, as_json=as_json, text=text)
+def _run_as_job(jobs: Jobs, export: Issued) -> dict[str, Any]:
+    """Have this process make it as a worker does (a bucket takes parts); returns the manifest."""
+    from coachops.jobs.exports import SUITE  # noqa: PLC0415 imports SQLAlchemy
+
+    with progress() as bars:
+        bars.add_task(f"Exporting to {export.place[-40:]}", total=None)
+        jobs.run_inline([jobs.exports.enqueue(export)])
+    done = jobs.exports.get(SUITE, str(export.id))
+    if done.error is not None:
+        raise done.error
+    size = done.file("manifest.json")["bytes"]
+    manifest: dict[str, Any] = json.loads(
+        b"".join(jobs.exports.read(done, "manifest.json", 0, size))
+    )
+    return manifest
 
 
 @app.command()
@@ -173,28 +211,12 @@ def datasets_(as_json: JsonOption = False) -> None:
     emit({"datasets": rows}, as_json=as_json, text=text)
 
 
-def _queue(
-    formats: list[str], datasets: list[str], wanted: dict[str, Any], *, as_json: bool
-) -> None:
-    from coachops.core.actor import SYSTEM  # noqa: PLC0415 imports SQLAlchemy
-    from coachops.jobs import Jobs  # noqa: PLC0415 as above
-
-    with opened() as services, Jobs(services.settings, services) as jobs:
-        row = jobs.get(jobs.enqueue_export(SYSTEM, formats=formats, datasets=datasets, **wanted))
-        folder = jobs.export_folder(row.id)
-
-    def text() -> None:
-        typer.echo(f"{row.id} is {row.state}. When it is done: coachops export verify {folder}")
-
-    emit({"job": row, "folder": folder}, as_json=as_json, text=text)
-
-
 def _split(values: list[str] | None) -> list[str]:
     """`--format csv --format json` and `--format csv,json` mean the same."""
     return [part.strip() for value in values or [] for part in value.split(",") if part.strip()]
 
 
-def _print_manifest(out: Path, manifest: dict[str, Any]) -> None:
+def _print_manifest(out: str, manifest: dict[str, Any]) -> None:
     sizes: dict[str, int] = {}
     for entry in manifest["files"]:
         if "dataset" in entry:

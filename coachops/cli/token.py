@@ -2,32 +2,57 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from coachops.cli.output import JsonOption, emit, opened, table
 from coachops.core.errors import CoachError
+
+if TYPE_CHECKING:
+    from coachops.bootstrap import Services
+    from coachops.core.grants import Grant
+    from coachops.identity.tokens import TokenRow
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Tokens of other systems.")
 
 
 @app.command()
 def create(
+    *,
     user: str = typer.Option(..., help="Whom the token acts for: e-mail or id, often a service."),
     name: str = typer.Option(..., help="What uses it, for the list."),
     scope: list[str] = typer.Option(
         ..., help="What it may do; repeat for several. 'coachops token scopes' lists them."
     ),
     days: int = typer.Option(90, min=0, max=3650, help="Life in days; 0: no end."),
+    dataset: list[str] = typer.Option(
+        [], help="It sees only this dataset; repeat for several. Without: every dataset."
+    ),
+    coach: list[str] = typer.Option(
+        [], help="It sees only what belongs to this coach (REF); repeat for several."
+    ),
+    client: list[str] = typer.Option(
+        [], help="It sees only what belongs to this client (REF); repeat for several."
+    ),
+    privacy: str = typer.Option(
+        "full", help="full, or pseudonymous: no names, addresses or free text."
+    ),
     as_json: JsonOption = False,
 ) -> None:
     """Create a token and print it; it is shown this once.
 
-    Example:  coachops token create --user robot@example.org --name feed --scope transcripts:write
+    The limits narrow what the user may see, they never widen it. Coaches and clients are
+    remembered by id: a row belongs to whoever coaches the client now.
+
+    Example:  coachops token create --user robot@example.org --name feed --scope changes:read
+        --coach coach-0001@example.org --privacy pseudonymous
     """
     from coachops.core.actor import SYSTEM  # noqa: PLC0415 imports the catalogue
 
     with opened() as services:
-        secret, row = services.identity.create_token(SYSTEM, user, name, scope, days or None)
+        grant = _grant(services, dataset, coach, client, privacy)
+        secret, row = services.identity.create_token(SYSTEM, user, name, scope, days or None, grant)
 
     def text() -> None:
         typer.echo(f"Token '{row.name}' of {row.user_email}, id {row.id}. Keep it now:", err=True)
@@ -49,10 +74,10 @@ def list_tokens(as_json: JsonOption = False) -> None:
 
     def text() -> None:
         table(
-            ["id", "name", "user", "scopes", "state", "until", "last used"],
+            ["id", "name", "user", "scopes", "limits", "state", "until", "last used"],
             [
                 [
-                    row.id, row.name, row.user_email, " ".join(row.scopes), row.status,
+                    row.id, row.name, row.user_email, " ".join(row.scopes), _limits(row), row.status,
                     row.expires_at.date() if row.expires_at else "no end",
                     row.last_used_at.strftime("%Y-%m-%d %H:%M") if row.last_used_at else "",
                 ]
@@ -93,3 +118,46 @@ def scopes(as_json: JsonOption = False) -> None:
 
     rows = [[name, text] for name, text in SCOPES.items()]
     emit({"scopes": SCOPES}, as_json=as_json, text=lambda: table(["scope", "allows"], rows))
+
+
+def _grant(
+    services: Services, datasets: list[str], coaches: list[str], clients: list[str], privacy: str
+) -> Grant:
+    """The limits that the options name. Raises COACH-EXP-001, COACH-CCH-001, COACH-SYS-002."""
+    from coachops.coaching.people import find_client, find_coach  # noqa: PLC0415 imports SQLAlchemy
+    from coachops.core.actor import SYSTEM  # noqa: PLC0415 imports the catalogue
+    from coachops.core.grants import PRIVACY_PROFILES, Grant  # noqa: PLC0415 as above
+    from coachops.export import DATASETS  # noqa: PLC0415 as above
+
+    for name in datasets:
+        if name not in DATASETS:
+            raise CoachError("COACH-EXP-001", name=name)
+    profile = next((known for known in PRIVACY_PROFILES if known == privacy), None)
+    if profile is None:
+        known = " or ".join(PRIVACY_PROFILES)
+        raise CoachError("COACH-SYS-002", reason=f"--privacy must be {known}, not '{privacy}'.")
+    with services.database.read() as session:
+        return Grant(
+            frozenset(datasets) if datasets else None,
+            frozenset(find_coach(session, SYSTEM, ref).id for ref in coaches) or None,
+            frozenset(find_client(session, SYSTEM, ref).id for ref in clients) or None,
+            profile,
+        )
+
+
+def _limits(row: TokenRow) -> str:
+    """The limits of a token in a cell of the list."""
+    parts = [
+        f"{name}: {' '.join(names)}"
+        for name, names in (
+            ("datasets", row.datasets),
+            ("coaches", row.coaches),
+            ("clients", row.clients),
+        )
+        if names is not None
+    ]
+    if row.privacy != "full":
+        parts.append(row.privacy)
+    if row.all_left:
+        parts.append("(all left)")
+    return "; ".join(parts) or "none"

@@ -8,26 +8,32 @@ or a line of one, goes to the quarantine; a line keeps its place free in the ord
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import logging
 import traceback
 import uuid
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from coachops import audit
 from coachops.coaching import people, quarantine
+from coachops.coaching.directory.repeating import Key, once
 from coachops.coaching.importing_rows import (
     engagement_on,
     keep_lines,
     positions_of,
+    require_past,
     roles_of,
+    session_named,
     session_on,
     utterance_rows,
     warnings_of,
 )
 from coachops.coaching.quarantine import Refused, Source
+from coachops.coaching.scope import open_transcript
 from coachops.coaching.transcripts import (
     ParsedTranscript,
     check_size,
@@ -40,6 +46,7 @@ from coachops.core.errors import CoachError
 from coachops.db import Database
 from coachops.db.models import (
     CoachingSession,
+    QuarantineItem,
     Transcript,
     Utterance,
 )
@@ -91,8 +98,10 @@ def import_transcript(
     coach: str,
     client: str,
     held_on: dt.date | None = None,
+    meeting: str | None = None,
     source: Source = "program",
     resolves: uuid.UUID | None = None,
+    key: Key | None = None,
 ) -> ImportResult:
     """Import the file `data` called `name` for a coach and a client (REFs).
 
@@ -101,13 +110,17 @@ def import_transcript(
 
     Parameters:
         held_on: day of the session; None takes the day the file tells, else today.
+        meeting: external id of the session that the file is the record of; None finds or makes
+            one of that day.
         source: where it came in.
+        key: of a request that may be repeated: it is done once, and answered alike.
         resolves: the item of the quarantine that this file is the correction of; it ends with the
             import, and a file that cannot be taken is not kept again.
 
     Raises:
         CoachError: COACH-TRN-… for files that cannot be taken, COACH-CCH-001 for unknown people,
-            COACH-CCH-006 where the two do not work together, COACH-CCH-005 for a day to come.
+            COACH-CCH-006 where the two do not work together, COACH-CCH-005 for a day to come or a
+            session that is another's or has a transcript, COACH-INB-007.
     """
     name = quarantine.file_name(name)
     try:
@@ -121,7 +134,7 @@ def import_transcript(
         raise
     return _store(
         database, actor, data, parsed, coach, client, held_on, kind="recording", source=source,
-        resolves=resolves,
+        resolves=resolves, meeting_ref=meeting, key=key,
     )  # fmt: skip
 
 
@@ -226,10 +239,12 @@ def _store(
     kind: str,
     source: Source = "program",
     resolves: uuid.UUID | None = None,
+    meeting_ref: str | None = None,
+    key: Key | None = None,
 ) -> ImportResult:
     day = held_on or parsed.date or database.today()
-    if day > database.today() + dt.timedelta(days=1):
-        raise CoachError("COACH-CCH-005", field="date", reason=f"{day} has not come yet")
+    if meeting_ref is None:
+        require_past(day, database.today())
 
     def work(session: Session) -> ImportResult:
         coach = people.find_coach(session, actor, coach_ref)
@@ -239,14 +254,15 @@ def _store(
         item = None if resolves is None else quarantine.open_item(session, actor, resolves)
         known = _known(session, actor, client.id, parsed.sha256)
         if known is not None:
-            if item is not None:
-                quarantine.resolve(
-                    session, actor, item, "replayed", transcript_id=known.transcript_id
-                )
+            _settle(session, actor, item, known.transcript_id)
             return known
         warnings = warnings_of(session, client.id, parsed)
-        engagement = engagement_on(session, coach, client, day)
-        meeting = session_on(session, engagement, day, parsed)
+        if meeting_ref is None:
+            engagement = engagement_on(session, coach, client, day)
+            meeting = session_on(session, engagement, day, parsed)
+        else:
+            meeting = session_named(session, meeting_ref, coach, client, held_on, parsed)
+            require_past(meeting.held_on, database.today())
         mapping, role_state = roles_of(kind, parsed, coach, client)
         transcript = Transcript(
             id=ids.new_id(),
@@ -272,11 +288,8 @@ def _store(
         for start in range(0, len(rows), _BATCH):
             session.execute(sa.insert(Utterance), rows[start : start + _BATCH])
         transcript.unparsed = keep_lines(session, actor, transcript, coach, parsed, gaps, source)
-        if item is not None:
-            quarantine.resolve(
-                session, actor, item, "replayed", transcript_id=transcript.id,
-                keep_bytes=item.sha256 != parsed.sha256,
-            )  # fmt: skip
+        differs = item is not None and item.sha256 != parsed.sha256
+        _settle(session, actor, item, transcript.id, keep_bytes=differs)
         quarantine.resolve_imported(session, actor, parsed.sha256, client.id, transcript.id)
         audit.record(
             session, actor, "transcript.imported", "transcript", transcript.id,
@@ -288,7 +301,7 @@ def _store(
         return _result(transcript, duplicate=False, warnings=warnings)
 
     try:
-        return database.run(work)
+        return once(database, key, work, keep=_kept, back=functools.partial(_again, actor))
     except sa.exc.IntegrityError:
         # the same file came in twice at the same moment: the other one won
         with database.read() as session:
@@ -297,6 +310,30 @@ def _store(
         if known is None:
             raise
         return known
+
+
+def _settle(
+    session: Session,
+    actor: Actor,
+    item: QuarantineItem | None,
+    transcript_id: uuid.UUID,
+    **values: bool,
+) -> None:
+    """The item of the quarantine that this import corrects, if any, ends with it."""
+    if item is not None:
+        quarantine.resolve(session, actor, item, "replayed", transcript_id=transcript_id, **values)
+
+
+def _kept(result: ImportResult) -> dict[str, Any]:
+    """What is remembered of an import: an id, and warnings, which hold counts only."""
+    kept = {"id": str(result.transcript_id), "duplicate": result.duplicate}
+    return kept | {"warnings": list(result.warnings)}
+
+
+def _again(actor: Actor, session: Session, kept: dict[str, Any]) -> ImportResult:
+    """The result of an import that was remembered."""
+    transcript = open_transcript(session, actor, uuid.UUID(kept["id"])).transcript
+    return _result(transcript, duplicate=kept["duplicate"], warnings=tuple(kept["warnings"]))
 
 
 def _known(

@@ -94,6 +94,51 @@ def session_on(
     return meeting
 
 
+def session_named(
+    session: Session,
+    external_id: str,
+    coach: Coach,
+    client: Client,
+    held_on: dt.date | None,
+    parsed: ParsedTranscript,
+) -> CoachingSession:
+    """The session of that external id, which these two hold and which has no transcript yet.
+
+    Raises:
+        CoachError: COACH-CCH-001 where there is none of theirs, COACH-CCH-005.
+    """
+    meeting = session.scalars(
+        sa.select(CoachingSession)
+        .where(
+            CoachingSession.external_id == clean_line(external_id),
+            CoachingSession.coach_id == coach.id,
+            CoachingSession.client_id == client.id,
+        )
+        .with_for_update()
+    ).first()
+    if meeting is None:
+        raise CoachError("COACH-CCH-001", what="session", ref=external_id)
+    if held_on is not None and held_on != meeting.held_on:
+        raise CoachError(
+            "COACH-CCH-005", field="date", reason=f"the session is on {meeting.held_on}"
+        )
+    if session.scalar(sa.select(sa.exists().where(Transcript.session_id == meeting.id))):
+        raise CoachError("COACH-CCH-005", field="session", reason="it has a transcript already")
+    meeting.duration_ms = parsed.duration_ms
+    session.flush()
+    return meeting
+
+
+def require_past(day: dt.date, today: dt.date) -> None:
+    """Refuse a session that has not been held; tomorrow may be today elsewhere.
+
+    Raises:
+        CoachError: COACH-CCH-005.
+    """
+    if day > today + dt.timedelta(days=1):
+        raise CoachError("COACH-CCH-005", field="date", reason=f"{day} has not come yet")
+
+
 def roles_of(
     kind: str, parsed: ParsedTranscript, coach: Coach, client: Client
 ) -> tuple[SpeakerMapping | None, str]:

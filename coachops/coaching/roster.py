@@ -17,23 +17,24 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import sqlalchemy as sa
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from sqlalchemy.orm import Session, undefer
 
 from coachops import audit
 from coachops.coaching import quarantine
+from coachops.coaching.directory.model import Email, Name, OptionalEmail, Title
+from coachops.coaching.directory.writing import find, holder_of_email, set_values
 from coachops.coaching.quarantine import Refused, Source
 from coachops.coaching.transcripts.decoding import decode
 from coachops.core import clock
 from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
-from coachops.core.text import CleanLine, clean, clean_line
-from coachops.db import Database
+from coachops.core.text import clean, clean_line
+from coachops.db import Database, erasures
 from coachops.db.models import Client, Coach, Consent, Engagement, QuarantineItem
 from coachops.db.models.people import CONSENT_KINDS
 
 MAX_BYTES = 20 * 1024 * 1024
-_EMAIL = r"^[^@\s<>,;:\"']+@[^@\s<>,;:\"']+$"
 _YES_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 
 
@@ -49,8 +50,6 @@ def _yes_no(value: object) -> object:
 
 
 YesNo = Annotated[bool | None, BeforeValidator(_yes_no)]
-Name = Annotated[str, CleanLine(max=200, min=1)]
-Email = Annotated[str, Field(pattern=_EMAIL), CleanLine(max=200)]
 
 
 class RosterRow(BaseModel):
@@ -63,11 +62,9 @@ class RosterRow(BaseModel):
     coach_email: Email
     client_external_id: Name
     client_name: Name
-    client_email: Annotated[
-        Email | None, BeforeValidator(lambda text: (text or "").strip() or None)
-    ] = None
+    client_email: OptionalEmail = None
     engagement_external_id: Name
-    engagement_title: Annotated[str, CleanLine(max=200)] = ""
+    engagement_title: Title = ""
     started_on: dt.date
     consent_processing: YesNo = None
     consent_external_ai: YesNo = None
@@ -127,13 +124,15 @@ def import_roster(
             error.details["quarantine_id"] = str(quarantine.keep(database, actor, refused))
         raise
 
+    key = erasures.key_of(database)
+
     def work(session: Session) -> RosterResult:
         item = None if resolves is None else quarantine.open_item(session, actor, resolves)
         done: Counter[str] = Counter()
         rejected: list[tuple[_Line, str]] = []
         taken: set[str] = set()
         for line in rows:
-            reason = _take(session, actor, line, done)
+            reason = _take(session, actor, line, done, key)
             if reason is None:
                 taken.add(_engagement_of(line))
             else:
@@ -169,18 +168,22 @@ def import_roster(
     return database.run(work)
 
 
-def _take(session: Session, actor: Actor, line: _Line, done: Counter[str]) -> str | None:
+def _take(
+    session: Session, actor: Actor, line: _Line, done: Counter[str], key: bytes
+) -> str | None:
     """Import a row; why not, where it cannot be taken."""
     if line.more:
         return f"it has more cells than the head of the table ({len(line.more)} more)"
     try:
         row = RosterRow.model_validate(line.values)
         with session.begin_nested():
-            changes = _apply(session, actor, row)
+            changes = _apply(session, actor, row, key)
     except ValidationError as error:
         return _reason(error)
     except _ConflictError as conflict:
         return str(conflict)
+    except CoachError as refused:  # who was erased does not come back by a file
+        return str(refused)
     except sa.exc.IntegrityError:  # a limit that only the database knows
         return "it contradicts what is there"
     done.update(changes)
@@ -193,6 +196,8 @@ def _refused(line: _Line, reason: str, name: str, source: Source) -> Refused:
     table = csv.writer(written, lineterminator="\n")
     table.writerows([list(line.values), [*line.values.values(), *line.more]])
     error = CoachError("COACH-ROS-003", line=line.number, name=name, reason=reason)
+    if reason.startswith(erasures.ERASED):  # what a row says of them is not kept either
+        return Refused("roster_row", name, None, error, source, line=line.number)
     return Refused("roster_row", name, written.getvalue().encode(), error, source, line=line.number)
 
 
@@ -202,7 +207,7 @@ def _resolve_rows(session: Session, actor: Actor, taken: set[str]) -> None:
         QuarantineItem.kind == "roster_row", QuarantineItem.state == "waiting"
     )
     for item in session.scalars(query.options(undefer(QuarantineItem.content))).all():
-        for line in _lines((item.content or b"").decode()):
+        for line in _lines(item.content.decode()) if item.content else ():
             if _engagement_of(line) in taken:
                 quarantine.resolve(session, actor, item, "replayed")
 
@@ -283,34 +288,31 @@ def _reason(error: ValidationError) -> str:
     return "; ".join(parts)
 
 
-def _apply(session: Session, actor: Actor, row: RosterRow) -> Counter[str]:
+def _apply(session: Session, actor: Actor, row: RosterRow, key: bytes) -> Counter[str]:
     """Bring the database in step with one row; returns what was made."""
     made: Counter[str] = Counter()
-    coach = session.scalars(
-        sa.select(Coach).where(Coach.external_id == row.coach_external_id)
-    ).first()
     email = row.coach_email.lower()
-    holder = session.scalars(sa.select(Coach.external_id).where(Coach.email == email)).first()
-    if holder is not None and holder != row.coach_external_id:
+    holder = holder_of_email(session, email, row.coach_external_id)
+    if holder is not None:
         raise _ConflictError(f"coach_email: {email} belongs to coach '{holder}'")
     changed = False
+    coach = find(session, Coach, row.coach_external_id)
     if coach is None:
         coach = Coach(external_id=row.coach_external_id, name=row.coach_name, email=email)
         session.add(coach)
         made["coaches"] += 1
     else:
-        changed |= _set(coach, name=row.coach_name, email=email)
-    client = session.scalars(
-        sa.select(Client).where(Client.external_id == row.client_external_id)
-    ).first()
+        changed |= bool(set_values(coach, name=row.coach_name, email=email))
+    client = find(session, Client, row.client_external_id)
     if client is None:
+        erasures.require_new(session, key, row.client_external_id, row.client_email)
         client = Client(
             external_id=row.client_external_id, name=row.client_name, email=row.client_email
         )
         session.add(client)
         made["clients"] += 1
     else:
-        changed |= _set(client, name=row.client_name, email=row.client_email)
+        changed |= bool(set_values(client, name=row.client_name, email=row.client_email))
     session.flush()
     changed |= _engagement(session, coach, client, row, made)
     for kind in CONSENT_KINDS:
@@ -323,9 +325,7 @@ def _apply(session: Session, actor: Actor, row: RosterRow) -> Counter[str]:
 def _engagement(
     session: Session, coach: Coach, client: Client, row: RosterRow, made: Counter[str]
 ) -> bool:
-    engagement = session.scalars(
-        sa.select(Engagement).where(Engagement.external_id == row.engagement_external_id)
-    ).first()
+    engagement = find(session, Engagement, row.engagement_external_id)
     if engagement is None:
         session.add(
             Engagement(
@@ -343,16 +343,7 @@ def _engagement(
         raise _ConflictError(
             f"engagement_external_id: '{row.engagement_external_id}' joins another coach and client"
         )
-    return _set(engagement, title=row.engagement_title, started_on=row.started_on)
-
-
-def _set(entity: Coach | Client | Engagement, **values: object) -> bool:
-    changed = False
-    for name, value in values.items():
-        if getattr(entity, name) != value:
-            setattr(entity, name, value)
-            changed = True
-    return changed
+    return bool(set_values(engagement, title=row.engagement_title, started_on=row.started_on))
 
 
 def _consent(

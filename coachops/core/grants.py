@@ -34,6 +34,20 @@ class Grant:
         """Whether rows of that dataset may be seen at all."""
         return self.datasets is None or name in self.datasets
 
+    def covers(self, coach_id: uuid.UUID | None, client_id: uuid.UUID | None) -> bool:
+        """Whether a row of that coach and client (as they are now) may be seen.
+
+        None where a row has no such owner: a limit then leaves it out.
+        """
+        return (self.coaches is None or coach_id in self.coaches) and (
+            self.clients is None or client_id in self.clients
+        )
+
+    @property
+    def limits_people(self) -> bool:
+        """Whether rows of some coaches or clients are left out."""
+        return self.coaches is not None or self.clients is not None
+
 
 EVERYTHING = Grant()
 """No limit beyond the role: a person, or a token without limits."""

@@ -151,6 +151,12 @@ class Settings(BaseSettings):
         "",
         description="Address of the reverse proxy whose X-Forwarded-For is believed; empty: none.",
     )
+    requests_per_minute: int = Field(
+        600,
+        ge=0,
+        le=1_000_000,
+        description="Requests to /v1 that one token or person may make, per process; 0: no limit.",
+    )
     session_hours: float = Field(12, gt=0, le=24 * 30, description="Life of a sign-in.")
     kernel_pool: int = Field(2, ge=0, le=20, description="Warm dashboard kernels per page.")
     kernel_grace: float = Field(
@@ -159,6 +165,9 @@ class Settings(BaseSettings):
     kernels_per_session: int = Field(6, ge=1, le=50, description="Open pages per sign-in.")
     quarantine_days: int = Field(
         30, ge=1, le=365, description="Days that what could not be accepted is kept."
+    )
+    feed_keep_days: int = Field(
+        400, ge=1, le=3650, description="Days that deletions stay in the change feed."
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Detail of the logs."
@@ -202,6 +211,15 @@ class Settings(BaseSettings):
         "7d 5w 12m",
         pattern=r"^\d{1,3}d \d{1,3}w \d{1,3}m$",
         description="Backups kept beside those of the last 24 hours: days, weeks, months.",
+    )
+
+    export_url: str = Field(
+        "",
+        description="Where exports are put that nobody chose a place for: a folder that all workers "
+        "see, or s3://bucket/prefix (keys from AWS_…); empty: 'exports' in the home folder.",
+    )
+    export_days: int = Field(
+        7, ge=1, le=365, description="Days after which the files of such an export are deleted."
     )
 
     @model_validator(mode="after")

@@ -57,9 +57,10 @@ KINDS: Final = {
     "backup": "Backup",
     "drill": "Restore drill",
     "integrity": "Integrity check",
+    "retention": "Retention",
 }
 _WORK: Final = ("pipeline", "send", "report", "export")
-_CARE: Final = ("backup", "drill", "integrity")
+_CARE: Final = ("backup", "drill", "integrity", "retention")
 """Done again and again: the newest run of each stands for all before it."""
 _AROUND: Final = "COACH-JOB-002"
 _ERRORS_PAGE: Final = "/guide/reference/errors/"

@@ -15,6 +15,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from coachops.core.errors import CoachError
+from coachops.db import capture
 from coachops.db.engine import sqlite_file
 from coachops.db.transaction import Database
 
@@ -87,4 +88,11 @@ def _run(database: Database, step: Callable[[Config], None]) -> None:
     with database.connect(write=True) as connection:
         if not database.is_sqlite:
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:k)"), {"k": _LOCK})
-        step(config(connection))
+            step(config(connection))
+        else:
+            # rebuilding a table renames it, which SQLite refuses while a trigger names the old one
+            connection.exec_driver_sql("PRAGMA legacy_alter_table = ON")
+            step(config(connection))
+            connection.exec_driver_sql("PRAGMA legacy_alter_table = OFF")
+        if MigrationContext.configure(connection).get_current_revision() == head():
+            capture.install(connection)

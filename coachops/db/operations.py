@@ -20,6 +20,7 @@ from coachops.core import clock, ids
 from coachops.core.errors import CoachError
 from coachops.db.failures import is_transient
 from coachops.db.models.base import UtcDateTime
+from coachops.db.models.inbound import KeptReply
 from coachops.db.models.operations import Operation
 
 if TYPE_CHECKING:
@@ -107,7 +108,15 @@ def claim(session: Session, operation_id: uuid.UUID) -> bool:
 
 
 def forget(database: Database, before: dt.datetime | None = None) -> int:
-    """Remove rows older than `before` (default: KEPT_FOR ago); returns how many."""
+    """Remove rows older than `before` (default: KEPT_FOR ago) with the answers kept for them.
+
+    Returns how many operations.
+    """
     before = before or clock.now() - KEPT_FOR
     with database.connect(write=True) as connection:
+        connection.execute(
+            sa.delete(KeptReply).where(
+                KeptReply.id.in_(sa.select(Operation.id).where(Operation.at < before))
+            )
+        )
         return connection.execute(sa.delete(Operation).where(Operation.at < before)).rowcount

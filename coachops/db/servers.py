@@ -154,9 +154,7 @@ class Servers:
 
     def open(self, host: Host, context: Any = None) -> WatchedConnection:
         """A connection to this server, whatever it is, with its facts read."""
-        address = {"host": host.name, "port": host.port}
-        given = {name: value for name, value in address.items() if value}
-        connection = WatchedConnection.connect(**{**self._parameters, **given, "context": context})
+        connection = WatchedConnection.connect(**self.parameters(host), context=context)
         try:
             row: Any = connection.execute(_FACTS).fetchone()
             connection.rollback()
@@ -168,6 +166,11 @@ class Servers:
             host, standby, not read_only, system, timeline, synchronous, started
         )
         return connection
+
+    def parameters(self, host: Host) -> dict[str, Any]:
+        """What any driver over libpq needs to connect to this server; a password may be in it."""
+        address = {"host": host.name, "port": host.port}
+        return {**self._parameters, **{name: value for name, value in address.items() if value}}
 
     def facts(self) -> Iterator[tuple[Host, Facts | psycopg.OperationalError]]:
         """Every server of the URL with what it says, or why it does not."""

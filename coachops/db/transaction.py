@@ -66,7 +66,8 @@ class Database:
         policy: how a write is repeated; its deadline bounds the wait.
         zone: time zone of the organisation whose data it holds; days such as "today" are its days.
         limits: pool and waits.
-        home: folder that remembers which primary is the valid one; None: this process only.
+        home: folder that remembers which primary is the valid one, and holds the secret of the list
+            of erased clients; None: this process only.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class Database:
     ) -> None:
         self.url = url
         self.zone = zone
+        self.home = home
         self.limits = limits or Limits()
         self.servers: Servers | None = None
         self._watch = Watch()

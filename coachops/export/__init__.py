@@ -10,16 +10,19 @@ from coachops.export.datasets import DATASETS
 from coachops.export.definitions import Column, Dataset
 from coachops.export.exporting import run_export, schema_documents
 from coachops.export.reference import reference_markdown
-from coachops.export.verify import Check, require_intact, verify_export
-from coachops.export.writers import CSV_PROFILES, FORMATS
+from coachops.export.signing import SigningKey
+from coachops.export.verifying import Check, require_intact, verify_export
+from coachops.export.writers import COMPRESSIONS, CSV_PROFILES, FORMATS
 
 __all__ = [
+    "COMPRESSIONS",
     "CSV_PROFILES",
     "DATASETS",
     "FORMATS",
     "Check",
     "Column",
     "Dataset",
+    "SigningKey",
     "reference_markdown",
     "require_intact",
     "run_export",

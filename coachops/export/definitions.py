@@ -24,6 +24,22 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 Kind = Literal["uuid", "text", "code", "integer", "int64", "boolean", "date", "instant", "json"]
+Privacy = Literal[
+    "plain", "id", "named_id", "external", "name", "free_text", "digest", "time", "cited", "figures"
+]
+"""What a column tells of a person; `pseudonyms` says what becomes of each class.
+
+    plain      counts, codes, switches: kept
+    id         an id of ours: replaced by a pseudonym
+    named_id   an id written as text, of any sort of row: likewise
+    external   an id that another system gave: left out
+    name       a name or an address: left out
+    free_text  words of people, or what a person named: left out
+    digest     a fingerprint of words or files (digests, sizes): left out
+    time       a day or an instant: the Monday of its week
+    cited      positions and speakers with quotes: without the quotes
+    figures    nested counts: numbers only
+"""
 Ids = Sequence[uuid.UUID]
 Condition = Callable[[Ids], sa.ColumnElement[bool]]
 
@@ -57,6 +73,8 @@ class Column:
         description: one sentence for the reference.
         nullable: whether it may be NULL.
         enum: the values it can have, if it is a closed list.
+        privacy: its class. Text, JSON and codes that are no closed list must say it; ids, times and
+            numbers have the class of their kind.
     """
 
     name: str
@@ -65,6 +83,24 @@ class Column:
     description: str
     nullable: bool = False
     enum: tuple[str, ...] = ()
+    privacy: Privacy | None = None
+
+    @property
+    def privacy_class(self) -> Privacy:
+        """The class, stated or of the kind; `TypeError` where it must be stated and is not."""
+        if self.privacy is not None:
+            return self.privacy
+        match self.kind:
+            case "uuid":
+                return "id"
+            case "date" | "instant":
+                return "time"
+            case "integer" | "int64" | "boolean":
+                return "plain"
+            case "code" if self.enum:
+                return "plain"
+            case _:
+                raise TypeError(f"the column '{self.name}' does not say what it tells of a person")
 
     def json_schema(self) -> dict[str, Any]:
         """The column as a JSON Schema of its value in the JSON formats."""
@@ -124,6 +160,9 @@ class Dataset:
         where: rows that are never exported are excluded here.
         selected_with: a foreign key: filters select the row exactly when they select that parent.
         scope: for all other datasets.
+        shard_blocks: most blocks of rows in one file, so that text files stay between 64 and 256 MB.
+        profile: `full`, or `pseudonymous` for what `pseudonyms` made of it.
+        ordered: whether the rows rise by `sort`; those of a pseudonymous dataset do not.
     """
 
     name: str
@@ -137,6 +176,9 @@ class Dataset:
     where: Any = None
     selected_with: str | None = None
     scope: Scope | None = None
+    shard_blocks: int = 2
+    profile: str = "full"
+    ordered: bool = True
     _by_name: dict[str, Column] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -150,11 +192,15 @@ class Dataset:
     @property
     def sort(self) -> tuple[str, ...]:
         """Columns that order the rows; the primary key unless said otherwise."""
+        if not self.ordered:
+            return ()
         return self.order or (self.key,)
 
     @property
     def schema_id(self) -> str:
         """The stable `$id` of this version's schema."""
+        if self.profile != "full":
+            return f"{SCHEMA_BASE}/{self.profile}/{self.name}/{self.version}"
         return f"{SCHEMA_BASE}/{self.name}/{self.version}"
 
     def column(self, name: str) -> Column:

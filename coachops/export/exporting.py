@@ -1,33 +1,34 @@
-"""Making an export: one moment of the database, written beside, checked in, published at once."""
+"""Making an export: a plan, all its parts, and a bundle that appears at once."""
 
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import sqlalchemy as sa
+import sqlalchemy.orm
 from sqlalchemy.engine import Connection
 
-from coachops import __version__, audit
+from coachops import audit
 from coachops.core import clock, ids
 from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
 from coachops.db import Database
-from coachops.export import bundle
 from coachops.export.datasets import DATASETS
 from coachops.export.definitions import Dataset
-from coachops.export.digest import Digest
-from coachops.export.reader import Columns, read
-from coachops.export.selection import Filters, Selection, make_filters
-from coachops.export.writers import CSV_PROFILES, FORMATS, Codec, codec_for
-from coachops.export.writers.codec import Shape
+from coachops.export.parts import Privacy
+from coachops.export.plan import ExportSpec
+from coachops.export.planning import plan_within
+from coachops.export.publishing import describe, draft_folder, finish
+from coachops.export.running import write_parts
+from coachops.export.selection import make_filters
+from coachops.export.signing import SigningKey
+from coachops.export.snapshot import open_moment
+from coachops.export.writers import COMPRESSIONS, CSV_PROFILES, FORMATS
 from coachops.telemetry import record_activity
 
-SHARD_BYTES = 128 * 1024 * 1024
 Progress = Callable[[str, int], None]
 
 
@@ -43,76 +44,92 @@ def run_export(
     coaches: Sequence[str] = (),
     clients: Sequence[str] = (),
     csv_profile: str = "lossless",
+    compression: str = "none",
     zone: dt.tzinfo = clock.UTC,
-    shard_bytes: int = SHARD_BYTES,
+    shard_rows: int = 0,
+    workers: int = 0,
+    key: SigningKey | None = None,
+    privacy: tuple[str, Privacy] | None = None,
     progress: Progress = lambda _name, _rows: None,
 ) -> dict[str, Any]:
     """Export one moment of the database into the new folder `out`; returns the manifest.
 
     Parameters:
-        formats: some of `csv`, `json`, `jsonl`.
+        formats: some of `csv`, `json`, `jsonl`, `parquet`.
         datasets: names; None is all of them.
         since, until: days of the organisation's calendar, inclusive and exclusive.
         coaches, clients: REFs (e-mail, external id or id); empty is all.
         csv_profile: `lossless` for machines, `excel` for people.
+        compression: `none`, `zstd` or `gzip`, of text formats.
         zone: the organisation's time zone.
-        shard_bytes: a file that has grown beyond this is followed by the next shard.
+        shard_rows: most rows of a file, a multiple of `BLOCK_ROWS`; 0 takes each dataset's own.
+        workers: processes that read and write; 0 chooses.
+        key: signs the bundle; None leaves it unsigned.
+        privacy: name of a privacy profile and what it leaves of a dataset; None is everything.
         progress: called with the dataset and its number of rows so far.
 
     Raises:
         CoachError: COACH-IDN-003 for coaches (an export crosses clients of all coaches),
-            COACH-EXP-001 to -003, -006, -007, COACH-CCH-001.
+            COACH-EXP-001 to -003, -006 to -009, -016, -020 to -023, COACH-CCH-001.
     """
     actor.require_role("admin", "analyst", "service", what="export data")
-    chosen = _datasets(datasets)
-    codecs = _codecs(formats, csv_profile)
-    with bundle.staged(out) as folder:
-        with database.connect() as connection:
-            taken_at = clock.now()
-            _no_time_limit(connection)
-            filters = make_filters(
-                connection, since=since, until=until, coaches=coaches, clients=clients, zone=zone
-            )
-            written = _write_data(
-                connection, folder, chosen, codecs, filters, shard_bytes, progress
-            )
-            revision = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
-        shapes = [Shape.of(dataset) for dataset in chosen]
-        files = [entry for entries, _ in written for entry in entries]
-        files += _write_schemas(folder, chosen)
-        created_at = _instant(clock.now())
-        names = [codec.name for codec in codecs]
-        package = bundle.datapackage(
-            shapes, files, names, created_at=created_at, csv_profile=csv_profile
-        )
-        files.append(_write_json(folder, "datapackage.json", package))
-        manifest = {
-            "format": "coachops-export",
-            "format_version": bundle.FORMAT_VERSION,
-            "export_id": str(ids.new_id()),
-            "coachops_version": __version__,
-            "database": {"kind": database.engine.dialect.name, "revision": revision},
-            "snapshot_at": _instant(taken_at),
-            "created_at": created_at,
-            "time_zone": str(zone),
-            "filters": _filters_document(filters),
-            "formats": names,
-            "csv_profile": csv_profile if "csv" in names else None,
-            "datasets": [
-                {
-                    "name": dataset.name,
-                    "version": dataset.version,
-                    "schema": _schema_path(dataset),
-                    "rows": digest.rows,
-                    "digest": digest.hexdigest(),
-                }
-                for dataset, (_, digest) in zip(chosen, written, strict=True)
-            ],
-            "files": files,
-        }
-        bundle.write_manifest(folder, manifest)
-        _record(database, actor, manifest)
+    require_known(formats, datasets or (), csv_profile, compression)
+    written: dict[str, int] = {}
+
+    def told(name: str, more: int) -> None:
+        written[name] = written.get(name, 0) + more
+        progress(name, written[name])
+
+    with draft_folder(out) as folder:
+        with open_moment(database, workers=workers) as moment:
+            spec = _spec(
+                moment.connection, formats, datasets, since, until, coaches, clients,
+                csv_profile=csv_profile, compression=compression, zone=zone, shard_rows=shard_rows,
+                privacy="full" if privacy is None else privacy[0],
+            )  # fmt: skip
+            plan = plan_within(moment.connection, spec)
+            variant = None if privacy is None else privacy[1]
+            results = write_parts(
+                database, plan, folder, moment.token,
+                workers=max(workers, 1), privacy=variant, progress=told,
+            )  # fmt: skip
+        manifest, paths = describe(plan, results, folder, key=key, privacy=variant)
+        record_export(database, actor, manifest)
+        finish(folder, out.absolute(), paths)
     return manifest
+
+
+def require_known(
+    formats: Sequence[str], datasets: Sequence[str], csv_profile: str, compression: str = "none"
+) -> None:
+    """Refuse names that no export knows.
+
+    Raises:
+        CoachError: COACH-EXP-001, -002, -008, -016.
+    """
+    _datasets(datasets)
+    for name in formats or ("",):
+        if name not in FORMATS:
+            raise CoachError("COACH-EXP-002", name=name)
+    if csv_profile not in CSV_PROFILES:
+        raise CoachError("COACH-EXP-008", name=csv_profile)
+    if compression not in COMPRESSIONS:
+        raise CoachError("COACH-EXP-016", name=compression)
+
+
+def record_export(database: Database, actor: Actor, manifest: dict[str, Any]) -> None:
+    """Who exported how much, before the export appears: an unrecorded export must not exist."""
+    export_id = ids.parse_id(manifest["export_id"])
+
+    def work(session: sa.orm.Session) -> None:
+        rows = sum(dataset["rows"] for dataset in manifest["datasets"])
+        audit.record(
+            session, actor, "export.made", "export", manifest["export_id"],
+            rows=rows, datasets=len(manifest["datasets"]),
+        )  # fmt: skip
+        record_activity(session, actor, "export.made", subject_id=export_id)
+
+    database.run(work)
 
 
 def schema_documents(names: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
@@ -133,164 +150,35 @@ def _datasets(names: Sequence[str] | None) -> list[Dataset]:
     return [dataset for dataset in DATASETS.values() if dataset.name in names]
 
 
-def _codecs(formats: Sequence[str], csv_profile: str) -> list[Codec]:
-    if not formats:
-        raise CoachError("COACH-EXP-002", name="")
-    for name in formats:
-        if name not in FORMATS:
-            raise CoachError("COACH-EXP-002", name=name)
-    if csv_profile not in CSV_PROFILES:
-        raise CoachError("COACH-EXP-008", name=csv_profile)
-    return [codec_for(name, csv_profile) for name in dict.fromkeys(formats)]
-
-
-def _no_time_limit(connection: Connection) -> None:
-    """The suite's limit of a minute per statement is for requests; sorting a big table takes more."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
-        connection.execute(sa.text("SET LOCAL idle_in_transaction_session_timeout = 0"))
-
-
-def _write_data(
+def _spec(
     connection: Connection,
-    folder: Path,
-    datasets: Sequence[Dataset],
-    codecs: Sequence[Codec],
-    filters: Filters,
-    shard_bytes: int,
-    progress: Progress,
-) -> list[tuple[list[dict[str, Any]], Digest]]:
-    (folder / "data").mkdir()
-    selection = Selection(filters)
-    written = []
-    for dataset in datasets:
-        shape = Shape.of(dataset)
-        digest = Digest([(field.name, field.kind) for field in shape.fields])
-        outputs = [_Output(folder, codec, shape, shard_bytes) for codec in codecs]
-        try:
-            for chunk in read(connection, dataset, selection.condition(dataset)):
-                digest.update(chunk)
-                for output in outputs:
-                    output.write(chunk)
-                progress(dataset.name, digest.rows)
-        finally:
-            entries = [entry for output in outputs for entry in output.close()]
-        progress(dataset.name, digest.rows)
-        written.append((entries, digest))
-    return written
-
-
-class _Output:
-    """The shards of one dataset in one format."""
-
-    def __init__(self, folder: Path, codec: Codec, shape: Shape, shard_bytes: int) -> None:
-        self._folder, self._codec, self._shape = folder, codec, shape
-        self._shard_bytes = shard_bytes
-        self._entries: list[dict[str, Any]] = []
-        self._file: IO[bytes] | None = None
-        self._open()
-
-    def write(self, chunk: Columns) -> None:
-        """Append the rows, in a next shard where this one is full."""
-        rows = len(chunk[0])
-        limit = self._codec.max_rows
-        if limit is not None and self._rows + rows > limit:
-            room = limit - self._rows
-            self._append([values[:room] for values in chunk])
-            self._next()
-            self.write([values[room:] for values in chunk])
-            return
-        if self._bytes >= self._shard_bytes and self._rows:
-            self._next()
-        self._append(chunk)
-
-    def close(self) -> list[dict[str, Any]]:
-        """End the last shard; returns the manifest entries of all."""
-        if self._file is not None:
-            self._finish()
-        return self._entries
-
-    def _append(self, chunk: Columns) -> None:
-        if chunk[0]:
-            self._put(self._codec.rows(self._shape, chunk, first=self._rows == 0))
-            self._rows += len(chunk[0])
-
-    def _open(self) -> None:
-        self._shard = len(self._entries) + 1
-        self._path = f"data/{self._shape.name}-{self._shard:04d}.{self._codec.extension}"
-        self._file = (self._folder / self._path).open("wb")
-        self._sha = hashlib.sha256()
-        self._bytes = self._rows = 0
-        self._put(self._codec.header(self._shape, self._shard))
-
-    def _next(self) -> None:
-        self._finish()
-        self._open()
-
-    def _finish(self) -> None:
-        self._put(self._codec.footer(empty=self._rows == 0))
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-        self._entries.append(
-            {
-                "path": self._path,
-                "dataset": self._shape.name,
-                "format": self._codec.name,
-                "shard": self._shard,
-                "rows": self._rows,
-                "bytes": self._bytes,
-                "sha256": self._sha.hexdigest(),
-            }
-        )
-
-    def _put(self, data: bytes) -> None:
-        if self._file is not None and data:
-            self._file.write(data)
-            self._sha.update(data)
-            self._bytes += len(data)
-
-
-def _write_schemas(folder: Path, datasets: Sequence[Dataset]) -> list[dict[str, Any]]:
-    (folder / "schemas").mkdir()
-    return [
-        _write_json(folder, _schema_path(dataset), dataset.json_schema()) for dataset in datasets
-    ]
-
-
-def _schema_path(dataset: Dataset) -> str:
-    return f"schemas/{dataset.name}-{dataset.version}.json"
-
-
-def _write_json(folder: Path, path: str, document: dict[str, Any]) -> dict[str, Any]:
-    data = (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
-    (folder / path).write_bytes(data)
-    return {"path": path, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-
-
-def _filters_document(filters: Filters) -> dict[str, Any]:
-    return {
-        "since": filters.since.isoformat() if filters.since else None,
-        "until": filters.until.isoformat() if filters.until else None,
-        "coaches": [str(identifier) for identifier in filters.coaches],
-        "clients": [str(identifier) for identifier in filters.clients],
-    }
-
-
-def _record(database: Database, actor: Actor, manifest: dict[str, Any]) -> None:
-    """Who exported how much, before the export appears: an unrecorded export must not exist."""
-    export_id = ids.parse_id(manifest["export_id"])
-
-    def work(session: sa.orm.Session) -> None:
-        rows = sum(dataset["rows"] for dataset in manifest["datasets"])
-        audit.record(
-            session, actor, "export.made", "export", manifest["export_id"],
-            rows=rows, datasets=len(manifest["datasets"]),
-        )  # fmt: skip
-        record_activity(session, actor, "export.made", subject_id=export_id)
-
-    database.run(work)
-
-
-def _instant(at: dt.datetime) -> str:
-    return at.astimezone(clock.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    formats: Sequence[str],
+    datasets: Sequence[str] | None,
+    since: dt.date | None,
+    until: dt.date | None,
+    coaches: Sequence[str],
+    clients: Sequence[str],
+    *,
+    csv_profile: str,
+    compression: str,
+    zone: dt.tzinfo,
+    shard_rows: int,
+    privacy: str,
+) -> ExportSpec:
+    """The request with every REF resolved in the moment that is read."""
+    filters = make_filters(
+        connection, since=since, until=until, coaches=coaches, clients=clients, zone=zone
+    )
+    return ExportSpec(
+        formats=tuple(dict.fromkeys(formats)),
+        datasets=tuple(dataset.name for dataset in _datasets(datasets)),
+        since=since.isoformat() if since else "",
+        until=until.isoformat() if until else "",
+        coaches=tuple(map(str, filters.coaches)),
+        clients=tuple(map(str, filters.clients)),
+        csv_profile=csv_profile,
+        compression=compression,
+        privacy=privacy,
+        time_zone=str(zone),
+        shard_rows=shard_rows,
+    )

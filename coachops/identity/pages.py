@@ -32,6 +32,7 @@ PAGES: tuple[Page, ...] = (
     Page("workspace", "Workspace", frozenset({"coach"}), preheat=20),
     Page("overview", "Overview", frozenset({"admin", "analyst"}), preheat=1),
     Page("quarantine", "Quarantine", frozenset({"admin", "coach"})),
+    Page("exports", "Exports", frozenset({"admin", "analyst", "coach"})),
     Page("users", "Users", frozenset({"admin"})),
 )
 """Every page. Pools are the smaller of `preheat` and the setting `kernel_pool`."""

@@ -42,8 +42,12 @@ QUEUE_OF = {
     "backup": "backups",
     "drill": "backups",
     "integrity": "checks",
+    "retention": "checks",
 }
 """Kind of job -> its queue."""
+
+PARTS_QUEUE = "export-parts"
+"""Takes the parts of exports: pieces of a job that no list shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,7 @@ def queues(settings: Settings) -> dict[str, Limits]:
         "mail": Limits(4),
         "reports": Limits(1),
         "exports": Limits(1),
+        PARTS_QUEUE: Limits(2),
         "backups": Limits(1, everywhere=1),
         "checks": Limits(1, everywhere=1),
     }

@@ -1,134 +1,232 @@
-"""What an export job was asked for: checked when it is queued, with ids instead of addresses."""
+"""Exports in the background, as surfaces see them: start, look, fetch, cancel, delete."""
 
 from __future__ import annotations
 
 import datetime as dt
-import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+import logging
+import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any
 
-from coachops.core.actor import Actor
+from coachops.core import clock
+from coachops.core.actor import SYSTEM
 from coachops.core.errors import CoachError
-from coachops.core.settings import Settings
-from coachops.db import Database
+from coachops.core.grants import EVERYTHING, Grant
+from coachops.export.issued import Issued, Owner, Registry, check_request, open_place
+from coachops.export.issued.places import base_of, listing
+from coachops.jobs.ids import keyed_id
+
+if TYPE_CHECKING:
+    from coachops.bootstrap import Services
+    from coachops.export.issued import ExportRequest
+    from coachops.jobs.queue import JobQueue
+
+GIVEN_UP = dt.timedelta(days=2)
+"""A command that makes an export itself and is not done after that was killed."""
+
+SUITE = Owner.of(SYSTEM)
+
+_log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class ExportRequest:
-    """The arguments of `export.run_export`, as JSON can hold them.
+class Exports:
+    """The exports of an installation.
 
-    Attributes:
-        formats, datasets: names; no datasets is all of them.
-        since, until: days YYYY-MM-DD, or empty.
-        coaches, clients: ids.
-        csv_profile: of CSV files.
+    Parameters:
+        queue: takes their jobs.
     """
 
-    formats: tuple[str, ...] = ("csv",)
-    datasets: tuple[str, ...] = ()
-    since: str = ""
-    until: str = ""
-    coaches: tuple[str, ...] = ()
-    clients: tuple[str, ...] = ()
-    csv_profile: str = "lossless"
+    def __init__(self, services: Services, queue: JobQueue) -> None:
+        self._services = services
+        self._queue = queue
+        self.registry = Registry(services.database)
 
-    @classmethod
-    def checked(
-        cls,
-        database: Database,
-        actor: Actor,
-        settings: Settings,
+    def start(
+        self,
+        owner: Owner,
         *,
-        formats: Sequence[str] = ("csv",),
-        datasets: Sequence[str] = (),
-        since: dt.date | None = None,
-        until: dt.date | None = None,
-        coaches: Sequence[str] = (),
-        clients: Sequence[str] = (),
-        csv_profile: str = "lossless",
-    ) -> Self:
-        """A request that can be run: every name is known, every REF is one person.
+        grant: Grant = EVERYTHING,
+        out: str = "",
+        idempotency_key: str | None = None,
+        **wanted: Any,
+    ) -> tuple[Issued, bool]:
+        """Ask for an export; with whether it is a new one.
+
+        Parameters:
+            grant: of the caller's token.
+            out: a new folder or `s3://bucket/prefix` of the caller's choice, whose files stay;
+                empty: the suite's own place.
+            idempotency_key: the same one again is the same export.
+            wanted: as `check_request`.
 
         Raises:
-            CoachError: COACH-IDN-003, COACH-EXP-001, -002, -007, -008, COACH-CCH-001.
+            CoachError: as `check_request`; COACH-EXP-042.
         """
-        from coachops.export.selection import make_filters  # noqa: PLC0415 only for exports
-
-        actor.require_role("admin", "analyst", "service", what="export data")
-        require_known(formats, datasets, csv_profile)
-        with database.connect() as connection:
-            found = make_filters(
-                connection,
-                since=since,
-                until=until,
-                coaches=coaches,
-                clients=clients,
-                zone=settings.zone,
-            )
-        return cls(
-            tuple(formats),
-            tuple(datasets),
-            since.isoformat() if since else "",
-            until.isoformat() if until else "",
-            tuple(map(str, found.coaches)),
-            tuple(map(str, found.clients)),
-            csv_profile,
+        request = check_request(self._services.database, owner.actor, grant=grant, **wanted)
+        made, new = register(
+            self._services, owner, request, out=out, idempotency_key=idempotency_key
         )
+        self._enqueue_soon(made)
+        return made, new
 
-    def to_json(self) -> str:
-        """The same request as the same text."""
-        return json.dumps(asdict(self), sort_keys=True)
+    def again(self, owner: Owner, ref: str) -> Issued:
+        """Start one again that failed; it goes on with what is missing. Raises as `Registry.again`."""
+        export = self.registry.again(owner, ref)
+        self._enqueue_soon(export)
+        return export
 
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """The request that `to_json` wrote."""
-        read: dict[str, Any] = json.loads(text)
-        values: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in read.items()
-        }
-        return cls(**values)
+    def _enqueue_soon(self, export: Issued) -> None:
+        if export.state != "queued":
+            return
+        try:
+            self.enqueue(export)
+        except CoachError as error:  # the row is safe, and the worker looks for such rows
+            _log.warning("an export could not be queued", extra={"code": error.code})
 
-    def run(
-        self, database: Database, actor: Actor, settings: Settings, out: Path
+    def run_here(
+        self,
+        owner: Owner,
+        out: Path,
+        *,
+        progress: Callable[[str, int], None] = lambda _name, _rows: None,
+        **wanted: Any,
     ) -> dict[str, Any]:
-        """Make the export in the new folder `out`; returns its manifest.
+        """Make an export in this process, written down like all others; returns its manifest.
+
+        Parameters:
+            out: a new folder.
+            progress: called with the dataset and its number of rows so far.
+            wanted: as `check_request`.
 
         Raises:
-            CoachError: as `run_export`.
+            CoachError: as `check_request` and `run_export`.
         """
-        from coachops.export import run_export  # noqa: PLC0415 only for exports
+        from coachops.export import run_export  # noqa: PLC0415 only where it is made
 
-        return run_export(
-            database,
-            actor,
-            out,
-            self.formats,
-            self.datasets or None,
-            since=dt.date.fromisoformat(self.since) if self.since else None,
-            until=dt.date.fromisoformat(self.until) if self.until else None,
-            coaches=self.coaches,
-            clients=self.clients,
-            csv_profile=self.csv_profile,
-            zone=settings.zone,
+        settings = self._services.settings
+        request = check_request(self._services.database, owner.actor, **wanted)
+        row, _ = self.registry.create(
+            owner, request, place=str(out.absolute()), managed=False, state="running"
         )
+        try:
+            manifest = run_export(
+                self._services.database,
+                owner.actor,
+                out,
+                request.formats,
+                request.datasets or None,
+                since=request.first_day,
+                until=request.end_day,
+                coaches=request.coaches,
+                clients=request.clients,
+                csv_profile=request.csv_profile,
+                zone=settings.zone,
+                progress=progress,
+            )
+        except BaseException as error:
+            known = error if isinstance(error, CoachError) else CoachError("COACH-EXP-052")
+            self.registry.fail(row.id, known)
+            raise
+        self.registry.finish(row.id, manifest, listing(out, manifest))
+        return manifest
+
+    def enqueue(self, export: Issued) -> str:
+        """Queue its job; a second time nothing happens. Returns the id of the job."""
+        job = keyed_id("export", export.key, max(1, export.run))
+        return self._queue.enqueue_as(job, export.key, export.request.to_json())
+
+    def get(self, owner: Owner, ref: str) -> Issued:
+        """One export. Raises COACH-EXP-040."""
+        return self.registry.get(owner, ref)
+
+    def page(
+        self, owner: Owner, *, before: uuid.UUID | None = None, limit: int = 50
+    ) -> list[Issued]:
+        """Exports that the owner may see, the newest first."""
+        return self.registry.page(owner, before=before, limit=limit)
+
+    def read(self, export: Issued, name: str, start: int, end: int) -> Iterator[bytes]:
+        """Bytes of a file. Raises COACH-EXP-006, -050 where its place is away."""
+        return open_place(self._services.settings, export.place).read(name, start, end)
+
+    def remove(self, owner: Owner, ref: str) -> Issued:
+        """Cancel it where it is being made; delete its files where it is ready.
+
+        Files at a place that somebody chose are left there.
+
+        Raises:
+            CoachError: COACH-EXP-040; COACH-EXP-044 where there is nothing left to remove.
+        """
+        export = self.registry.get(owner, ref)
+        if export.state in {"cancelled", "expired"}:
+            raise CoachError("COACH-EXP-044", ref=ref)
+        if export.state == "ready":
+            self.registry.expire(owner, export.id)
+            self._delete(export)
+        else:
+            export = self.registry.cancel(owner, ref)
+            if export.run:
+                try:
+                    self._queue.cancel(str(keyed_id("export", export.key, export.run)))
+                except CoachError as error:  # the worker reads the row
+                    _log.warning("a job could not be cancelled", extra={"code": error.code})
+            open_place(self._services.settings, export.place).discard()
+        return self.registry.get(owner, str(export.id))
+
+    def sweep(self, before: dt.datetime) -> None:
+        """Queue what nobody queued, and end what no job works on any more."""
+        for export in self.registry.unfinished(before):
+            if export.run == 0:
+                if export.made_at <= clock.now() - GIVEN_UP:
+                    self.registry.fail(export.id, CoachError("COACH-EXP-052"))
+                continue
+            job = self._queue.get(self.enqueue(export))
+            if not job.active:
+                code = job.error_code or "COACH-JOB-002"
+                known = CoachError(code, name="export", reason=job.state)
+                self.registry.fail(export.id, known)
+
+    def delete_old(self) -> int:
+        """Delete the files of exports whose time is over; returns how many exports."""
+        due = self.registry.due_for_deletion()
+        for export in due:
+            self.registry.expire(SUITE, export.id)
+            try:
+                self._delete(export)
+            except CoachError as error:
+                _log.warning(
+                    "files of an export stay", extra={"export": str(export.id), "code": error.code}
+                )
+        return len(due)
+
+    def _delete(self, export: Issued) -> None:
+        if export.managed:
+            open_place(self._services.settings, export.place).delete()
+            self.registry.deleted(export.id)
 
 
-def require_known(formats: Sequence[str], datasets: Sequence[str], csv_profile: str) -> None:
-    """Refuse names that no export knows. Raises COACH-EXP-001, -002, -008."""
-    from coachops.export import CSV_PROFILES, DATASETS, FORMATS  # noqa: PLC0415 only for exports
+def register(
+    services: Services,
+    owner: Owner,
+    request: ExportRequest,
+    *,
+    key: str = "",
+    out: str = "",
+    idempotency_key: str | None = None,
+) -> tuple[Issued, bool]:
+    """Write a checked request down, with the place where it goes.
 
-    for name in datasets:
-        if name not in DATASETS:
-            raise CoachError("COACH-EXP-001", name=name)
-    for name in formats:
-        if name not in FORMATS:
-            raise CoachError("COACH-EXP-002", name=name)
-    if csv_profile not in CSV_PROFILES:
-        raise CoachError("COACH-EXP-008", name=csv_profile)
-
-
-def folder_of(settings: Settings, key: str) -> Path:
-    """Where the export job of that key puts its files."""
-    return settings.home / "exports" / key
+    Raises:
+        CoachError: COACH-EXP-042.
+    """
+    settings = services.settings
+    return Registry(services.database).create(
+        owner,
+        request,
+        key=key,
+        place=out or base_of(settings),
+        managed=not out,
+        keep_days=None if out else settings.export_days,
+        idempotency_key=idempotency_key,
+    )

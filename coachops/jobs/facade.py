@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import logging
 import os
@@ -13,14 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from coachops.coaching import messages
-from coachops.core import clock, ids
+from coachops.core import ids
 from coachops.core.actor import SYSTEM, Actor
 from coachops.core.errors import CoachError
 from coachops.core.settings import Settings
-from coachops.jobs.engine import QUEUE_OF, Executor
-from coachops.jobs.exports import ExportRequest, folder_of
+from coachops.export.issued import Issued, Owner
+from coachops.jobs.engine import PARTS_QUEUE, QUEUE_OF, Executor
+from coachops.jobs.exports import SUITE, Exports
 from coachops.jobs.health import QueueHealth, queue_health
-from coachops.jobs.ids import JobId, keyed_id, parse_job_id, report_id
+from coachops.jobs.ids import JobId, parse_job_id, report_id
 from coachops.jobs.queue import JobQueue
 from coachops.jobs.rows import JobRow
 from coachops.jobs.sweeper import Sweeper
@@ -45,7 +45,7 @@ class Jobs:
         schedule_file: where the schedules stand; None for the project's own.
         changes: where the change feed stands; who asked for it is told when it moves on.
 
-    Attribute `queue` is the queue itself.
+    Attribute `queue` is the queue itself, `exports` what can be asked for and was.
     """
 
     def __init__(
@@ -61,6 +61,7 @@ class Jobs:
         self._schedule_file = schedule_file
         self._changes = changes
         self.queue = JobQueue(settings)
+        self.exports = Exports(services, self.queue)
         self._executor: Executor | None = None
         self._sweeper: Sweeper | None = None
         self._courier: Courier | None = None
@@ -155,52 +156,30 @@ class Jobs:
         parameters_json = json.dumps(checked, sort_keys=True)
         return self.queue.enqueue_as(report_id(name, ids.new_id().hex), name, parameters_json)
 
-    def enqueue_export(
-        self,
-        actor: Actor,
-        *,
-        formats: Sequence[str] = ("csv",),
-        datasets: Sequence[str] = (),
-        since: dt.date | None = None,
-        until: dt.date | None = None,
-        coaches: Sequence[str] = (),
-        clients: Sequence[str] = (),
-        csv_profile: str = "lossless",
-    ) -> str:
-        """Queue an export into `exports/<key>` of the home folder; returns the id of the job.
+    def enqueue_export(self, actor: Actor, *, out: str = "", **wanted: Any) -> str:
+        """Queue an export; returns the id of the job.
 
         Parameters:
-            coaches, clients: REFs; the job keeps ids.
-            others: as `export.run_export`.
+            out: a new folder or `s3://bucket/prefix`; empty: the suite's own place, from which it is
+                deleted after some days.
+            wanted: as `export.issued.check_request`.
 
         Raises:
-            CoachError: COACH-IDN-003, COACH-EXP-001, -002, -007, -008, COACH-CCH-001, COACH-JOB-003.
+            CoachError: as `check_request`; COACH-JOB-003.
         """
-        request = ExportRequest.checked(
-            self.services.database,
-            actor,
-            self._settings,
-            formats=formats,
-            datasets=datasets,
-            since=since,
-            until=until,
-            coaches=coaches,
-            clients=clients,
-            csv_profile=csv_profile,
-        )
-        key = f"{clock.now():%Y-%m-%dT%H%M%SZ}-{ids.new_id().hex[-8:]}"
-        return self.queue.enqueue_as(keyed_id("export", key), key, request.to_json())
+        made, _ = self.exports.start(Owner.of(actor), out=out, **wanted)
+        return self.exports.enqueue(made)
 
-    def export_folder(self, ref: str) -> Path:
-        """Where the export of that job lies, once it is done.
+    def export_of(self, ref: str) -> Issued:
+        """The export that a job makes.
 
         Raises:
-            CoachError: COACH-JOB-001 where it is no export.
+            CoachError: COACH-JOB-001 where it is no export's job, COACH-EXP-040.
         """
         job = parse_job_id(ref)
         if job.kind != "export":
             raise CoachError("COACH-JOB-001", ref=ref)
-        return folder_of(self._settings, job.subject)
+        return self.exports.get(SUITE, job.subject)
 
     # looking and steering
 
@@ -258,6 +237,8 @@ class Jobs:
             message = messages.get(self.services.database, actor, job.subject_id)
             if message.version == job.number and message.state in {"approved", "sending"}:
                 messages.withdraw(self.services.database, actor, message.id, job.number)
+        if job.kind == "export":
+            self._cancel_export(actor, job)
         self.queue.cancel(ref)
         return self.queue.get(ref)
 
@@ -276,7 +257,7 @@ class Jobs:
         if not job_ids:
             return []
         own = self._executor is None
-        listen = frozenset(QUEUE_OF[parse_job_id(ref).kind] for ref in job_ids)
+        listen = frozenset(QUEUE_OF[parse_job_id(ref).kind] for ref in job_ids) | {PARTS_QUEUE}
         executor = Executor(self.services, brief=True, listen=listen) if own else self._executor
         if own and executor is not None:
             executor.start()
@@ -304,6 +285,13 @@ class Jobs:
             if all(each in ended for each in job_ids):
                 return [ended[each] for each in job_ids]
             time.sleep(0.05)
+
+    def _cancel_export(self, actor: Actor, job: JobId) -> None:
+        try:
+            self.exports.registry.cancel(Owner.of(actor), job.subject)
+        except CoachError as error:  # a scheduled one is written down when it begins
+            if error.code != "COACH-EXP-040":
+                raise
 
     def _retry_send(self, actor: Actor, job: JobId) -> str:
         database = self.services.database

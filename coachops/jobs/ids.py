@@ -4,7 +4,8 @@ pipeline/<transcript id>/<run from 1>   analyse a transcript and draft its follo
 send/<message id>/<approved version>    send one approved version; with `/<n>` behind it: again, after
                                         the mail server put it off for the n-th time
 report/<name>/<key>/<run from 1>        run a report; the key is the due time or a random one
-export/<key>/<run from 1>               make an export; likewise backup, drill and integrity
+export/<key>/<run from 1>               make an export; likewise backup, drill, integrity and
+                                        retention
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from coachops.core.ids import parse_id
 BY_ID = ("pipeline", "send")
 """Kinds whose subject is the id of a row."""
 
-BY_KEY = ("export", "backup", "drill", "integrity")
+BY_KEY = ("export", "backup", "drill", "integrity", "retention")
 """Kinds whose subject is a due time or a random key."""
 
 KINDS = (*BY_ID, "report", *BY_KEY)
@@ -85,7 +86,7 @@ def report_id(name: str, key: str, run: int = 1) -> JobId:
 
 
 def keyed_id(kind: str, key: str, run: int = 1) -> JobId:
-    """The id of a run of an export, a backup, a drill or an integrity check."""
+    """The id of a run of an export or of what looks after the installation."""
     if kind not in BY_KEY:
         raise ValueError(kind)
     return JobId(kind, key, run)

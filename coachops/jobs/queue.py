@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from coachops.core.errors import CoachError
 from coachops.core.settings import Settings
-from coachops.jobs.engine import QUEUE_OF
+from coachops.jobs.engine import PARTS_QUEUE, QUEUE_OF
 from coachops.jobs.ids import JobId, parse_job_id, pipeline_id, send_id
 from coachops.jobs.rows import ACTIVE, STATES, JobRow, row_of
 from coachops.jobs.store import APPLICATION, StoreClient
@@ -64,13 +64,29 @@ class JobQueue:
             delay_seconds: it waits so long before it may begin.
         """
 
+        self._enqueue(job.kind, QUEUE_OF[job.kind], str(job), arguments, delay_seconds)
+        return str(job)
+
+    def enqueue_part(self, job: JobId, export_id: str, generation: int, number: int) -> None:
+        """Queue a part of an export's plan for any worker; a second time nothing happens."""
+        ref = f"export_part/{job.subject}/{job.number}/{generation}/{number}"
+        self._enqueue("export_part", PARTS_QUEUE, ref, (export_id, generation, number), None)
+
+    def _enqueue(
+        self,
+        name: str,
+        queue: str,
+        ref: str,
+        arguments: Sequence[str | int],
+        delay_seconds: float | None,
+    ) -> None:
         def work(client: DBOSClient) -> None:
             from dbos import EnqueueOptions, WorkflowSerializationFormat  # noqa: PLC0415 a second
 
             options: EnqueueOptions = {
-                "workflow_name": job.kind,
-                "queue_name": QUEUE_OF[job.kind],
-                "workflow_id": str(job),
+                "workflow_name": name,
+                "queue_name": queue,
+                "workflow_id": ref,
                 "serialization_type": WorkflowSerializationFormat.PORTABLE,
                 "application_name": APPLICATION,
             }
@@ -79,7 +95,6 @@ class JobQueue:
             client.enqueue(options, *arguments)
 
         self._store.call(work)
-        return str(job)
 
     def list_jobs(
         self,

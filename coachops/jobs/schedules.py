@@ -23,14 +23,20 @@ from typing import Any
 
 from coachops.core.errors import CoachError
 from coachops.core.settings import Settings
-from coachops.jobs.exports import ExportRequest, require_known
+from coachops.export.issued import ExportRequest, require_known
 from coachops.jobs.ids import BY_KEY, JobId, keyed_id, report_id
 from coachops.reporting import SCHEDULE, find_report, list_runs, read_schedule
 
 CARE = {
-    "sqlite": {"backup": "*/10 * * * *", "drill": "40 4 * * *", "integrity": "20 3 * * *"},
-    "postgresql": {"backup": "10 1 * * *", "drill": "40 4 * * *", "integrity": "20 3 * * *"},
-}
+    "sqlite": {
+        "backup": "*/10 * * * *", "drill": "40 4 * * *", "integrity": "20 3 * * *",
+        "retention": "50 2 * * *",
+    },
+    "postgresql": {
+        "backup": "10 1 * * *", "drill": "40 4 * * *", "integrity": "20 3 * * *",
+        "retention": "50 2 * * *",
+    },
+}  # fmt: skip
 """Kind of database -> kind of job -> cron. Of SQLite a backup is all there is, so it is taken often
 enough that two are never 15 minutes apart; PostgreSQL archives its log all the time besides."""
 

@@ -19,8 +19,10 @@ from coachops.ai import replies
 from coachops.coaching import quarantine
 from coachops.core import clock
 from coachops.core.errors import CoachError
-from coachops.db import operations
+from coachops.db import change_feed, operations
+from coachops.export import DATASETS
 from coachops.jobs import findings, heartbeat
+from coachops.jobs.exports import Exports
 from coachops.jobs.schedules import Schedule, load_schedules
 from coachops.jobs.store import file_identity
 
@@ -38,9 +40,11 @@ KEEP = {
     "pipeline": dt.timedelta(days=90),
     "send": dt.timedelta(days=90),
     "export": dt.timedelta(days=90),
+    "export_part": dt.timedelta(days=7),
     "backup": dt.timedelta(days=14),
     "drill": dt.timedelta(days=90),
     "integrity": dt.timedelta(days=90),
+    "retention": dt.timedelta(days=90),
     "report": dt.timedelta(days=400),
 }
 """How long ended jobs are kept; a schedule's slot must outlive the schedule's longest interval."""
@@ -70,6 +74,7 @@ class Sweeper:
         self._executor = executor
         self._on_lost_store = on_lost_store
         self._schedule_file = schedule_file
+        self._exports = Exports(services, queue)
         self._schedules: list[Schedule] = []
         self._queued_slots: dict[Schedule, JobId] = {}
         self._due: dict[str, float] = {}
@@ -108,14 +113,18 @@ class Sweeper:
         parts: list[tuple[str, float, Callable[[], object]]] = [
             ("store", ROUND, self._look_at_store),
             ("heartbeat", heartbeat.INTERVAL, lambda: heartbeat.beat(database, self._name)),
+            ("feed", ROUND, lambda: change_feed.sequence(database)),
             ("messages", ROUND, lambda: findings.sweep_messages(database, queue)),
             ("transcripts", ROUND, lambda: findings.sweep_transcripts(database, queue, settings)),
             ("recovery", 5.0, self._recover),
             ("degraded", 30.0, lambda: findings.sweep_degraded(self._services, queue)),
+            ("exports", 5.0, lambda: self._exports.sweep(clock.now() - findings.GRACE)),
+            ("old exports", 60.0, self._exports.delete_old),
             ("schedules", 20.0, self._queue_due),
             ("beat", 30.0, self._beat_in_data),
             ("audit", 60.0, lambda: audit.seal(database)),
             ("history", 3600.0, self._prune),
+            ("feed history", 86_400.0, self._forget_changes),
         ]
         for name, every, part in parts:
             now = clock.monotonic()
@@ -173,6 +182,13 @@ class Sweeper:
         if not schedule.ran_since(self._services.settings, slot):
             self._queue.enqueue_as(job, *schedule.arguments(job))
         self._queued_slots[schedule] = job
+
+    def _forget_changes(self) -> None:
+        database = self._services.database
+        change_feed.note_versions(database, {each.name: each.version for each in DATASETS.values()})
+        keep = dt.timedelta(days=self._services.settings.feed_keep_days)
+        removed = change_feed.forget(database, keep)
+        _log.info("the change feed was compacted", extra={"removed": removed})
 
     def _prune(self) -> None:
         now = clock.now()

@@ -16,6 +16,7 @@ from coachops.api import create_app
 from coachops.bootstrap import Services
 from coachops.core.actor import SYSTEM
 from coachops.core.errors import CoachError
+from coachops.core.grants import EVERYTHING, Grant
 from coachops.core.settings import load_settings
 from coachops.db import Database
 from coachops.identity import passwords
@@ -72,9 +73,9 @@ class Site:
         )
         assert response.status_code == 303, response.text
 
-    def token(self, email: str, *scopes: str) -> dict[str, str]:
-        """The header of a program that acts for a user."""
-        secret, _ = self.services.identity.create_token(SYSTEM, email, "test", scopes)
+    def token(self, email: str, *scopes: str, grant: Grant = EVERYTHING) -> dict[str, str]:
+        """The header of a program that acts for a user, within limits."""
+        secret, _ = self.services.identity.create_token(SYSTEM, email, "test", scopes, grant=grant)
         return {"Authorization": f"Bearer {secret}"}
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 
 import pytest
 
 from coachops.core import ids
 from coachops.core.errors import CATALOGUE, CoachError
+from coachops.core.grants import Grant
+from coachops.db.models import Engagement
 from tests.api.conftest import ORIGIN, Site
 from tests.coaching.builders import Pair, make_pair
 
@@ -99,6 +102,59 @@ def test_scopes_and_ownership_hold(site: Site, pair: Pair, robot: dict[str, str]
     assert _upload(site, token, client=str(other.client_id)).status_code == 201  # type: ignore[attr-defined]
     unknown = site.client.get(f"/v1/transcripts/{ids.new_id()}", headers=robot)
     assert unknown.status_code == 404
+
+
+def test_a_token_sees_and_takes_only_what_its_limits_cover(site: Site, pair: Pair) -> None:
+    site.add("robot@example.org", "service")
+    other = make_pair(site.services.database, coach_of=pair)
+    scopes = ("transcripts:read", "transcripts:write")
+
+    def limited(**limits: object) -> dict[str, str]:
+        return site.token("robot@example.org", *scopes, grant=Grant(**limits))  # type: ignore[arg-type]
+
+    everything = site.token("robot@example.org", *scopes)
+    address = _upload(site, everything, **_refs(pair)).headers["location"]  # type: ignore[attr-defined]
+    mine = limited(coaches=frozenset({pair.coach_id}), clients=frozenset({pair.client_id}))
+    assert site.client.get(address, headers=mine).status_code == 200
+    assert _upload(site, mine, VTT + b"\n", **_refs(pair)).status_code == 201  # type: ignore[attr-defined]
+    elsewhere = limited(clients=frozenset({other.client_id}))
+    answers = [
+        site.client.get(path, headers=elsewhere).json()
+        for path in (address, f"/v1/transcripts/{ids.new_id()}")
+    ]
+    assert [each["code"] for each in answers] == ["COACH-CCH-001", "COACH-CCH-001"]
+    assert _upload(site, elsewhere, **_refs(pair)).json()["code"] == "COACH-CCH-001"  # type: ignore[attr-defined]
+    stranger = limited(coaches=frozenset({make_pair(site.services.database).coach_id}))
+    assert _upload(site, stranger, **_refs(pair)).json()["code"] == "COACH-CCH-001"  # type: ignore[attr-defined]
+    for narrow in (
+        limited(privacy="pseudonymous"),
+        limited(datasets=frozenset({"transcripts", "sessions"})),
+    ):
+        refused = site.client.get(address, headers=narrow)
+        assert (refused.status_code, refused.json()["code"]) == (403, "COACH-IDN-016")
+    hidden = _upload(site, limited(privacy="pseudonymous"), **_refs(pair))
+    assert hidden.json()["code"] == "COACH-IDN-016"  # type: ignore[attr-defined]
+
+
+def test_a_file_that_another_coach_imported_is_not_shown_to_a_limited_token(
+    site: Site, pair: Pair
+) -> None:
+    site.add("robot@example.org", "service")
+    other = make_pair(site.services.database)
+    with site.services.database.write() as session:
+        session.add(
+            Engagement(
+                external_id="second", coach_id=other.coach_id, client_id=pair.client_id,
+                started_on=dt.date(2026, 1, 1),
+            )
+        )  # fmt: skip
+    everything = site.token("robot@example.org", "transcripts:write")
+    assert _upload(site, everything, **_refs(pair)).status_code == 201  # type: ignore[attr-defined]
+    limited = site.token(
+        "robot@example.org", "transcripts:write", grant=Grant(coaches=frozenset({other.coach_id}))
+    )
+    refused = _upload(site, limited, client=str(pair.client_id), coach=str(other.coach_id))
+    assert (refused.status_code, refused.json()["code"]) == (422, "COACH-CCH-005")  # type: ignore[attr-defined]
 
 
 def test_a_browser_uploads_with_its_session_from_our_pages_only(site: Site, pair: Pair) -> None:

@@ -13,6 +13,7 @@ from coachops.backup import Backups, open_place
 from coachops.bootstrap import Services
 from coachops.core.settings import Settings, load_settings
 from coachops.db import Database
+from coachops.privacy.replaying import Erasures
 from tests.support.backups import seeded
 
 
@@ -61,7 +62,8 @@ def at(installation: Settings, services: Services) -> Callable[..., Backups]:
     def make(**changes: object) -> Backups:
         settings = installation.model_copy(update=changes)
         secrets = installation.home / "secrets"
-        return Backups(settings, services.database, secrets, open_place(settings))
+        erasures = Erasures(installation.home, services.database)
+        return Backups(settings, services.database, secrets, open_place(settings), erasures)
 
     return make
 

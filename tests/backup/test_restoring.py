@@ -34,12 +34,13 @@ from coachops.db.models import (
     WebSession,
 )
 from coachops.jobs.queue import JobQueue
+from coachops.privacy.replaying import Erasures
 from tests.support.backups import approve_some, content
 
 CHANGED = (
     "messages", "web_sessions", "sign_in_links", "kernel_tickets", "kernel_bindings",
     "audit_events", "worker_heartbeats", "operations", "audit_head", "backups", "drills",
-    "change_log",
+    "change_log", "feed_meta",
 )  # fmt: skip
 """Tables that a restore settles, or that were written after the backup."""
 
@@ -457,7 +458,8 @@ def test_the_database_may_lie_on_another_disk_than_the_home(
 
 
 def test_no_database_means_no_backup_but_a_list(empty: Settings, place: Path) -> None:
-    backups = Backups(empty, None, empty.home / "secrets", open_place(empty))
+    erasures = Erasures(empty.home, None)
+    backups = Backups(empty, None, empty.home / "secrets", open_place(empty), erasures)
     assert backups.list() == []
     for act in (backups.run, backups.drill, backups.status, backups.beat):
         with pytest.raises(CoachError, match="COACH-DB-001"):

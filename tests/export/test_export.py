@@ -15,8 +15,8 @@ from coachops.core.actor import SYSTEM, Actor
 from coachops.core.errors import CoachError
 from coachops.db import Database
 from coachops.db.models import AuditEvent, Base, CoachingSession, Utterance
-from coachops.export import DATASETS, FORMATS, run_export, verify_export
-from coachops.export.bundle import staged
+from coachops.export import DATASETS, FORMATS, blocks, run_export, verify_export
+from coachops.export.publishing import draft_folder, finish
 from tests.export.conftest import HARD_TEXTS
 
 EXPECTED = [
@@ -137,22 +137,19 @@ def test_both_databases_give_the_same_content(
     assert digests[0] == digests[1]
 
 
-def test_shards_follow_by_size_and_verify(sqlite_organisation: Database, tmp_path: Path) -> None:
-    from coachops.export import exporting
-
-    original = exporting.read
-    exporting.read = lambda *args: original(*args, chunk_rows=50)  # type: ignore[assignment]
-    try:
-        whole = run_export(sqlite_organisation, SYSTEM, tmp_path / "one", FORMATS, ["utterances"])
-        split = run_export(
-            sqlite_organisation, SYSTEM, tmp_path / "many", FORMATS, ["utterances"],
-            shard_bytes=20_000,
-        )  # fmt: skip
-    finally:
-        exporting.read = original
+def test_long_datasets_are_cut_into_files_and_verify(
+    sqlite_organisation: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blocks, "BLOCK_ROWS", 64)
+    whole = run_export(
+        sqlite_organisation, SYSTEM, tmp_path / "one", FORMATS, ["utterances"], shard_rows=64 * 99
+    )
+    split = run_export(
+        sqlite_organisation, SYSTEM, tmp_path / "many", FORMATS, ["utterances"], shard_rows=128
+    )
     assert bad(tmp_path / "many") == []
-    assert len(list((tmp_path / "many" / "data").glob("utterances-*.json"))) > 2
-    assert (tmp_path / "many" / "data" / "utterances-0002.csv").is_file()
+    assert len(list((tmp_path / "many" / "data").glob("utterances-*.json"))) == 5
+    assert (tmp_path / "many" / "data" / "utterances-0002.parquet").is_file()
     assert whole["datasets"] == split["datasets"]
     assert read_json(tmp_path / "one", "utterances") == read_json(tmp_path / "many", "utterances")
 
@@ -278,10 +275,11 @@ def test_two_exports_to_one_folder_do_not_mix(tmp_path: Path) -> None:
     out = tmp_path / "out"
 
     def race() -> None:
-        with staged(out) as folder:
+        with draft_folder(out) as folder:
             (folder / "mine").touch()
             out.mkdir()
             (out / "theirs").touch()
+            finish(folder, out, ["mine"])
 
     with pytest.raises(CoachError) as caught:
         race()

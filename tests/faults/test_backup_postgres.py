@@ -21,6 +21,7 @@ from coachops.backup.postgres.archive import Archive
 from coachops.backup.sealing import new_identity
 from coachops.core import clock
 from coachops.core.errors import CoachError
+from coachops.privacy.replaying import Erasures
 from tests.support.postgres_backup import (
     BackedUpCluster,
     EngineName,
@@ -68,7 +69,8 @@ def flip(site: Installation) -> Iterator[Flip]:
 
 def backups_with(site: Installation, **changes: object) -> Backups:
     settings = site.settings.model_copy(update=changes)
-    return Backups(settings, site.database, settings.home / "secrets", site.place)
+    erasures = Erasures(settings.home, site.database)
+    return Backups(settings, site.database, settings.home / "secrets", site.place, erasures)
 
 
 @pytest.mark.faults(40)

@@ -324,7 +324,7 @@ def test_an_export_that_is_killed_never_looks_complete_and_ends_equal(
     log = tmp_path / "worker.log"
     with ForkedWorkers(settings, schedule, log) as workers, Jobs(settings, services) as jobs:
         queued = jobs.enqueue_export(SYSTEM, formats=["jsonl", "csv"])
-        folder = jobs.export_folder(queued)
+        folder = Path(jobs.export_of(queued).place)
         workers.start()
         for _ in range(fault_runs(2, 20)):
             until(lambda: folder.exists() or any(folder.parent.glob(".*.partial-*")), log)

@@ -9,6 +9,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 import typer
@@ -51,7 +52,6 @@ from coachops.db.models import (
     User,
     Utterance,
 )
-from coachops.export.writers.csv import CsvCodec
 from coachops.identity import Identity, passwords
 from tests.coaching.builders import make_pair, make_transcript
 from tests.coaching.test_roster import HEADER
@@ -340,19 +340,26 @@ CELLS = st.one_of(
 def test_no_cell_for_spreadsheets_is_a_formula_and_every_value_comes_back(
     rows: list[tuple[str | None, str | None]],
 ) -> None:
-    from coachops.export.writers.codec import Field, Shape
+    from coachops.export.batches import arrow_schema
+    from coachops.export.files.csv import read_csv
+    from coachops.export.shapes import Field, Shape
+    from coachops.export.writers.csv import CsvRows
 
     shape = Shape(
         name="x", version="1.0.0", schema_id="x", key="one", order=(), foreign_keys=(),
         fields=(Field("one", "text", True), Field("two", "text", True)),
     )  # fmt: skip
-    codec = CsvCodec(excel=True)
-    columns = [list(values) for values in zip(*rows, strict=True)] or [[], []]
-    data = codec.header(shape, 0) + codec.rows(shape, columns, first=True)
+    writer = CsvRows(shape, excel=True)
+    batch = pa.RecordBatch.from_pylist(
+        [{"one": one, "two": two} for one, two in rows], arrow_schema(shape.fields)
+    )
+    data = writer.header() + (bytes(writer.rows(batch, first=True)) if rows else b"")
     for cell in itertools.chain(*csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""))):
         assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
     back = [
-        row for part in codec.read(io.BytesIO(data), shape, 10) for row in zip(*part, strict=True)
+        (row["one"], row["two"])
+        for part in read_csv(iter([data]), shape, excel=True)
+        for row in part.to_pylist()
     ]
     assert back == rows
 

@@ -14,9 +14,10 @@ from coachops.cli.main import app
 from coachops.cli.serve import FIRST_ADMIN, _prepare
 from coachops.core.actor import SYSTEM
 from coachops.core.errors import CoachError
+from coachops.core.grants import Grant
 from coachops.core.settings import load_settings
 from coachops.db import Database
-from coachops.db.models import Coach
+from coachops.db.models import Client, Coach
 from coachops.identity import Identity
 
 Run = Callable[..., Any]
@@ -87,7 +88,7 @@ def test_tokens_are_made_listed_and_revoked(run: Run, users: Identity) -> None:
     run("user", "add", "--email", "robot@example.org", "--role", "service")
     arguments = ("--user", "robot@example.org", "--name", "feed", "--scope", "transcripts:read")
     done = run("token", "create", *arguments, "--days", "0")
-    assert users.actor_of_token(done["token"])[1] == {"transcripts:read"}
+    assert users.actor_of_token(done["token"]).scopes == {"transcripts:read"}
     assert done["details"]["expires_at"] is None
     secret = run("token", "create", *arguments, text=True).strip()
     assert users.actor_of_token(secret)
@@ -130,3 +131,38 @@ def test_serve_leaves_an_invitation_made_by_hand_alone(tmp_path: Path) -> None:
     assert _prepare(settings) is None
     assert identity.look_at_link(token)
     database.close()
+
+
+def test_limits_of_a_token_are_named_by_any_reference(
+    run: Run, users: Identity, sqlite_database: Database
+) -> None:
+    with sqlite_database.write() as session:
+        coach = Coach(external_id="c7", name="Anna Alder", email="anna@example.org")
+        client = Client(external_id="k1", name="Kim Kaya", email="kim@example.org")
+        session.add_all([coach, client])
+    run("user", "add", "--email", "robot@example.org", "--role", "service")
+    arguments = ("token", "create", "--user", "robot@example.org", "--name", "feed", "--scope",
+                 "changes:read")  # fmt: skip
+    done = run(
+        *arguments, "--dataset", "sessions", "--dataset", "clients", "--coach", "anna@example.org",
+        "--client", "k1", "--privacy", "pseudonymous",
+    )  # fmt: skip
+    assert users.actor_of_token(done["token"]).grant == Grant(
+        frozenset({"sessions", "clients"}), frozenset({coach.id}), frozenset({client.id}),
+        "pseudonymous",
+    )  # fmt: skip
+    assert run("token", "list")["tokens"][0]["coaches"] == ["c7"]
+    with sqlite_database.write() as session:
+        session.get_one(Coach, coach.id).left_on = sqlite_database.today()
+    listed = run("token", "list", text=True)
+    assert "coaches: c7" in listed
+    assert "all left" in listed
+    for options, code in (
+        (("--dataset", "nothing"), "COACH-EXP-001"),
+        (("--coach", "nobody"), "COACH-CCH-001"),
+        (("--client", "nobody"), "COACH-CCH-001"),
+        (("--privacy", "none"), "COACH-SYS-002"),
+    ):
+        with pytest.raises(CoachError, match=code):
+            run(*arguments, *options)
+    assert len(run("token", "list")["tokens"]) == 1

@@ -10,8 +10,9 @@ import sqlalchemy as sa
 from coachops.core import clock, ids
 from coachops.core.actor import SYSTEM
 from coachops.core.errors import CoachError
+from coachops.core.grants import EVERYTHING, Grant
 from coachops.db import Database
-from coachops.db.models import ApiToken
+from coachops.db.models import ApiToken, Client, Coach
 from coachops.identity import Identity
 
 
@@ -30,9 +31,10 @@ def test_a_token_acts_for_its_user_within_its_scopes(
     assert (row.name, row.scopes, row.status) == (
         "feed", ("transcripts:read", "transcripts:write"), "active",
     )  # fmt: skip
-    actor, scopes = identity.actor_of_token(secret)
-    assert (actor.name, actor.role) == ("Robot", "service")
-    assert scopes == {"transcripts:read", "transcripts:write"}
+    bearer = identity.actor_of_token(secret)
+    assert (bearer.actor.name, bearer.actor.role) == ("Robot", "service")
+    assert bearer.scopes == {"transcripts:read", "transcripts:write"}
+    assert (bearer.token_id, bearer.grant) == (row.id, EVERYTHING)
     assert identity.list_tokens(SYSTEM)[0].last_used_at is not None
     with database.read() as session:
         assert secret not in str(session.execute(sa.select(ApiToken.__table__)).all())
@@ -89,3 +91,63 @@ def test_secrets_that_never_were_are_refused(identity: Identity, secret: str) ->
     with pytest.raises(CoachError) as caught:
         identity.actor_of_token(secret)
     assert caught.value.code == "COACH-IDN-012"
+
+
+def test_a_token_keeps_its_limits_and_the_list_names_them(
+    identity: Identity, database: Database, coach: Coach
+) -> None:
+    with database.write() as session:
+        session.add(client := Client(external_id="k1", name="Kim Kaya"))
+    grant = Grant(
+        frozenset({"sessions", "clients"}), frozenset({coach.id}), frozenset({client.id}),
+        "pseudonymous",
+    )  # fmt: skip
+    secret, row = identity.create_token(
+        SYSTEM, "robot@example.org", "feed", ["changes:read"], grant=grant
+    )
+    assert identity.actor_of_token(secret).grant == grant
+    for shown in (row, identity.list_tokens(SYSTEM)[0]):
+        assert (shown.datasets, shown.coaches, shown.clients, shown.privacy) == (
+            ("clients", "sessions"), ("c1",), ("k1",), "pseudonymous",
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "grant",
+    [
+        Grant(datasets=frozenset()),
+        Grant(coaches=frozenset()),
+        Grant(datasets=frozenset({"Sessions; DROP"})),
+        Grant(coaches=frozenset({ids.new_id()})),
+        Grant(clients=frozenset({ids.new_id()})),
+        Grant(privacy="nothing"),  # type: ignore[arg-type]
+    ],
+)
+def test_limits_that_name_nothing_or_nobody_make_no_token(identity: Identity, grant: Grant) -> None:
+    with pytest.raises(CoachError, match="COACH-IDN-009"):
+        identity.create_token(SYSTEM, "robot@example.org", "a", ["changes:read"], grant=grant)
+    assert identity.list_tokens(SYSTEM) == []
+
+
+def test_a_token_whose_coaches_all_left_is_told_apart(
+    identity: Identity, database: Database, coach: Coach
+) -> None:
+    with database.write() as session:
+        session.add(other := Coach(external_id="c2", name="Ben Birk", email="ben@example.org"))
+    for name, coaches in (("one", {coach.id}), ("both", {coach.id, other.id})):
+        identity.create_token(
+            SYSTEM,
+            "robot@example.org",
+            name,
+            ["changes:read"],
+            grant=Grant(coaches=frozenset(coaches)),
+        )
+    today = database.today()
+    with database.write() as session:
+        session.get_one(Coach, coach.id).left_on = today + dt.timedelta(days=1)
+    assert not any(row.all_left for row in identity.list_tokens(SYSTEM))
+    with database.write() as session:
+        session.get_one(Coach, coach.id).left_on = today
+    assert {row.name: row.all_left for row in identity.list_tokens(SYSTEM)} == {
+        "one": True, "both": False,
+    }  # fmt: skip

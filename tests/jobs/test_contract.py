@@ -15,7 +15,7 @@ from coachops.bootstrap import services as open_services
 from coachops.core import ids
 from coachops.core.settings import Settings
 from coachops.jobs import Jobs, workflows
-from coachops.jobs.engine import QUEUE_OF, Executor, queues
+from coachops.jobs.engine import PARTS_QUEUE, QUEUE_OF, Executor, queues
 from coachops.jobs.ids import KINDS
 from coachops.jobs.rows import STATES
 from coachops.jobs.store import SCHEMA, VERSION, store_url
@@ -49,7 +49,7 @@ def test_every_state_of_the_engine_has_a_name_that_people_read() -> None:
 
 def test_every_kind_of_job_has_a_workflow_and_a_queue(settings: Settings) -> None:
     assert set(KINDS) == set(QUEUE_OF) == set(workflows.__all__)
-    assert set(QUEUE_OF.values()) == queues(settings).keys()
+    assert {*QUEUE_OF.values(), PARTS_QUEUE} == queues(settings).keys()
 
 
 @SQLITE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from pathlib import Path
 
 import pytest
 
@@ -27,13 +28,21 @@ def test_an_export_is_made_below_the_home_and_proves_itself(
     )
     (row,) = jobs.run_inline([queued])
     assert (row.state, row.error) == ("done", None)
-    folder = jobs.export_folder(queued)
+    folder = Path(jobs.export_of(queued).place)
     assert folder.parent == settings.home / "exports"
     require_intact(folder, verify_export(folder))
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["formats"] == ["csv", "json"]
     assert row.result is not None
     assert row.result["export_id"] == manifest["export_id"]
+    export = jobs.export_of(queued)
+    assert (export.state, str(export.id)) == ("ready", manifest["export_id"])
+    assert export.rows == sum(each["rows"] for each in manifest["datasets"])
+    assert export.parts_done == export.parts > 1
+    assert {entry["path"] for entry in export.files} == {
+        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
+    }
+    assert list(folder.parent.glob(".*.partial-*")) == []
 
 
 @SQLITE
@@ -67,17 +76,11 @@ def test_what_cannot_be_exported_is_refused_before_it_is_queued(
 
 
 @SQLITE
-def test_a_coach_may_not_export(jobs: Jobs, pair: Pair) -> None:
-    with pytest.raises(CoachError, match="COACH-IDN-003"):
-        jobs.enqueue_export(pair.actor)
-
-
-@SQLITE
 def test_a_failed_export_is_retried_as_it_was_asked_for(
     settings: Settings, jobs: Jobs, pair: Pair
 ) -> None:
     queued = jobs.enqueue_export(SYSTEM, formats=["jsonl"], datasets=["coaches"])
-    folder = jobs.export_folder(queued)
+    folder = Path(jobs.export_of(queued).place)
     folder.mkdir(parents=True)
     (folder / "in the way").write_text("x")
     (row,) = jobs.run_inline([queued])
@@ -89,7 +92,8 @@ def test_a_failed_export_is_retried_as_it_was_asked_for(
 
 
 @SQLITE
-def test_only_an_export_has_a_folder(jobs: Jobs) -> None:
+def test_only_the_job_of_an_export_has_one(jobs: Jobs) -> None:
     with pytest.raises(CoachError, match="COACH-JOB-001"):
-        jobs.export_folder("report/weekly_operations/x/1")
-    assert jobs.export_folder("export/x/1").parent.name == "exports"
+        jobs.export_of("report/weekly_operations/x/1")
+    with pytest.raises(CoachError, match="COACH-EXP-040"):
+        jobs.export_of("export/x/1")

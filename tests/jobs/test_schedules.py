@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from coachops.core import clock
 from coachops.core.settings import load_settings
-from coachops.jobs.exports import ExportRequest
+from coachops.export.issued import ExportRequest
 from coachops.jobs.ids import parse_job_id
 from coachops.jobs.schedules import Schedule, load_schedules
 
@@ -69,7 +69,7 @@ def test_the_projects_own_schedule_is_valid() -> None:
 
 def test_without_a_file_backups_drills_and_checks_run(tmp_path: Path) -> None:
     found = load_schedules(load_settings(), tmp_path / "schedule.toml")
-    assert {row.kind for row in found} == {"backup", "drill", "integrity"}
+    assert {row.kind for row in found} == {"backup", "drill", "integrity", "retention"}
 
 
 def test_backups_of_sqlite_are_never_fifteen_minutes_apart(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_a_mistake_in_the_file_is_told_and_stops_nothing_else(
     assert [record.__dict__["code"] for record in caplog.records] == [code]
     readable = not text.endswith("[[work")
     assert {row.kind for row in found} == {
-        "backup", "drill", "integrity", *(["export"] if readable else []),
+        "backup", "drill", "integrity", "retention", *(["export"] if readable else []),
     }  # fmt: skip
 
 
@@ -116,7 +116,7 @@ def test_a_row_of_the_file_replaces_the_built_in_one(tmp_path: Path) -> None:
         '[[work]]\nkind = "drill"\ncron = "never"\n' + GOOD_WORK
     )
     found = {row.kind: row for row in load_schedules(load_settings(home=tmp_path), path)}
-    assert found.keys() == {"backup", "integrity", "export"}
+    assert found.keys() == {"backup", "integrity", "retention", "export"}
     assert found["backup"].cron == "*/5 * * * *"
     job = found["export"].job(dt.datetime(2026, 1, 5, 6, tzinfo=clock.UTC))
     key, request = found["export"].arguments(job)

@@ -24,6 +24,7 @@ from coachops.backup.shelf import look
 from coachops.coaching.seed import seed_organisation
 from coachops.core.settings import Settings, load_settings
 from coachops.db import Database, migrate
+from coachops.privacy.replaying import Erasures
 from tests.conftest import missing_tool
 from tests.support.postgres import _drop_root, find_postgres
 from tests.support.postgres_pair import Node
@@ -132,12 +133,14 @@ class Installation:
     def backups(self) -> Backups:
         """As another process would open them now."""
         home = self.settings.home
-        return Backups(self.settings, self.database, home / "secrets", self.place)
+        erasures = Erasures(home, self.database)
+        return Backups(self.settings, self.database, home / "secrets", self.place, erasures)
 
     def without_database(self) -> Backups:
         """As on a machine where the database is lost."""
         home = self.settings.home
-        return Backups(self.settings, None, home / "secrets", self.place)
+        erasures = Erasures(home, None)
+        return Backups(self.settings, None, home / "secrets", self.place, erasures)
 
     @property
     def engine(self) -> Engine:

@@ -17,6 +17,7 @@ LARGE_WAL = 256 << 20
 """Bytes; a write-ahead log of this size says that some reader never ends."""
 SKEW = dt.timedelta(seconds=30)
 QUICK_LOOK = 5_000
+FEED_WAITS = dt.timedelta(minutes=5)
 
 
 def state(services: Services) -> Check:
@@ -200,6 +201,36 @@ def quarantine(services: Services) -> Check:
     return Check("quarantine", "ok", "nothing waits")
 
 
+def feed(services: Services) -> Check:
+    """What was committed gets its place in the change feed soon."""
+    from coachops.db import change_feed  # noqa: PLC0415 imports SQLAlchemy
+
+    with services.database.connect() as connection:
+        found = change_feed.state(connection)
+    since = found.oldest_waiting
+    if since is not None and clock.now() - since > FEED_WAITS:
+        error = CoachError(
+            "COACH-FED-007", count=found.backlog, since=f"{since:%Y-%m-%d %H:%M} UTC"
+        )
+        return Check("change feed", "warn", error.message, error.next_step, error.code)
+    return Check("change feed", "ok", f"at {found.head}, {found.entries} changes kept")
+
+
+def tokens(services: Services) -> Check:
+    """Tokens in use still see somebody: not all coaches or clients of their limits have left."""
+    from coachops.core.actor import SYSTEM  # noqa: PLC0415 imports the catalogue
+
+    active = [row for row in services.identity.list_tokens(SYSTEM) if row.status == "active"]
+    empty = [row for row in active if row.all_left]
+    if empty:
+        names = ", ".join(f"'{row.name}'" for row in empty[:3])
+        return Check(
+            "tokens", "warn", f"all coaches or clients of {len(empty)} tokens have left: {names}",
+            "Make one with other limits and revoke this one: 'coachops token list'.",
+        )  # fmt: skip
+    return Check("tokens", "ok", f"{len(active)} in use")
+
+
 def webhooks(services: Services) -> Check:
     """No receiver was switched off or fails, and the secrets can be opened."""
     from coachops.core.actor import SYSTEM  # noqa: PLC0415 imports the catalogue
@@ -225,6 +256,8 @@ CHECKS: dict[str, Callable[[Services], Check]] = {
     "clock": time,
     "audit record": record,
     "quarantine": quarantine,
+    "change feed": feed,
+    "tokens": tokens,
     "webhooks": webhooks,
 }
 """Name -> check, in the order in which they are shown."""

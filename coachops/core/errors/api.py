@@ -64,4 +64,12 @@ ROWS = (
         who="admin",
         why="The guide is built from the source tree, which was not done here yet.",
     ),
+    ErrorSpec(
+        "COACH-API-009",
+        Kind.UNAVAILABLE,
+        "This token made more than {limit} requests in a minute.",
+        "Wait {seconds} seconds, then go on; the header RateLimit tells how many are left.",
+        retryable=True,
+        why="A program asks in a loop, or several share one token; COACHOPS_REQUESTS_PER_MINUTE is the limit.",
+    ),
 )

@@ -117,4 +117,12 @@ ROWS = (
         who="admin",
         why="A token may do only what it was made for.",
     ),
+    ErrorSpec(
+        "COACH-IDN-016",
+        Kind.FORBIDDEN,
+        "The limits of this token leave out {what}.",
+        "Ask an admin for a token with wider limits; 'coachops token list' shows those of each.",
+        who="admin",
+        why="A token sees only the datasets, coaches, clients and words that it was made for.",
+    ),
 )

@@ -10,6 +10,8 @@ from coachops.db.models.analysis import (
 )
 from coachops.db.models.backups import Backup, Drill, Heartbeat, KeyEscrow
 from coachops.db.models.base import Base
+from coachops.db.models.changes import ChangeInbox, ChangeLog, FeedMeta
+from coachops.db.models.exports import IssuedExport, IssuedExportPart
 from coachops.db.models.identity import (
     ApiToken,
     KernelBinding,
@@ -19,9 +21,11 @@ from coachops.db.models.identity import (
     UserPermission,
     WebSession,
 )
+from coachops.db.models.inbound import InboundRow, KeptReply
 from coachops.db.models.operations import Operation
 from coachops.db.models.outcomes import Feedback, Goal, GoalRating, Message
 from coachops.db.models.people import Client, Coach, Consent, Engagement
+from coachops.db.models.privacy import Erasure, LegalHold, RetentionPeriod
 from coachops.db.models.quarantine import QuarantineItem
 from coachops.db.models.records import Activity, AuditEvent, AuditHeadRow
 from coachops.db.models.sessions import CoachingSession, Transcript, TranscriptEdit, Utterance
@@ -42,26 +46,36 @@ __all__ = [
     "AuditHeadRow",
     "Backup",
     "Base",
+    "ChangeInbox",
+    "ChangeLog",
     "Client",
     "Coach",
     "CoachingSession",
     "Consent",
     "Drill",
     "Engagement",
+    "Erasure",
+    "FeedMeta",
     "Feedback",
     "Goal",
     "GoalRating",
     "Heartbeat",
+    "InboundRow",
     "Insight",
     "InsightEdit",
+    "IssuedExport",
+    "IssuedExportPart",
+    "KeptReply",
     "KernelBinding",
     "KernelTicket",
     "KeyEscrow",
+    "LegalHold",
     "MailEvent",
     "Message",
     "Operation",
     "OutboundRecord",
     "QuarantineItem",
+    "RetentionPeriod",
     "SignInLink",
     "Suppression",
     "Transcript",

@@ -143,7 +143,7 @@ class ActionItem(Changing, Base):
 
     client_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("clients.id"))
     coach_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("coaches.id"))
-    session_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("sessions.id"))
+    session_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("sessions.id"), index=True)
     transcript_id: Mapped[uuid.UUID | None] = mapped_column(
         sa.ForeignKey("transcripts.id", ondelete="CASCADE")
     )

@@ -11,6 +11,7 @@ import uuid
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
+from coachops.core.grants import PRIVACY_PROFILES
 from coachops.db.models.base import (
     Base,
     Changing,
@@ -127,15 +128,26 @@ class KernelBinding(Base):
 
 
 class ApiToken(Identified, Base):
-    """A bearer token of another system."""
+    """A bearer token of another system, and the limits of what it may see (NULL: none).
+
+    The limits name ids (of datasets: names), so they follow whoever leaves, moves or is renamed.
+    """
 
     __tablename__ = "api_tokens"
-    __table_args__ = (not_blank("name"), at_most("name", 200))
+    __table_args__ = (
+        not_blank("name"),
+        at_most("name", 200),
+        one_of("privacy", *PRIVACY_PROFILES),
+    )
 
     name: Mapped[ShortText]
     token_hash: Mapped[str] = mapped_column(TokenHash, unique=True)
     user_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("users.id", ondelete="CASCADE"))
     scopes: Mapped[JsonDocument]
+    datasets: Mapped[JsonDocument | None]
+    coaches: Mapped[JsonDocument | None]
+    clients: Mapped[JsonDocument | None]
+    privacy: Mapped[str] = mapped_column(sa.String(20), default="full", server_default="full")
     expires_at: Mapped[dt.datetime | None]
     revoked_at: Mapped[dt.datetime | None]
     last_used_at: Mapped[dt.datetime | None]

@@ -1,25 +1,64 @@
-"""Writing and reading back the file formats: CSV (two profiles), JSON Lines, JSON.
+"""Writing the files of an export: CSV in two profiles, JSON Lines, JSON and Parquet.
 
-Invariants: a codec turns columns of canonical text into bytes and back without loss; it knows no
-database and no folder. To add a format: a module with a `Codec`, and its name in `codec_for`.
+A shard writer takes typed batches (`batches.py`) and leaves one finished file under its final name,
+or nothing. Invariants: equal rows give equal bytes, however they were cut into batches; no row is
+touched by Python alone. To add a format: a module with a `RowsWriter` or a writer of its own, its
+row in `open_shard`, and a reader in `files/`.
 """
 
-from collections.abc import Callable
+from pathlib import Path
 
-from coachops.export.writers.codec import Codec, FormatError
-from coachops.export.writers.csv import CsvCodec
-from coachops.export.writers.json import JsonCodec, JsonLinesCodec
+from coachops.export.shapes import FormatError, Shape
+from coachops.export.writers.csv import EXCEL_MAX_ROWS, CsvRows
+from coachops.export.writers.json import JsonRows
+from coachops.export.writers.jsonl import JsonLinesRows
+from coachops.export.writers.output import Output
+from coachops.export.writers.parquet import ParquetShard
+from coachops.export.writers.shard import ShardWriter, TextShard
 
-FORMATS = ("csv", "json", "jsonl")
+FORMATS = ("csv", "json", "jsonl", "parquet")
 CSV_PROFILES = ("lossless", "excel")
+COMPRESSIONS = ("none", "zstd", "gzip")
 
 
-def codec_for(name: str, csv_profile: str = "lossless") -> Codec:
-    """The codec of a format; `KeyError` for one that is not in `FORMATS`."""
-    if name == "csv":
-        return CsvCodec(excel=csv_profile == "excel")
-    makers: dict[str, Callable[[], Codec]] = {"json": JsonCodec, "jsonl": JsonLinesCodec}
-    return makers[name]()
+def open_shard(
+    folder: Path,
+    shape: Shape,
+    format_name: str,
+    shard: int,
+    *,
+    csv_profile: str = "lossless",
+    compression: str = "none",
+) -> ShardWriter:
+    """A writer of `data/<dataset>-<shard>.<format>` below `folder`.
+
+    Parameters:
+        shard: number of the file, from 1.
+        compression: of text formats; Parquet is always zstd inside.
+
+    Raises:
+        CoachError: COACH-EXP-006 where the disk refuses.
+    """
+    if format_name == "parquet":
+        return ParquetShard(Output(folder, shape.name, "parquet", shard), shape)
+    output = Output(folder, shape.name, format_name, shard, compression)
+    match format_name:
+        case "csv" if csv_profile == "excel":
+            return TextShard(output, shape, CsvRows(shape, excel=True), EXCEL_MAX_ROWS)
+        case "csv":
+            return TextShard(output, shape, CsvRows(shape, excel=False))
+        case "json":
+            return TextShard(output, shape, JsonRows(shape, shard))
+        case _:
+            return TextShard(output, shape, JsonLinesRows(shape))
 
 
-__all__ = ["CSV_PROFILES", "FORMATS", "Codec", "FormatError", "codec_for"]
+__all__ = [
+    "COMPRESSIONS",
+    "CSV_PROFILES",
+    "EXCEL_MAX_ROWS",
+    "FORMATS",
+    "FormatError",
+    "ShardWriter",
+    "open_shard",
+]

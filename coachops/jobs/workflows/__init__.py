@@ -5,10 +5,10 @@ contract with jobs that are on their way (change them through `DBOS.patch`); ste
 To add one: a module here with a step and a workflow, imported below.
 """
 
-from coachops.jobs.workflows.care import backup, drill, integrity
+from coachops.jobs.workflows.care import backup, drill, integrity, retention
 from coachops.jobs.workflows.exports import export
 from coachops.jobs.workflows.pipeline import pipeline
 from coachops.jobs.workflows.reports import report
 from coachops.jobs.workflows.sending import send
 
-__all__ = ["backup", "drill", "export", "integrity", "pipeline", "report", "send"]
+__all__ = ["backup", "drill", "export", "integrity", "pipeline", "report", "retention", "send"]

@@ -1,4 +1,4 @@
-"""Looking after the installation: backups, restore drills, integrity checks.
+"""Looking after the installation: backups, restore drills, integrity checks, retention.
 
 Each is one step: what a crash interrupts is begun again, and a half backup is never listed.
 """
@@ -45,6 +45,16 @@ def integrity() -> Outcome:
     if "error" not in outcome:
         outcome = outcome | audit_step()
     return _ended("integrity", outcome)
+
+
+@DBOS.workflow(
+    name="retention",
+    serialization_type=WorkflowSerializationFormat.PORTABLE,
+    max_recovery_attempts=POISON_LIMIT,
+)
+def retention() -> Outcome:
+    """Delete what is older than its period, and finish what erasures left."""
+    return _ended("retention", retention_step())
 
 
 def _ended(name: str, outcome: Outcome) -> Outcome:
@@ -100,3 +110,13 @@ def audit_step() -> Outcome:
     if report.first is not None:
         raise CoachError("COACH-SYS-009", reason=report.first.text)
     return {"audit_rows": report.checked}
+
+
+@DBOS.step(name="apply_retention")
+@guarded
+def retention_step() -> Outcome:
+    """Apply the periods; beginning again after a crash deletes what was left."""
+    from coachops.jobs.privacy import run_retention  # noqa: PLC0415 only here
+
+    done = run_retention(current())
+    return {"deleted": sum(each.count for each in done.ran), "remaining": len(done.remaining)}

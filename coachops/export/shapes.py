@@ -1,13 +1,11 @@
-"""What a file format must do, and the shape of a dataset as its files tell it."""
+"""The shape of a dataset as its files tell it, made from the registry or from a published schema."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO, Any, Protocol
+from typing import Any
 
 from coachops.export.definitions import Dataset
-from coachops.export.reader import Columns
 
 
 class FormatError(ValueError):
@@ -24,7 +22,7 @@ class FormatError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """Name, kind and nullability of a column."""
+    """Name, kind and nullability of a column; its values, if they are a closed list."""
 
     name: str
     kind: str
@@ -34,7 +32,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A dataset as codecs need it; made from the registry or from a published schema."""
+    """A dataset as files need it; made from the registry or from a published schema."""
 
     name: str
     version: str
@@ -74,36 +72,7 @@ class Shape:
             foreign_keys=tuple((k["column"], k["dataset"]) for k in schema["x-foreign-keys"]),
         )
 
-
-class Codec(Protocol):
-    """A file format.
-
-    Attributes:
-        name: as on the command line. extension: of its files. media_type: for the descriptor.
-        max_rows: most rows one file may hold; None for no limit.
-    """
-
-    name: str
-    extension: str
-    media_type: str
-    max_rows: int | None
-
-    def header(self, shape: Shape, shard: int) -> bytes:
-        """What a file begins with."""
-        ...
-
-    def rows(self, shape: Shape, chunk: Columns, *, first: bool) -> bytes:
-        """The rows of `chunk`; `first` where no row stands in the file yet."""
-        ...
-
-    def footer(self, *, empty: bool) -> bytes:
-        """What a file ends with."""
-        ...
-
-    def read(self, file: IO[bytes], shape: Shape, chunk_rows: int) -> Iterator[Columns]:
-        """The rows of a file.
-
-        Raises:
-            FormatError: with the row where the file breaks the format.
-        """
-        ...
+    @property
+    def names(self) -> list[str]:
+        """Names of the columns, in file order."""
+        return [field.name for field in self.fields]

@@ -1,0 +1,85 @@
+"""Typed batches: how rows travel from a database to files and back, as Arrow record batches.
+
+One batch holds some rows of one dataset, in its order, one array per column. The type of an array
+follows from the column's kind; nothing is ever inferred from data:
+
+    uuid            fixed_size_binary(16), big-endian as in RFC 9562
+    text, code      UTF-8: string, large_string or string_view, as the producer finds cheapest
+    json            the same, each value in its canonical text
+    integer, int64  int32, int64
+    boolean         bool
+    date            date32
+    instant         timestamp[us, UTC]
+
+There is no kind for floating point or decimal numbers: money is whole millionths of a dollar, and
+numbers inside JSON are finite (NaN and infinity are refused, COACH-EXP-009).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+import pyarrow as pa
+
+INSTANT = pa.timestamp("us", "UTC")
+
+ARROW_TYPES: dict[str, pa.DataType] = {
+    "uuid": pa.binary(16),
+    "text": pa.string_view(),
+    "code": pa.string_view(),
+    "json": pa.string_view(),
+    "integer": pa.int32(),
+    "int64": pa.int64(),
+    "boolean": pa.bool_(),
+    "date": pa.date32(),
+    "instant": INSTANT,
+}
+"""Kind of a column -> the type that readers produce by preference."""
+
+TEXT_KINDS = frozenset({"text", "code", "json"})
+_TEXT_TYPES = frozenset({pa.string(), pa.large_string(), pa.string_view()})
+
+
+class Typed(Protocol):
+    """Name, kind and nullability of a column: `Column` of the registry or `Field` of a schema."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def kind(self) -> str:
+        """Its kind."""
+        ...
+
+    @property
+    def nullable(self) -> bool:
+        """Whether it may be NULL."""
+        ...
+
+
+def arrow_schema(columns: Iterable[Typed]) -> pa.Schema:
+    """The schema of batches with these columns."""
+    return pa.schema(
+        [
+            pa.field(column.name, ARROW_TYPES[column.kind], nullable=column.nullable)
+            for column in columns
+        ]
+    )
+
+
+def require_types(batch: pa.RecordBatch, columns: Iterable[Typed]) -> None:
+    """Refuse a batch whose columns are not those expected: a mistake of the producer.
+
+    Raises:
+        TypeError: names or types differ.
+    """
+    expected = list(columns)
+    if batch.schema.names != [column.name for column in expected]:
+        raise TypeError(f"columns {batch.schema.names} instead of {[c.name for c in expected]}")
+    for column, found in zip(expected, batch.schema.types, strict=True):
+        wanted = ARROW_TYPES[column.kind]
+        if found != wanted and not (column.kind in TEXT_KINDS and found in _TEXT_TYPES):
+            raise TypeError(f"column {column.name} is {found} instead of {wanted}")

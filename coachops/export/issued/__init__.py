@@ -1,0 +1,23 @@
+"""Exports that were asked for: what somebody may have, the record of it, and where the files lie.
+
+Owns `issued_exports`. Invariants: a request is checked and narrowed to the caller's grant before it
+is written down, with ids instead of addresses; the row outlives the files; only its owner (and an
+admin) sees it. To add something that can be asked for: a field of `ExportRequest`.
+"""
+
+from coachops.export.issued.narrowing import narrowed
+from coachops.export.issued.places import Place, open_place
+from coachops.export.issued.registry import Issued, Owner, Registry
+from coachops.export.issued.request import ExportRequest, check_request, require_known
+
+__all__ = [
+    "ExportRequest",
+    "Issued",
+    "Owner",
+    "Place",
+    "Registry",
+    "check_request",
+    "narrowed",
+    "open_place",
+    "require_known",
+]

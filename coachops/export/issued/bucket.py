@@ -1,0 +1,143 @@
+"""Exports in a bucket of any service that speaks S3.
+
+Parts go below `<prefix>.staging/<plan>/`, so that whoever lists the prefix never takes half of an
+export for the whole; publishing copies them inside the service and writes the manifest last. Keys,
+region and endpoint come from where every S3 program looks for them (`AWS_…`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from coachops.core import ids
+from coachops.core.errors import CoachError
+from coachops.export.disk import translated
+from coachops.export.issued.places import CHUNK, Manifest, Publisher, listing
+from coachops.export.manifest import MANIFEST
+
+_READ_AT_ONCE = 8 * CHUNK
+_CONNECT_SECONDS = 5
+_READ_SECONDS = 60
+_ATTEMPTS = 3
+
+
+class BucketPlace:
+    """Objects below a prefix.
+
+    Parameters:
+        url: `s3://bucket/prefix`.
+        work: a folder of this machine for files on their way.
+    """
+
+    def __init__(self, url: str, work: Path) -> None:
+        self.url = url.rstrip("/")
+        self._root = self.url.removeprefix("s3://")
+        self._staging = f"{self._root}.staging"
+        self._work = work / self._root.rpartition("/")[2]
+        self._opened: Any = None
+
+    def work(self, generation: int) -> Path:
+        """See `Place`."""
+        folder = self._work / str(generation)
+        with translated(self._work):
+            (folder / "data").mkdir(parents=True, exist_ok=True, mode=0o700)
+        return folder
+
+    def keep(self, generation: int, names: Sequence[str]) -> None:
+        """See `Place`."""
+        folder = self.work(generation)
+        with self._translated():
+            for name in names:
+                self._files().put_file(str(folder / name), f"{self._staging}/{generation}/{name}")
+        for name in names:
+            (folder / name).unlink(missing_ok=True)
+
+    def publish(
+        self, generation: int, names: Sequence[str], make: Publisher
+    ) -> tuple[Manifest, list[dict[str, Any]]]:
+        """See `Place`."""
+        out = self._work / f"out-{ids.new_id().hex}"
+        try:
+            manifest = make(self.work(generation), out)
+            files = listing(out, manifest)
+            with self._translated():
+                for name in names:
+                    self._files().cp_file(
+                        f"{self._staging}/{generation}/{name}", f"{self._root}/{name}"
+                    )
+                beside = sorted(
+                    path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()
+                )
+                for name in sorted(beside, key=lambda name: name == MANIFEST):
+                    if name not in names:
+                        self._files().put_file(str(out / name), f"{self._root}/{name}")
+        finally:
+            shutil.rmtree(out, ignore_errors=True)
+        return manifest, files
+
+    def read(self, name: str, start: int, end: int) -> Iterator[bytes]:
+        """See `Place`."""
+        while start < end:
+            until = min(end, start + _READ_AT_ONCE)
+            with self._translated():
+                piece = bytes(
+                    self._files().cat_file(f"{self._root}/{name}", start=start, end=until)
+                )
+            if len(piece) != until - start:
+                raise CoachError("COACH-EXP-004", path=name, reason="the object was cut")
+            yield piece
+            start = until
+
+    def discard(self) -> None:
+        """See `Place`."""
+        shutil.rmtree(self._work, ignore_errors=True)
+        self._remove(self._staging)
+
+    def delete(self) -> None:
+        """See `Place`. The manifest goes first."""
+        with self._translated(), contextlib.suppress(FileNotFoundError):
+            self._files().rm_file(f"{self._root}/{MANIFEST}")
+        self._remove(self._root)
+        self.discard()
+
+    def _remove(self, prefix: str) -> None:
+        with self._translated(), contextlib.suppress(FileNotFoundError):
+            self._files().rm(prefix, recursive=True)
+
+    def _files(self) -> Any:
+        if self._opened is None:
+            import s3fs  # type: ignore[import-untyped]  # noqa: PLC0415 half a second of botocore
+
+            self._opened = s3fs.S3FileSystem(
+                config_kwargs={
+                    "connect_timeout": _CONNECT_SECONDS,
+                    "read_timeout": _READ_SECONDS,
+                    "retries": {"max_attempts": _ATTEMPTS, "mode": "standard"},
+                },
+                use_listings_cache=False,
+                skip_instance_cache=True,
+            )
+            self._opened.retries = 1  # the library below tries again by itself: one layer of it
+        return self._opened
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        from botocore import exceptions  # type: ignore[import-untyped]  # noqa: PLC0415 as above
+
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise self._refused("no such bucket or object") from error
+        except PermissionError as error:
+            raise self._refused("no right to it") from error
+        except (exceptions.NoCredentialsError, exceptions.PartialCredentialsError) as error:
+            raise self._refused("no keys are set") from error
+        except (exceptions.BotoCoreError, exceptions.ClientError, OSError) as error:
+            raise self._refused(type(error).__name__) from error  # messages may repeat keys
+
+    def _refused(self, reason: str) -> CoachError:
+        return CoachError("COACH-EXP-050", place=self.url, reason=reason)

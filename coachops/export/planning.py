@@ -1,0 +1,171 @@
+"""Making a plan: what is selected, how many rows that is, and where its files begin.
+
+Everything is read in one snapshot. Rows are counted in the dataset's own table, apart from the
+query that will read them, so a join that loses or doubles rows is found when the part is written.
+Files begin at every so-manyth row in the dataset's order: then a part is the same rows in every
+format, whoever writes it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+import zoneinfo
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from coachops.core import clock, ids
+from coachops.core.errors import CoachError
+from coachops.db import Database
+from coachops.export import blocks
+from coachops.export.datasets import DATASETS
+from coachops.export.definitions import Dataset
+from coachops.export.plan import ExportSpec, Key, Part, Plan
+from coachops.export.queries import Condition, from_key, order_columns, restricted
+from coachops.export.selection import Filters, Selection
+
+EXCEL_BLOCKS = 15
+"""Blocks that fit into a worksheet of 1,048,576 rows, its header included."""
+
+
+def make_plan(database: Database, spec: ExportSpec, *, export_id: str | None = None) -> Plan:
+    """The plan of an export of this moment.
+
+    Parameters:
+        export_id: to keep the id of an export that was announced; None makes one.
+
+    Raises:
+        CoachError: COACH-EXP-001, COACH-SYS-002, COACH-DB-001 … -011.
+    """
+    with database.connect() as connection:
+        return plan_within(connection, spec, export_id=export_id)
+
+
+def plan_within(connection: Connection, spec: ExportSpec, *, export_id: str | None = None) -> Plan:
+    """The plan of an export of the moment that the open transaction sees.
+
+    Raises:
+        CoachError: COACH-EXP-001, COACH-SYS-002.
+    """
+    taken_at = clock.now()
+    no_time_limit(connection)
+    head, cursor = _handoff(connection)
+    selection = Selection(filters_of(spec))
+    counts: dict[str, dict[str, int]] = {}
+    parts: list[Part] = []
+    for name in spec.datasets:
+        dataset = _known(name)
+        condition = selection.condition(dataset)
+        counts[name] = _counts(connection, dataset, condition)
+        cuts = _cuts(
+            connection, dataset, condition, counts[name]["rows"], rows_per_file(dataset, spec)
+        )
+        for shard, (low, high, rows) in enumerate(cuts, 1):
+            parts.append(Part(len(parts), name, shard, low, high, rows))
+    revision = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+    return Plan(
+        export_id=export_id or str(ids.new_id()),
+        spec=spec,
+        snapshot_at=taken_at.astimezone(clock.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        head=head,
+        cursor=cursor,
+        database={"kind": connection.dialect.name, "revision": str(revision)},
+        counts=counts,
+        parts=tuple(parts),
+    )
+
+
+def filters_of(spec: ExportSpec) -> Filters:
+    """The filters that a request names."""
+    return Filters(
+        dt.date.fromisoformat(spec.since) if spec.since else None,
+        dt.date.fromisoformat(spec.until) if spec.until else None,
+        tuple(map(uuid.UUID, spec.coaches)),
+        tuple(map(uuid.UUID, spec.clients)),
+        zoneinfo.ZoneInfo(spec.time_zone),
+    )
+
+
+def rows_per_file(dataset: Dataset, spec: ExportSpec) -> int:
+    """Most rows of one file of this dataset: whole blocks of the digest.
+
+    Raises:
+        CoachError: COACH-SYS-002 where the request asks for something else.
+    """
+    wanted, block = spec.shard_rows, blocks.BLOCK_ROWS
+    if wanted < 0 or wanted % block:
+        reason = f"Rows of a file must be a multiple of {block}, not {wanted}."
+        raise CoachError("COACH-SYS-002", reason=reason)
+    rows = wanted or dataset.shard_blocks * block
+    excel = "csv" in spec.formats and spec.csv_profile == "excel"
+    return min(rows, EXCEL_BLOCKS * block) if excel else rows
+
+
+def no_time_limit(connection: Connection) -> None:
+    """The suite's limit of a minute per statement is for requests; a big table takes more."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
+        connection.execute(sa.text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+
+
+def _handoff(connection: Connection) -> tuple[int | None, str]:
+    """Where the change feed stands in this snapshot, and the cursor to follow it from there.
+
+    The one place where an export and the feed meet.
+    """
+    return None, ""
+
+
+def _known(name: str) -> Dataset:
+    if name not in DATASETS:
+        raise CoachError("COACH-EXP-001", name=name)
+    return DATASETS[name]
+
+
+def _counts(
+    connection: Connection, dataset: Dataset, condition: Condition | None
+) -> dict[str, int]:
+    """Rows selected, left out by the filters, and never exported; they add up to the table."""
+    counted = sa.select(sa.func.count()).select_from(dataset.table)
+    exported = restricted(counted, dataset, [])
+    rows = _number(connection, restricted(counted, dataset, [condition]))
+    of_all = rows if condition is None else _number(connection, exported)
+    whole = of_all if dataset.where is None else _number(connection, counted)
+    return {"rows": rows, "left_out": of_all - rows, "never_exported": whole - of_all}
+
+
+def _number(connection: Connection, statement: sa.Select[Any]) -> int:
+    return int(connection.scalar(statement) or 0)
+
+
+def _cuts(
+    connection: Connection,
+    dataset: Dataset,
+    condition: Condition | None,
+    rows: int,
+    most: int,
+) -> Iterator[tuple[Key | None, Key | None, int]]:
+    """The first key of each part, the one after its last, and its rows."""
+    low: Key | None = None
+    left = rows
+    while left > most:
+        # the place of a row in the order is its rank: each look goes on from the last cut
+        statement = restricted(
+            sa.select(*order_columns(dataset)).select_from(dataset.table),
+            dataset,
+            [condition, None if low is None else from_key(dataset, low)],
+        )
+        found = connection.execute(
+            statement.order_by(*order_columns(dataset)).offset(most).limit(1)
+        ).one()
+        high = _key(found)
+        yield low, high, most
+        low, left = high, left - most
+    yield low, None, left
+
+
+def _key(values: Sequence[Any]) -> Key:
+    return tuple(str(value) if isinstance(value, uuid.UUID) else int(value) for value in values)

@@ -1,0 +1,103 @@
+"""The SELECT of a dataset, with the type of every column fixed by the registry, and its SQL text.
+
+Readers below SQLAlchemy (COPY, another SQLite library) take a query as text, so values are written
+into it as literals. Only ids, days, instants and whole numbers ever are: nothing that people typed.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from coachops.export.definitions import Column, Dataset
+from coachops.export.plan import Key, Part
+
+Condition = sa.ColumnElement[bool]
+
+_POSTGRES_TYPES: dict[str, sa.types.TypeEngine[Any]] = {
+    "uuid": sa.Uuid(),
+    "text": sa.Text(),
+    "code": sa.Text(),
+    "json": sa.Text(),
+    "integer": sa.Integer(),
+    "int64": sa.BigInteger(),
+    "boolean": sa.Boolean(),
+    "date": sa.Date(),
+    "instant": sa.DateTime(timezone=True),
+}
+_POSTGRES = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]  # no % is doubled
+_SQLITE = sqlite.dialect(paramstyle="named")
+
+
+def typed_query(
+    dataset: Dataset, conditions: Sequence[Condition | None], *, sqlite: bool
+) -> sa.Select[Any]:
+    """All columns of `dataset` in its order, each as the database stores it."""
+    wire = _sqlite_wire if sqlite else _postgres_wire
+    statement = sa.select(*(wire(column).label(column.name) for column in dataset.columns))
+    statement = statement.select_from(dataset.table if dataset.source is None else dataset.source)
+    return restricted(statement, dataset, conditions).order_by(*order_columns(dataset))
+
+
+def restricted(
+    statement: sa.Select[Any], dataset: Dataset, conditions: Sequence[Condition | None]
+) -> sa.Select[Any]:
+    """`statement` without the rows that are never exported and those the conditions leave out."""
+    for condition in (dataset.where, *conditions):
+        if condition is not None:
+            statement = statement.where(condition)
+    return statement
+
+
+def order_columns(dataset: Dataset) -> list[Any]:
+    """The expressions that order the rows."""
+    return [dataset.column(name).source for name in dataset.sort]
+
+
+def within(dataset: Dataset, part: Part) -> list[Condition]:
+    """The conditions that choose the rows of a part."""
+    conditions = []
+    if part.low is not None:
+        conditions.append(from_key(dataset, part.low))
+    if part.high is not None:
+        conditions.append(sa.not_(from_key(dataset, part.high)))
+    return conditions
+
+
+def from_key(dataset: Dataset, key: Key) -> Condition:
+    """Rows whose key is `key` or comes after it."""
+    columns = [dataset.column(name) for name in dataset.sort]
+    values = [_literal(column, value) for column, value in zip(columns, key, strict=True)]
+    if len(columns) == 1:
+        single: Condition = columns[0].source >= values[0]
+        return single
+    return sa.tuple_(*(column.source for column in columns)) >= sa.tuple_(*values)
+
+
+def sql_text(statement: sa.Select[Any], *, sqlite: bool) -> str:
+    """The statement as text for the database, values included."""
+    dialect = _SQLITE if sqlite else _POSTGRES
+    compiled = statement.compile(dialect=dialect, compile_kwargs={"literal_binds": True})
+    return str(compiled)
+
+
+def _literal(column: Column, value: str | int) -> sa.ColumnElement[Any]:
+    if column.kind == "uuid":
+        return sa.literal(uuid.UUID(str(value)), sa.Uuid())
+    if isinstance(value, int):
+        return sa.literal(value, sa.BigInteger())
+    raise TypeError(f"{column.name} orders rows, so it must be an id or a whole number")
+
+
+def _sqlite_wire(column: Column) -> sa.ColumnElement[Any]:
+    """The stored value as it is, past the type's own conversion."""
+    return sa.type_coerce(column.source, sa.types.NullType())
+
+
+def _postgres_wire(column: Column) -> sa.ColumnElement[Any]:
+    """A cast costs nothing where the type is already the one that the decoder expects."""
+    return sa.cast(column.source, _POSTGRES_TYPES[column.kind])

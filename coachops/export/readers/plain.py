@@ -1,0 +1,125 @@
+"""Reading within a transaction that is open already: frames, pages of a feed, comparing files.
+
+PostgreSQL sends COPY in its binary form here too, over the connection that is there. SQLite's rows
+come through Python, so this is for what fits a page or a frame; whole exports of large files use
+`sqlite`.
+"""
+
+from __future__ import annotations
+
+import functools
+import sqlite3
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+from sqlalchemy.engine import Connection
+
+from coachops.core.errors import CoachError
+from coachops.db.failures import RETRY_AFTER_SECONDS, first_line
+from coachops.export.batches import arrow_schema
+from coachops.export.definitions import Column, Dataset
+from coachops.export.queries import Condition, sql_text, typed_query
+from coachops.export.readers.receiving import Rows, regrouped
+from coachops.export.readers.values import (
+    STORED_TYPES,
+    RefusedError,
+    from_stored,
+    named,
+    require_utf8,
+)
+
+_FETCH_ROWS = 4_096
+
+
+def read_batches(
+    connection: Connection, dataset: Dataset, *conditions: Condition | None
+) -> Iterator[pa.RecordBatch]:
+    """The rows of `dataset` that meet all conditions, in its order.
+
+    Raises:
+        CoachError: COACH-EXP-009, COACH-EXP-023, COACH-DB-001.
+    """
+    sqlite = connection.dialect.name == "sqlite"
+    query = sql_text(typed_query(dataset, conditions, sqlite=sqlite), sqlite=sqlite)
+    raw: Any = connection.connection.driver_connection
+    if sqlite:
+        yield from regrouped(_from_sqlite(raw, dataset, query))
+    else:
+        yield from _from_postgres(raw, dataset, query)
+
+
+def _from_postgres(
+    raw: psycopg.Connection[Any], dataset: Dataset, query: str
+) -> Iterator[pa.RecordBatch]:
+    ready: deque[pa.RecordBatch] = deque()
+    rows = Rows(dataset, ready.append)
+    text: Any = f"COPY ({query}) TO STDOUT (FORMAT binary)"
+    try:
+        with raw.cursor() as cursor, cursor.copy(text) as copy:
+            for piece in copy:
+                rows.write(bytes(piece))
+                while ready:
+                    yield ready.popleft()
+    except psycopg.OperationalError as error:
+        reason = first_line(error)
+        raise CoachError("COACH-DB-001", reason=reason, retry_after=RETRY_AFTER_SECONDS) from error
+    rows.finish()
+    yield from ready
+
+
+def _from_sqlite(raw: sqlite3.Connection, dataset: Dataset, query: str) -> Iterator[pa.RecordBatch]:
+    schema = arrow_schema(dataset.columns)
+    cursor = raw.execute(query)
+    try:
+        while rows := _fetched(raw, cursor):
+            with named(dataset, functools.partial(_id, rows)):
+                arrays = [
+                    _column(column, values)
+                    for column, values in zip(dataset.columns, zip(*rows, strict=True), strict=True)
+                ]
+            yield pa.RecordBatch.from_arrays(arrays, names=schema.names)
+    finally:
+        cursor.close()
+
+
+def _fetched(raw: sqlite3.Connection, cursor: sqlite3.Cursor) -> list[tuple[Any, ...]]:
+    """The next rows, with texts as the bytes that are stored: decoding them is Arrow's work."""
+    before = raw.text_factory
+    raw.text_factory = bytes
+    try:
+        return cursor.fetchmany(_FETCH_ROWS)
+    finally:
+        raw.text_factory = before
+
+
+def _column(column: Column, values: Sequence[Any]) -> Any:
+    kind = STORED_TYPES.get(column.kind, pa.binary())
+    try:
+        stored = pa.array(values, kind)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+        place = next(place for place, value in enumerate(values) if not _fits(value, kind))
+        raise RefusedError(place, "of another type than the column", column.name) from None
+    if kind == pa.binary():
+        stored = stored.view(pa.string())
+        try:
+            require_utf8(stored)
+        except RefusedError as error:
+            error.column = column.name
+            raise
+    return from_stored(column, stored)
+
+
+def _fits(value: Any, kind: pa.DataType) -> bool:
+    try:
+        pa.array([value], kind)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+        return False
+    return True
+
+
+def _id(rows: Sequence[tuple[Any, ...]], place: int) -> str:
+    value = rows[place][0]
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)

@@ -1,0 +1,55 @@
+"""Whether rows rise strictly in their dataset's order, a batch at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from coachops.export.shapes import FormatError, Shape
+
+
+class Order:
+    """Rows of one dataset, in the order in which they are read."""
+
+    def __init__(self, shape: Shape) -> None:
+        self._places = [shape.names.index(name) for name in shape.order]
+        self._last: list[Any] | None = None
+
+    def require(self, batch: pa.RecordBatch, before: int) -> None:
+        """Refuse a row that does not come after the one before it.
+
+        Parameters:
+            before: rows of the file before these.
+
+        Raises:
+            FormatError: with the row.
+        """
+        wrong = self._first_wrong(batch)
+        if wrong is not None:
+            raise FormatError("is out of order or there twice", before + wrong + 1)
+
+    def _first_wrong(self, batch: pa.RecordBatch) -> int | None:
+        keys = [part for place in self._places for part in _comparable(batch.column(place))]
+        if self._last is not None:
+            keys = [np.concatenate([last, key]) for last, key in zip(self._last, keys, strict=True)]
+        greater = np.zeros(len(keys[0]) - 1, bool) if len(keys[0]) else np.zeros(0, bool)
+        equal = ~greater
+        for key in keys:
+            greater |= equal & (key[1:] > key[:-1])
+            equal &= key[1:] == key[:-1]
+        wrong = np.flatnonzero(~greater)
+        if len(wrong):
+            return int(wrong[0]) + (1 if self._last is None else 0)
+        if len(keys[0]):
+            self._last = [key[-1:] for key in keys]
+        return None
+
+
+def _comparable(array: Any) -> list[Any]:
+    """Numbers that compare as the values do."""
+    if pa.types.is_fixed_size_binary(array.type):
+        raw = np.frombuffer(array.buffers()[1], ">u8")[array.offset * 2 :][: len(array) * 2]
+        return [raw[0::2].astype(np.uint64), raw[1::2].astype(np.uint64)]
+    return [np.asarray(array)]

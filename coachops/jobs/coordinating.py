@@ -1,0 +1,288 @@
+"""The coordinator of an export, and the writer of one part.
+
+PostgreSQL: the coordinator exports its snapshot, any worker imports it. An embedded database has one
+worker, so the parts are written here, one after the other, inside the held transaction.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from coachops.core import clock
+from coachops.core.actor import Actor
+from coachops.core.errors import CoachError
+from coachops.export.issued import Place, Registry, open_place
+from coachops.export.issued.moments import mark_of
+from coachops.export.parts import write_part
+from coachops.export.planning import plan_within
+from coachops.export.publishing import publish as publish_bundle
+from coachops.export.snapshot import DEFAULT_WORKERS, open_moment
+from coachops.jobs.exports import SUITE
+from coachops.jobs.queue import JobQueue
+from coachops.resilience import RetryPolicy
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+    from coachops.bootstrap import Services
+    from coachops.export.plan import Plan
+    from coachops.jobs.ids import JobId
+    from coachops.jobs.runtime import Outcome
+
+LOOK_EVERY = 0.2
+"""Seconds between two looks at the parts."""
+PATIENCE = 900.0
+"""Seconds without a database after which an export is given up; it can be begun again."""
+
+LOST = "COACH-EXP-020"
+BROKEN = "COACH-EXP-021"
+
+_STORAGE = RetryPolicy(4, 0.5, 5.0, 30.0)
+"""How a part is tried again where its place does not take it."""
+
+
+class Coordinator:
+    """Sees to it that every part of an export is written.
+
+    Parameters:
+        job: that does it; the jobs of the parts are named after it.
+    """
+
+    def __init__(self, services: Services, export_id: uuid.UUID, job: JobId) -> None:
+        self._services = services
+        self._registry = Registry(services.database)
+        self._id = export_id
+        self._job = job
+
+    def write(self) -> str:
+        """Returns `written`, or the state in which somebody put the export meanwhile.
+
+        Raises:
+            CoachError: of a part that could not be written; of the database when it stays away.
+        """
+        waited = _Patience()
+        while True:
+            try:
+                ended = self._ended()
+                if ended is not None:
+                    return ended
+                with open_moment(self._services.database) as moment:
+                    plan = self._plan(moment.connection)
+                    waited.reset()
+                    self._have_written(plan, moment.token)
+            except CoachError as error:
+                if not is_passing(error):
+                    raise
+                waited.wait(error)
+
+    def _ended(self) -> str | None:
+        standing = self._registry.standing(self._id)
+        if standing.state != "running":
+            return standing.state
+        if standing.failed is not None:
+            raise standing.failed
+        plan = self._registry.plan(self._id)
+        if plan is not None and len(standing.done) == len(plan.parts):
+            return "written"
+        return None
+
+    def _plan(self, connection: Connection) -> Plan:
+        """The plan that was made of the very same data, else a new one of this moment."""
+        moment = mark_of(connection)
+        plan = self._registry.plan(self._id, moment)
+        if plan is None:
+            export = self._registry.get(SUITE, str(self._id))
+            spec = export.request.spec(self._services.settings.time_zone)
+            plan = plan_within(connection, spec, export_id=str(self._id))
+            self._registry.replan(self._id, plan, moment)
+        return plan
+
+    def _have_written(self, plan: Plan, token: str) -> None:
+        standing = self._registry.standing(self._id)
+        generation = standing.generation
+        missing = [part.number for part in plan.parts if part.number not in standing.done]
+        self._registry.hold(self._id, generation, token)
+        if self._services.database.is_sqlite:
+            with ThreadPoolExecutor(DEFAULT_WORKERS) as threads:
+                list(
+                    threads.map(
+                        lambda number: write(self._services, self._id, generation, number), missing
+                    )
+                )
+            return
+        queue = JobQueue(self._services.settings)
+        try:
+            for number in missing:
+                queue.enqueue_part(self._job, str(self._id), generation, number)
+        finally:
+            queue.close()
+        while True:
+            standing = self._registry.standing(self._id)
+            all_done = len(standing.done) == len(plan.parts)
+            if all_done or standing.state != "running" or standing.failed is not None:
+                return
+            if standing.token != token:  # a worker found that it opens nothing any more
+                raise CoachError("COACH-EXP-020", reason="its server went away")
+            time.sleep(LOOK_EVERY)
+
+
+class _UnwantedError(Exception):
+    """Nobody wants the part any more that is being written."""
+
+
+def write(services: Services, export_id: uuid.UUID, generation: int, number: int) -> str:
+    """Write one part; returns `written`, `failed` (the record says why) or `unwanted`."""
+    registry = Registry(services.database)
+    waited = _Patience()
+    token: str | None = None
+    while True:
+        try:
+            standing = registry.standing(export_id)
+            if standing.generation != generation or standing.state != "running":
+                return "unwanted"
+            if number in standing.done:
+                return "written"
+            if standing.failed is not None:
+                return "failed"
+            token = standing.token
+            if token is None:  # whoever takes the coordinator over gives a new one
+                time.sleep(LOOK_EVERY)
+                continue
+            return _write(services, registry, export_id, generation, number, token)
+        except _UnwantedError:
+            return "unwanted"
+        except CoachError as error:
+            if error.code == LOST and token is not None and not services.database.is_sqlite:
+                registry.lost(export_id, token)
+            elif is_passing(error):
+                waited.wait(error)
+            else:
+                registry.add_part(export_id, generation, number, error)
+                return "failed"
+
+
+def _write(
+    services: Services,
+    registry: Registry,
+    export_id: uuid.UUID,
+    generation: int,
+    number: int,
+    token: str,
+) -> str:
+    plan = registry.plan(export_id)
+    export = registry.get(SUITE, str(export_id))
+    if plan is None:
+        return "unwanted"
+    place = open_place(services.settings, export.place)
+    part = plan.parts[number]
+    looked = clock.monotonic()
+
+    def still_wanted(_name: str, _rows: int) -> None:
+        nonlocal looked
+        if clock.monotonic() - looked < LOOK_EVERY or services.database.is_sqlite:
+            return
+        looked = clock.monotonic()
+        if registry.standing(export_id).state != "running":
+            raise _UnwantedError
+
+    def once() -> None:
+        folder = place.work(generation)
+        result = write_part(
+            services.database, plan, part, folder, token,
+            privacy=services.privacy_profile(plan.spec.privacy), progress=still_wanted,
+        )  # fmt: skip
+        place.keep(generation, [entry.path for entry in result.files])
+        registry.add_part(export_id, generation, number, result)
+
+    try:
+        _STORAGE.run(once, transient=_storage_is_away)
+    finally:
+        unwanted = registry.standing(export_id).state not in {"running", "ready"}
+        if unwanted:
+            place.discard()
+    return "unwanted" if unwanted else "written"
+
+
+def publish(services: Services, export_id: uuid.UUID) -> Outcome:
+    """Make the bundle of the parts that were written, and write it down.
+
+    Raises:
+        CoachError: COACH-EXP-003, -006, -050.
+    """
+    registry = Registry(services.database)
+    export = registry.get(SUITE, str(export_id))
+    plan = registry.plan(export_id)
+    place = open_place(services.settings, export.place)
+    answer: Outcome = {"export_id": str(export_id), "folder": export.place, "state": export.state}
+    if export.state != "running" or plan is None:
+        place.discard()
+        return answer
+    generation = registry.standing(export_id).generation
+    results = registry.results(export_id, generation)
+    names = [entry.path for result in results for entry in result.files]
+    rows = sum(result.rows for result in results)
+    registry.record_made(
+        export_id,
+        Actor(export.requested_by_id, "service", ""),
+        rows=rows,
+        datasets=len(export.datasets),
+    )
+    manifest, files = place.publish(
+        generation,
+        names,
+        lambda folder, out: publish_bundle(
+            plan,
+            results,
+            folder,
+            out,
+            key=services.signing_key,
+            privacy=services.privacy_profile(plan.spec.privacy),
+        ),
+    )
+    if manifest["export_id"] != str(export_id):
+        raise CoachError("COACH-EXP-003", path=export.place)
+    wanted = registry.finish(export_id, manifest, files)
+    _leave(place, wanted=wanted)
+    return answer | {"state": "ready" if wanted else "cancelled", "files": len(files), "rows": rows}
+
+
+def _leave(place: Place, *, wanted: bool) -> None:
+    if wanted:
+        place.discard()
+    else:
+        place.delete()
+
+
+class _Patience:
+    """Waits between tries while something is away, until that has taken too long."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """It is there again."""
+        self._since: float | None = None
+        self._pause = LOOK_EVERY
+
+    def wait(self, error: CoachError) -> None:
+        """Wait a little longer than the last time. Raises `error` where that is too long."""
+        now = clock.monotonic()
+        self._since = now if self._since is None else self._since
+        if now - self._since > PATIENCE:
+            raise error
+        time.sleep(self._pause)
+        self._pause = min(self._pause * 2, 5.0)
+
+
+def is_passing(error: CoachError) -> bool:
+    """Whether the database, or the held moment, is away for now."""
+    return error.code in {LOST, BROKEN} or (
+        error.code.startswith("COACH-DB-") and error.spec.retryable
+    )
+
+
+def _storage_is_away(error: BaseException) -> bool:
+    return isinstance(error, CoachError) and error.code == "COACH-EXP-050"
