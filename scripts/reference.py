@@ -102,8 +102,9 @@ def privacy_page() -> str:
     """The page about privacy, its table of places written from their register."""
     from coachops.privacy.places import places_markdown
 
-    before, begin, rest = PRIVACY.read_text(encoding="utf-8").partition("<!-- places -->\n\n")
-    _, end, after = rest.partition("\n<!-- /places -->")
+    begin, end = "<!-- places -->\n\n", "\n<!-- /places -->"
+    before, rest = PRIVACY.read_text(encoding="utf-8").split(begin)
+    _, after = rest.split(end)
     return before + begin + places_markdown() + end + after
 
 
