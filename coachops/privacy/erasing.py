@@ -117,7 +117,7 @@ def erase(
         traces = of_client(session, _client(session, client_id))
         _require_allowed(session, client_id)
     copies = issued.concerned(exports, traces)
-    removed = [*folders.find(home, traces), *_copies(copies)]
+    removed = [*folders.find(home, traces), *_copies(copies), *folders.abandoned(home)]
     remaining = folders.remove(removed)
     key = erasures.key_of(database)
 
@@ -196,7 +196,7 @@ def finish(database: Database, home: Path) -> list[str]:
         and each.made_at < entry.at
         and each.holds(entry.client_id, entry.coach_ids, entry.born_at)
     ]
-    left = folders.remove(late)
+    left = folders.remove([*late, *folders.abandoned(home)])
     with database.read() as session:
         open_ones = session.execute(
             sa.select(Erasure.client_id, Erasure.address_hash, Erasure.remaining).where(
