@@ -58,7 +58,7 @@ def test_as_a_problem(code: str) -> None:
     assert body["type"] == f"http://o/guide/reference/errors/{code.lower()}/"
     assert body["title"] == TITLES[error.kind]
     assert body["status"] == response.status_code
-    assert response.status_code in {*STATUS.values(), 405, 421, 429}
+    assert response.status_code in {*STATUS.values(), 405, 410, 421, 429}
     assert (body["code"], body["detail"], body["request_id"]) == (code, error.message, RUN)
     assert (body["why"], body["next_step"]) == (error.spec.why, error.next_step)
     assert ("retry-after" in response.headers) == error.spec.retryable
