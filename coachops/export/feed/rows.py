@@ -13,6 +13,9 @@ from coachops.export.reader import read
 from coachops.export.writers import codec_for
 from coachops.export.writers.codec import Shape
 
+CHUNK_ROWS = 10_000
+"""As many as the largest page has: each further chunk is a question more to the server."""
+
 _CODEC = codec_for("jsonl")
 
 
@@ -72,7 +75,7 @@ def _lines(
     places = {column.name: place for place, column in enumerate(dataset.columns)}
     order = [places[field.name] for field in shape.fields]
     key = places[shape.key]
-    for chunk in read(connection, dataset, condition):
+    for chunk in read(connection, dataset, condition, CHUNK_ROWS):
         lines = _CODEC.rows(shape, [chunk[place] for place in order], first=True).split(b"\n")
         ids: list[str] = chunk[key]  # type: ignore[assignment]  # a key is never NULL
         yield from zip(ids, lines, strict=False)
@@ -86,5 +89,6 @@ def _among(
     if connection.dialect.name == "sqlite":
         listed = sa.func.json_each(json.dumps(list(keys)).replace("-", "")).table_valued("value")
         return sa.type_coerce(key, sa.String()).in_(sa.select(listed.c.value))
-    array = sa.cast(list(keys), sa.ARRAY(sa.Uuid(as_uuid=False)))
+    text = sa.literal("{" + ",".join(keys) + "}", sa.String())
+    array = sa.cast(text, sa.ARRAY(sa.Uuid(as_uuid=False)))
     return key == sa.any_(array)  # type: ignore[no-any-return]
