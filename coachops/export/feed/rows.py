@@ -82,5 +82,6 @@ def _among(
     if connection.dialect.name == "sqlite":
         listed = sa.func.json_each(json.dumps(list(keys)).replace("-", "")).table_valued("value")
         return sa.type_coerce(key, sa.String()).in_(sa.select(listed.c.value))
-    array = sa.cast(list(keys), sa.ARRAY(sa.Uuid(as_uuid=False)))
+    text = sa.literal("{" + ",".join(keys) + "}", sa.String())
+    array = sa.cast(text, sa.ARRAY(sa.Uuid(as_uuid=False)))
     return key == sa.any_(array)  # type: ignore[no-any-return]
