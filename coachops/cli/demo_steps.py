@@ -287,7 +287,12 @@ def _export(opened: Services, run: _Run) -> None:
     with run.step("export and verify") as done:
         out = opened.settings.home / "exports" / clock.now().strftime("%Y%m%dT%H%M%SZ")
         manifest = run_export(
-            opened.database, SYSTEM, out, ["csv", "json"], zone=opened.settings.zone
+            opened.database,
+            SYSTEM,
+            out,
+            ["csv", "json", "parquet"],
+            zone=opened.settings.zone,
+            key=opened.signing_key,
         )
         checks = verify_export(out)
         require_intact(out, checks)

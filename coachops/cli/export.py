@@ -62,8 +62,12 @@ def run(
     compression: Annotated[
         str, typer.Option(help="none, zstd or gzip, of text formats; Parquet has zstd inside.")
     ] = "none",
+    privacy: Annotated[
+        str | None,
+        typer.Option(help="full, or pseudonymous: stable pseudonyms and no free text."),
+    ] = None,
     workers: Annotated[
-        int, typer.Option(help="Processes that read and write; 0 chooses.", min=0, max=64)
+        int, typer.Option(help="Processes that read and write here; 0 chooses.", min=0, max=64)
     ] = 0,
     as_json: JsonOption = False,
 ) -> None:
@@ -89,10 +93,12 @@ def run(
         "coaches": coaches or (),
         "clients": clients or (),
         "csv_profile": csv_profile,
+        "privacy": privacy,
+        "compression": compression,
     }
     with opened() as services, Jobs(services.settings, services) as jobs:
         if out is not None and not background and not is_url(out):
-            manifest = _run_here(jobs, Path(out), wanted)
+            manifest = _run_here(jobs, Path(out), wanted, workers)
         else:
             place = "" if out is None else out if is_url(out) else str(Path(out).absolute())
             export, _ = jobs.exports.start(SUITE, out=place, **wanted)
@@ -107,7 +113,7 @@ def run(
     emit(manifest, as_json=as_json, text=text)
 
 
-def _run_here(jobs: Jobs, out: Path, wanted: dict[str, Any]) -> dict[str, Any]:
+def _run_here(jobs: Jobs, out: Path, wanted: dict[str, Any], workers: int) -> dict[str, Any]:
     from coachops.export import DATASETS  # noqa: PLC0415 imports SQLAlchemy
     from coachops.jobs.exports import SUITE  # noqa: PLC0415 as above
 
@@ -121,7 +127,7 @@ def _run_here(jobs: Jobs, out: Path, wanted: dict[str, Any]) -> dict[str, Any]:
                 seen.append(name)
             bars.update(task, completed=len(seen), description=f"{name} {rows:,}")
 
-        return jobs.exports.run_here(SUITE, out, progress=show, **wanted)
+        return jobs.exports.run_here(SUITE, out, workers=workers, progress=show, **wanted)
 
 
 def _run_as_job(jobs: Jobs, export: Issued) -> dict[str, Any]:
@@ -289,16 +295,19 @@ def schema(
     datasets: Annotated[
         list[str] | None, typer.Option("--dataset", help="Name; may be repeated. Default: all.")
     ] = None,
+    version: Annotated[
+        str | None, typer.Option(help="A released version of one dataset. Default: today's.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Print the JSON Schema (2020-12) of datasets; one name prints that schema alone.
 
-    Example:  coachops export schema --dataset utterances
+    Example:  coachops export schema --dataset utterances --version 1.0.0
     """
     from coachops.export import schema_documents  # noqa: PLC0415 imports SQLAlchemy
 
     names = _split(datasets)
-    documents = schema_documents(names)
+    documents = schema_documents(names, version)
     emit(documents[names[0]] if len(names) == 1 else documents, as_json=as_json)
 
 

@@ -16,6 +16,7 @@ from coachops.core import clock, ids
 from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
 from coachops.db import Database
+from coachops.export.compatibility import released_schemas
 from coachops.export.datasets import DATASETS
 from coachops.export.definitions import Dataset
 from coachops.export.parts import Privacy
@@ -134,13 +135,28 @@ def record_export(database: Database, actor: Actor, manifest: dict[str, Any]) ->
     database.run(work)
 
 
-def schema_documents(names: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
+def schema_documents(
+    names: Sequence[str] | None = None, version: str | None = None
+) -> dict[str, dict[str, Any]]:
     """The JSON Schema of each dataset, by name.
 
+    Parameters:
+        version: a released one, of a single dataset; None is today's.
+
     Raises:
-        CoachError: COACH-EXP-001 for an unknown name.
+        CoachError: COACH-EXP-001 for an unknown name, COACH-SYS-002 for an unknown version.
     """
-    return {dataset.name: dataset.json_schema() for dataset in _datasets(names)}
+    chosen = _datasets(names)
+    if version is None:
+        return {dataset.name: dataset.json_schema() for dataset in chosen}
+    if len(chosen) != 1:
+        raise CoachError("COACH-SYS-002", reason="Give --dataset NAME with --version.")
+    released = {schema["x-version"]: schema for schema in released_schemas(chosen[0].name).values()}
+    if version not in released:
+        there = ", ".join(released)
+        reason = f"{chosen[0].name} was released as {there}, not as {version}."
+        raise CoachError("COACH-SYS-002", reason=reason)
+    return {chosen[0].name: released[version]}
 
 
 def _datasets(names: Sequence[str] | None) -> list[Dataset]:

@@ -54,7 +54,7 @@ def test_a_damaged_export_is_exit_1_with_file_and_row(call: Any, tmp_path: Path)
     path.write_bytes(path.read_bytes().replace(b"coach-0001", b"coach-0007"))
     code, stdout, stderr = call("export", "verify", str(out))
     assert code == 1
-    assert "data/coaches-0001.csv, row " in stdout
+    assert "data/coaches-0001.csv, block 1, row 1: column external_id" in stdout
     assert "COACH-EXP-004" in stderr
     code, stdout, _ = call("export", "verify", str(out), "--json")
     assert code == 1
@@ -122,3 +122,68 @@ def test_the_reference_names_every_column() -> None:
         assert f"## {dataset.name}\n" in page
         for column in dataset.columns:
             assert f"| `{column.name}` |" in page
+
+
+def test_who_signs_is_printed_and_insisted_on(call: Any, home: Path, tmp_path: Path) -> None:
+    out = str(tmp_path / "out")
+    call("export", "run", "--out", out, "--dataset", "coaches", "--json")
+    _, stdout, _ = call("export", "key", "--json")
+    key = json.loads(stdout)
+    assert (tmp_path / "out" / "public-key.pem").read_text() == key["public_key"]
+    secret = home / "secrets" / "export-signing"
+    assert secret.stat().st_mode & 0o777 == 0o600
+    code, stdout, _ = call("export", "key")
+    assert key["fingerprint"] in stdout
+    code, stdout, _ = call("export", "verify", out, "--key", key["fingerprint"])
+    assert code == 0
+    assert key["fingerprint"] in stdout
+    secret.unlink()  # another installation
+    _, stdout, _ = call("export", "key", "--json")
+    other = json.loads(stdout)["fingerprint"]
+    code, stdout, _ = call("export", "verify", out, "--key", other, "--json")
+    assert (code, json.loads(stdout)["error"]["code"]) == (1, "COACH-EXP-011")
+    code, stdout, _ = call("export", "verify", out, "--key", "nobody", "--json")
+    assert (code, json.loads(stdout)["error"]["code"]) == (2, "COACH-EXP-015")
+
+
+def test_an_export_is_compared_with_the_database_and_restored_by_commands(
+    call: Any, tmp_path: Path
+) -> None:
+    out, target = str(tmp_path / "out"), f"sqlite:///{tmp_path / 'restored.db'}"
+    call("export", "run", "--out", out, "--format", "parquet", "--dataset", "coaches,clients")
+    code, stdout, _ = call("export", "verify", out, "--source", "--json")
+    assert code == 0
+    assert [c["subject"] for c in json.loads(stdout)["checks"] if c["check"] == "source"] == [
+        "coaches", "clients",
+    ]  # fmt: skip
+    code, stdout, _ = call("export", "restore", out, "--into", target, "--json")
+    assert code == 0
+    assert [(t["name"], t["rows"]) for t in json.loads(stdout)["tables"]] == [
+        ("coaches", 3), ("clients", 9),
+    ]  # fmt: skip
+    code, stdout, _ = call("export", "restore", out, "--into", target, "--json")
+    assert (code, json.loads(stdout)["error"]["code"]) == (1, "COACH-EXP-012")
+    other = f"sqlite:///{tmp_path / 'other.db'}"
+    code, stdout, _ = call("export", "restore", out, "--into", other)
+    assert code == 0
+    assert "Every digest is that of the export." in stdout
+
+
+def test_delta_tables_are_made_by_a_command(call: Any, tmp_path: Path) -> None:
+    out, lake = str(tmp_path / "out"), str(tmp_path / "lake")
+    call("export", "run", "--out", out, "--format", "csv", "--dataset", "coaches")
+    code, stdout, _ = call("export", "delta", out, "--into", lake, "--json")
+    assert code == 0
+    assert json.loads(stdout)["tables"][0]["version"] == 0
+    code, stdout, _ = call("export", "delta", out, "--into", lake)
+    assert code == 0
+    assert (tmp_path / "lake" / "coaches" / "_delta_log").is_dir()
+
+
+def test_a_released_schema_is_printed_by_its_version(call: Any) -> None:
+    _, stdout, _ = call("export", "schema", "--dataset", "sessions", "--version", "1.0.0", "--json")
+    assert json.loads(stdout)["$id"].endswith("/sessions/1.0.0")
+    code, stdout, _ = call(
+        "export", "schema", "--dataset", "sessions", "--version", "9.0.0", "--json"
+    )
+    assert (code, json.loads(stdout)["error"]["code"]) == (2, "COACH-SYS-002")
