@@ -93,11 +93,19 @@ def datasets_page() -> str:
     return reference_markdown()
 
 
+def api_page() -> str:
+    """Every call of the API."""
+    from api_page import page
+
+    return page()
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli_page,
     "errors.md": overview,
     "settings.md": settings_page,
     "datasets.md": datasets_page,
+    "api.md": api_page,
 }
 
 
