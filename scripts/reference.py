@@ -108,11 +108,19 @@ def privacy_page() -> str:
     return before + begin + places_markdown() + end + after
 
 
+def api_page() -> str:
+    """Every call of the API."""
+    from api_page import page
+
+    return page()
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli_page,
     "errors.md": overview,
     "settings.md": settings_page,
     "datasets.md": datasets_page,
+    "api.md": api_page,
 }
 
 

@@ -16,6 +16,7 @@ _TAGS = r'^\s*(\*|(W/)?"[\x21\x23-\x7e]*"(\s*,\s*(W/)?"[\x21\x23-\x7e]*")*)\s*$'
 IfMatch = Annotated[
     str | None,
     Header(
+        alias="If-Match",
         pattern=_TAGS,
         description="Version tags (of an ETag) that the row must have, or `*`: any, but it must exist. "
         "With a tag the write also goes over changes made here: you have seen them.",
@@ -34,6 +35,7 @@ IfNew = Annotated[
 IfNoneMatch = Annotated[
     str | None,
     Header(
+        alias="If-None-Match",
         pattern=_TAGS,
         description="Tags that you hold: 304 where the row still has one.",
         examples=['"9f2c"'],
@@ -48,6 +50,7 @@ Overwrite = Annotated[
 IdempotencyKey = Annotated[
     str | None,
     Header(
+        alias="Idempotency-Key",
         description="The same key repeats the same request: it is done once and answered alike, for "
         "two days.",
         min_length=1,

@@ -69,7 +69,7 @@ class MailEventsTaken(BaseModel):
     unknown: int
 
 
-@router.post("/mail-events", responses=PROBLEMS)
+@router.post("/mail-events", responses=PROBLEMS, summary="Report what became of letters")
 def take_mail_events(events: MailEventsIn, caller: Caller, context: InContext) -> MailEventsTaken:
     """Take in what became of letters: delivered, delayed, bounced, complained. Each event counts once."""
     actor = caller.require(SCOPE)

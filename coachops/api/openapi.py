@@ -59,6 +59,11 @@ def operation_id(route: APIRoute) -> str:
     return route.name
 
 
+def common_codes() -> frozenset[str]:
+    """Codes that any operation of `/v1` may answer."""
+    return frozenset(_COMMON)
+
+
 def install(app: FastAPI) -> None:
     """Make the application's document the completed one."""
     made = app.openapi

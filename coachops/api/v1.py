@@ -185,7 +185,7 @@ _UPLOADED: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get("/me", responses=PROBLEMS)
+@router.get("/me", responses=PROBLEMS, summary="Read who you are")
 def me(caller: Caller) -> Me:
     """Who the token or cookie stands for."""
     actor = caller.actor
@@ -202,6 +202,7 @@ def me(caller: Caller) -> Me:
 @router.post(
     "/transcripts",
     status_code=201,
+    summary="Upload a transcript",
     responses=_UPLOADED,
     openapi_extra={"requestBody": {"content": {"multipart/form-data": {"example": _FORM}}}},
 )
@@ -316,7 +317,11 @@ def _queue(context: InContext, transcript_id: uuid.UUID) -> bool:
     return True
 
 
-@router.get("/transcripts/{transcript_id}", responses=problems("COACH-CCH-001", "COACH-IDN-016"))
+@router.get(
+    "/transcripts/{transcript_id}",
+    responses=problems("COACH-CCH-001", "COACH-IDN-016"),
+    summary="Read the state of a transcript",
+)
 def read_transcript(
     transcript_id: uuid.UUID, caller: Caller, context: InContext
 ) -> TranscriptState:

@@ -24,7 +24,7 @@ from tests.support.api_server import running
 
 ST = ROOT / "tests" / "outsiders" / ".venv" / "bin" / "st"
 IDS = {"coach": "AC-101", "client": "CL-201", "engagement": "EN-301", "session": "SE-401"}
-EXAMPLES = os.environ.get("COACHOPS_SCHEMATHESIS_EXAMPLES", "6")
+EXAMPLES = os.environ.get("COACHOPS_SCHEMATHESIS_EXAMPLES", "4")
 NOT_HERE = "positive_data_acceptance"
 """A check left out: what is of the right form may still be refused, such as a day outside of an
 engagement (422) or a version that has passed (412)."""

@@ -47,6 +47,8 @@ def running(home: Path, database_url: str, port: int, **settings: str) -> Iterat
         finally:
             process.terminate()
             process.wait(30)
+            if process.stdout is not None:
+                process.stdout.close()
 
 
 class _Server(uvicorn.Server):
