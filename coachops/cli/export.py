@@ -42,7 +42,8 @@ def run(
         ),
     ] = False,
     formats: Annotated[
-        list[str] | None, typer.Option("--format", help="csv, json, jsonl; may be repeated.")
+        list[str] | None,
+        typer.Option("--format", help="csv, json, jsonl, parquet; may be repeated."),
     ] = None,
     datasets: Annotated[
         list[str] | None, typer.Option("--dataset", help="Name; may be repeated. Default: all.")
@@ -58,6 +59,13 @@ def run(
     csv_profile: Annotated[
         str, typer.Option(help="lossless for machines, excel for people.")
     ] = "lossless",
+    privacy: Annotated[
+        str, typer.Option(help="full, or pseudonymous: no names, addresses or words.")
+    ] = "full",
+    compression: Annotated[str, typer.Option(help="Of text formats: none, gzip or zstd.")] = "none",
+    workers: Annotated[
+        int, typer.Option(min=0, max=64, help="Processes that read and write; 0 chooses.")
+    ] = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Export one moment of the database into a new folder; nothing appears unless it is whole.
@@ -81,10 +89,12 @@ def run(
         "coaches": coaches or (),
         "clients": clients or (),
         "csv_profile": csv_profile,
+        "privacy": privacy,
+        "compression": compression,
     }
     with opened() as services, Jobs(services.settings, services) as jobs:
         if out is not None and not background and not is_url(out):
-            manifest = _run_here(jobs, Path(out), wanted)
+            manifest = _run_here(jobs, Path(out), workers, wanted)
         else:
             place = "" if out is None else out if is_url(out) else str(Path(out).absolute())
             export, _ = jobs.exports.start(SUITE, out=place, **wanted)
@@ -99,7 +109,7 @@ def run(
     emit(manifest, as_json=as_json, text=text)
 
 
-def _run_here(jobs: Jobs, out: Path, wanted: dict[str, Any]) -> dict[str, Any]:
+def _run_here(jobs: Jobs, out: Path, workers: int, wanted: dict[str, Any]) -> dict[str, Any]:
     from coachops.export import DATASETS  # noqa: PLC0415 imports SQLAlchemy
     from coachops.jobs.exports import SUITE  # noqa: PLC0415 as above
 
@@ -113,7 +123,7 @@ def _run_here(jobs: Jobs, out: Path, wanted: dict[str, Any]) -> dict[str, Any]:
                 seen.append(name)
             bars.update(task, completed=len(seen), description=f"{name} {rows:,}")
 
-        return jobs.exports.run_here(SUITE, out, progress=show, **wanted)
+        return jobs.exports.run_here(SUITE, out, workers=workers, progress=show, **wanted)
 
 
 def _run_as_job(jobs: Jobs, export: Issued) -> dict[str, Any]:
