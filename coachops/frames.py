@@ -14,21 +14,24 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
+import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from coachops.core import clock
 from coachops.core.actor import SYSTEM, Actor
 from coachops.core.errors import CoachError
 from coachops.core.settings import load_settings
 from coachops.db import Database, migrate
+from coachops.export.batches import arrow_schema
 from coachops.export.datasets import DATASETS
-from coachops.export.definitions import Column
-from coachops.export.reader import read
+from coachops.export.definitions import Column, Dataset
+from coachops.export.readers import read_batches
 from coachops.export.selection import Selection, make_filters
 
 Day = dt.date | str | None
@@ -78,7 +81,6 @@ def load(
     for wanted in columns or ():
         if wanted not in known:
             raise CoachError("COACH-SYS-002", reason=f"{name} has no column '{wanted}'.")
-    collected: list[list[str | None]] = [[] for _ in known]
     with database.connect() as connection:
         as_of = clock.now()
         filters = make_filters(
@@ -89,13 +91,13 @@ def load(
             clients=clients,
             zone=zone or load_settings().zone,
         )
-        for chunk in read(connection, dataset, Selection(filters).condition(dataset)):
-            for whole, part in zip(collected, chunk, strict=True):
-                whole.extend(part)
+        condition = Selection(filters).condition(dataset)
+        batches = list(read_batches(connection, dataset, condition))
+    table = pa.Table.from_batches([_plain(batch) for batch in batches], _plain_schema(dataset))
     frame = pd.DataFrame(
         {
-            column.name: _series(column, values)
-            for column, values in zip(dataset.columns, collected, strict=True)
+            column.name: _series(column, table.column(column.name))
+            for column in dataset.columns
             if columns is None or column.name in columns
         }
     )
@@ -227,26 +229,52 @@ def field(documents: pd.Series[Any], key: str) -> pd.Series[Any]:
     )
 
 
-def _series(column: Column, values: list[str | None]) -> pd.Series[Any]:
+def _plain(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Texts of all batches as one type, whatever the database's reader found cheapest."""
+    arrays = [
+        pc.cast(array, pa.large_string()) if _is_text(array.type) else array
+        for array in batch.columns
+    ]
+    return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
+
+
+def _plain_schema(dataset: Dataset) -> pa.Schema:
+    return pa.schema(
+        [
+            (field.name, pa.large_string() if _is_text(field.type) else field.type)
+            for field in arrow_schema(dataset.columns)
+        ]
+    )
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return kind in {pa.string(), pa.large_string(), pa.string_view()}
+
+
+def _series(column: Column, values: Any) -> pd.Series[Any]:
     match column.kind:
         case "integer" | "int64":
-            numbers = [None if v is None else int(v) for v in values]
-            return pd.Series(numbers, dtype="Int64" if column.nullable else "int64")
+            numbers = values.cast(pa.int64()).to_pandas(
+                types_mapper={pa.int64(): pd.Int64Dtype()}.get
+            )
+            return numbers if column.nullable else numbers.astype("int64")  # type: ignore[no-any-return]
         case "boolean":
-            flags = [None if v is None else v == "true" for v in values]
-            return pd.Series(flags, dtype="boolean" if column.nullable else "bool")
+            flags = values.to_pandas(types_mapper={pa.bool_(): pd.BooleanDtype()}.get)
+            return flags if column.nullable else flags.astype("bool")  # type: ignore[no-any-return]
         case "date":
-            return pd.Series(np.array(["NaT" if v is None else v for v in values], "M8[s]"))
+            return pd.Series(values.cast(pa.timestamp("s")).to_numpy())
         case "instant":
-            plain = np.array(["NaT" if v is None else v[:-1] for v in values], "M8[us]")
-            return pd.Series(plain).dt.tz_localize("UTC")
+            return pd.Series(values.cast(pa.timestamp("us")).to_numpy()).dt.tz_localize("UTC")
         case "json":
-            parsed = [None if v is None else json.loads(v) for v in values]
+            parsed = [None if v is None else json.loads(v) for v in values.to_pylist()]
             return pd.Series(parsed, dtype="object")
+        case "uuid":
+            texts = [None if v is None else str(uuid.UUID(bytes=v)) for v in values.to_pylist()]
+            return pd.Series(texts, dtype="str")
         case _ if column.enum:
-            return pd.Series(pd.Categorical(values, categories=list(column.enum)))
+            return pd.Series(pd.Categorical(values.to_pylist(), categories=list(column.enum)))
         case _:
-            return pd.Series(values, dtype="str")
+            return pd.Series(values.to_pylist(), dtype="str")
 
 
 def _day(value: Day) -> dt.date | None:

@@ -71,7 +71,8 @@ def run(
     """Export one moment of the database into a new folder; nothing appears unless it is whole.
 
     Days are those of the organisation's calendar. With --json the manifest is printed, and with
-    --background what 'export status' prints.
+    --background what 'export status' prints. The folder is signed with this installation's key
+    ('coachops export key').
 
     Example:  coachops export run --out exports/today --format csv --format json
     """
@@ -146,34 +147,144 @@ def _run_as_job(jobs: Jobs, export: Issued) -> dict[str, Any]:
 @app.command()
 def verify(
     folder: Annotated[Path, typer.Argument(help="Folder of an export.")],
+    *,
+    key: Annotated[
+        str | None,
+        typer.Option(help="Fingerprint, or file with the public key, that must have signed it."),
+    ] = None,
+    source: Annotated[
+        bool,
+        typer.Option("--source", help="Compare with the database of this installation as well."),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Read every file of an export again and check every claim of its manifest.
 
-    Exit code 1 where something differs; the file and row are named.
+    Exit code 1 where something differs; the file, the block and the row are named.
 
-    Example:  coachops export verify exports/today
+    Example:  coachops export verify exports/today --key 3f0c…
     """
-    from coachops.export import require_intact, verify_export  # noqa: PLC0415 imports SQLAlchemy
+    from coachops.export import require_intact, verify_export, verify_source  # noqa: PLC0415 imports SQLAlchemy
 
     with progress() as bars:
         task = bars.add_task("Verifying", total=None)
-        checks = verify_export(
-            folder, lambda path: bars.update(task, advance=1, description=path[-28:])
-        )
+
+        def show(what: str) -> None:
+            bars.update(task, advance=1, description=what[-28:])
+
+        checks = verify_export(folder, show, key=key)
+        if source and all(check.ok for check in checks):
+            with opened() as services:
+                checks += verify_source(services.database, folder, show)
     bad = [check for check in checks if not check.ok]
 
     def text() -> None:
         for check in bad:
+            block = f", block {check.block}" if check.block is not None else ""
             at = f", row {check.row}" if check.row is not None else ""
-            typer.echo(f"{check.check}  {check.subject}{at}: {check.detail}")
+            typer.echo(f"{check.check}  {check.subject}{block}{at}: {check.detail}")
         if not bad:
+            signature = next(c.detail for c in checks if c.check == "signature")
             typer.echo(f"Intact: {len(checks)} checks of {folder}, all passed.")
+            typer.echo(f"Signature: {signature}.")
 
     emit({"ok": not bad, "folder": folder, "checks": checks}, as_json=as_json, text=text)
     if bad and as_json:
         raise typer.Exit(1)
     require_intact(folder, checks)
+
+
+@app.command()
+def restore(
+    folder: Annotated[Path, typer.Argument(help="Folder of an export.")],
+    *,
+    into: Annotated[
+        str, typer.Option(help="Empty database: sqlite:///FILE or postgresql://USER@HOST/NAME.")
+    ],
+    format_name: Annotated[
+        str | None, typer.Option("--format", help="Load from this format. Default: the fastest.")
+    ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(help="Fingerprint, or file with the public key, that must have signed it."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Load an export into an empty database: one typed table per dataset, proved equal.
+
+    The export is verified first; the digests of what the database holds must be those of the
+    manifest, else nothing stays there. An installation of the suite is brought back by
+    'coachops backup restore': exports hold no uploaded files, users or passwords.
+
+    Example:  coachops export restore exports/today --into sqlite:///today.db
+    """
+    from coachops.export import restore_export  # noqa: PLC0415 imports SQLAlchemy
+
+    with progress() as bars:
+        task = bars.add_task("Restoring", total=None)
+        done = restore_export(
+            folder, into, format_name=format_name, key=key,
+            progress=lambda what: bars.update(task, advance=1, description=what[-28:]),
+        )  # fmt: skip
+
+    def text() -> None:
+        table(["table", "rows", "digest"], [[d.name, f"{d.rows:,}", d.digest[:16]] for d in done])
+        typer.echo("Every digest is that of the export.")
+
+    emit({"folder": folder, "tables": done}, as_json=as_json, text=text)
+
+
+@app.command()
+def delta(
+    folder: Annotated[Path, typer.Argument(help="Folder of an export.")],
+    *,
+    into: Annotated[str, typer.Option(help="Folder or s3:// address for the tables.")],
+    key: Annotated[
+        str | None,
+        typer.Option(help="Fingerprint, or file with the public key, that must have signed it."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write an export as Delta Lake tables, one per dataset, each as a new version.
+
+    For Spark, Databricks, Snowflake, Trino and DuckDB. The export is verified first.
+
+    Example:  coachops export delta exports/today --into lake/coachops
+    """
+    from coachops.export import write_delta  # noqa: PLC0415 imports SQLAlchemy
+
+    with progress() as bars:
+        task = bars.add_task("Writing", total=None)
+        done = write_delta(
+            folder, into, key=key,
+            progress=lambda what: bars.update(task, advance=1, description=what[-28:]),
+        )  # fmt: skip
+
+    def text() -> None:
+        table(["table", "rows", "version"], [[d.name, f"{d.rows:,}", d.version] for d in done])
+
+    emit({"folder": folder, "into": into, "tables": done}, as_json=as_json, text=text)
+
+
+@app.command("key")
+def key_(as_json: JsonOption = False) -> None:
+    """Print the public key that signs this installation's exports, and its fingerprint.
+
+    Give the fingerprint to whoever receives exports, by another way than the exports themselves.
+
+    Example:  coachops export key
+    """
+    with opened() as services:
+        key = services.signing_key
+
+    def text() -> None:
+        typer.echo(key.public_pem.decode().rstrip())
+        typer.echo(f"Fingerprint: {key.fingerprint}")
+
+    emit(
+        {"public_key": key.public_pem.decode(), "fingerprint": key.fingerprint},
+        as_json=as_json, text=text,
+    )  # fmt: skip
 
 
 @app.command()

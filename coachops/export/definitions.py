@@ -19,9 +19,10 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import sqlalchemy as sa
+if TYPE_CHECKING:
+    import sqlalchemy as sa
 
 Kind = Literal["uuid", "text", "code", "integer", "int64", "boolean", "date", "instant", "json"]
 Privacy = Literal[
@@ -41,7 +42,7 @@ Privacy = Literal[
     figures    nested counts: numbers only
 """
 Ids = Sequence[uuid.UUID]
-Condition = Callable[[Ids], sa.ColumnElement[bool]]
+Condition = Callable[[Ids], "sa.ColumnElement[bool]"]
 
 SCHEMA_BASE = "https://coachops.example/schemas"
 """Prefix of every schema's `$id`: a name that stays, not an address that must answer."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 
 from coachops.db import Database
-from coachops.export.parts import Privacy, Progress, quiet, write_part
+from coachops.export.parts import Privacy, Progress, order_of, quiet, write_part
 from coachops.export.plan import Part, PartResult, Plan
-from coachops.export.snapshot import sqlite_moment
+from coachops.export.snapshot import servers_of, sqlite_moment
 from coachops.export.workers.pool import Pool
 
 _Write = Callable[[Part], PartResult]
@@ -43,8 +43,8 @@ def write_parts(
         with lock:
             progress(name, rows)
 
-    with _writing(database, plan, folder, token, workers, privacy, told) as (write, at_once):
-        return _all(plan.parts, write, at_once)
+    with _writing(database, plan, folder, token, workers, privacy, told) as (write, at_once, stop):
+        return _all(plan.parts, write, at_once, stop)
 
 
 @contextlib.contextmanager
@@ -56,31 +56,39 @@ def _writing(
     workers: int,
     privacy: Privacy | None,
     progress: Progress,
-) -> Iterator[tuple[_Write, int]]:
-    """How a part is written, and how many may be at once."""
+) -> Iterator[tuple[_Write, int, Callable[[], None]]]:
+    """How a part is written, how many may be at once, and how all of them are stopped."""
 
     def here(part: Part) -> PartResult:
         return write_part(database, plan, part, folder, token, privacy=privacy, progress=progress)
 
     if database.is_sqlite:
         pool = sqlite_moment(token).pool
-        yield here, 1 if pool is None else pool.count
+        if pool is None:
+            yield here, 1, _nothing
+        else:
+            yield here, pool.count, pool.stop
         return
     at_once = min(workers, len(plan.parts))
     if at_once < 2:
-        yield here, 1
+        yield here, 1, _nothing
         return
-    with Pool(at_once, url=database.url) as pool:
+    with Pool(at_once, servers=servers_of(database)) as pool:
 
         def there(part: Part) -> PartResult:
-            return pool.write_part(
-                plan, part, folder, token=token, privacy=privacy, progress=progress
-            )
+            order = order_of(plan, part, folder, sqlite=False, privacy=privacy)
+            return pool.write(order, token=token, progress=progress)
 
-        yield there, at_once
+        yield there, at_once, pool.stop
 
 
-def _all(parts: Sequence[Part], write: _Write, at_once: int) -> list[PartResult]:
+def _nothing() -> None:
+    """One thread in this process stops by its own exception."""
+
+
+def _all(
+    parts: Sequence[Part], write: _Write, at_once: int, stop: Callable[[], None]
+) -> list[PartResult]:
     if at_once == 1:
         return [write(part) for part in parts]
     # long ones first, so that no process is left alone with the longest
@@ -88,8 +96,10 @@ def _all(parts: Sequence[Part], write: _Write, at_once: int) -> list[PartResult]
     with ThreadPoolExecutor(at_once, "export") as threads:
         waiting = [threads.submit(write, part) for part in order]
         try:
-            done = [future.result() for future in waiting]
+            wait(waiting, return_when=FIRST_EXCEPTION)
+            done = [future.result() for future in waiting if future.done()]
         except BaseException:
             threads.shutdown(wait=False, cancel_futures=True)
+            stop()
             raise
     return sorted(done, key=lambda result: result.number)

@@ -159,22 +159,39 @@ def _resource(
     shape = shapes[entry.dataset]
     resource: dict[str, Any] = {
         "name": _resource_name(entry),
-        "type": "table",
+        "type": "file",
         "path": entry.path,
         "format": entry.format,
         "mediatype": _MEDIA_TYPES[entry.format],
-        "encoding": "utf-8",
         "bytes": entry.bytes,
         "hash": f"sha256:{entry.sha256}",
-        "schema": {
-            "fields": [_table_field(field, entry.format) for field in shape.fields],
-            "primaryKey": [shape.key],
-        },
+        "x-json-schema": shape.schema_id,
     }
+    if entry.format != "csv" or entry.path.endswith(".zst"):
+        return resource  # programs for tables know neither nested values nor zstd
     if entry.path.endswith(".gz"):
         resource["compression"] = "gz"
-    elif entry.path.endswith(".zst"):
-        resource["compression"] = "zst"
+    return resource | {
+        "type": "table",
+        "encoding": "utf-8",
+        "dialect": {"delimiter": ",", "quoteChar": '"', "doubleQuote": True},
+        "schema": _table_schema(shape, entry, shapes, files, csv_profile),
+        "x-csv-profile": csv_profile,
+    }
+
+
+def _table_schema(
+    shape: Shape,
+    entry: FileEntry,
+    shapes: Mapping[str, Shape],
+    files: Sequence[FileEntry],
+    csv_profile: str,
+) -> dict[str, Any]:
+    schema: dict[str, Any] = {
+        "fields": [_table_field(field) for field in shape.fields],
+        "missingValues": [NULL if csv_profile == "lossless" else ""],
+        "primaryKey": [shape.key],
+    }
     keys = [
         {
             "fields": [column],
@@ -187,15 +204,7 @@ def _resource(
         for parent in files
         if parent.dataset == dataset and parent.format == entry.format and _alone(parent, files)
     ]
-    if keys:
-        resource["schema"]["foreignKeys"] = keys
-    if entry.format == "csv":
-        resource["dialect"] = {"delimiter": ",", "quoteChar": '"', "doubleQuote": True}
-        resource["x-csv-profile"] = csv_profile
-        resource["schema"]["missingValues"] = [NULL if csv_profile == "lossless" else ""]
-    elif entry.format == "json":
-        resource["dialect"] = {"property": "rows"}
-    return resource
+    return schema | ({"foreignKeys": keys} if keys else {})
 
 
 def _resource_name(entry: FileEntry) -> str:
@@ -210,13 +219,11 @@ def _alone(entry: FileEntry, files: Sequence[FileEntry]) -> bool:
     )
 
 
-def _table_field(field: Field, format_name: str) -> dict[str, Any]:
+def _table_field(field: Field) -> dict[str, Any]:
     made: dict[str, Any] = {
         "name": field.name,
         **_TABLE_TYPES.get(field.kind, {"type": "string"}),
     }
-    if field.kind == "int64" and format_name in {"json", "jsonl"}:
-        made["type"] = "string"
     constraints: dict[str, Any] = {"required": not field.nullable}
     if field.enum:
         constraints["enum"] = list(field.enum)
@@ -239,6 +246,7 @@ def _csvw_schema(
         ],
         "primaryKey": shape.key,
     }
+    nullable = {field.name for field in shape.fields if field.nullable}
     keys = [
         {
             "columnReference": column,
@@ -248,6 +256,6 @@ def _csvw_schema(
             },
         }
         for column, dataset in shape.foreign_keys
-        if dataset in alone
+        if dataset in alone and column not in nullable  # strict readers refuse NULL in a key
     ]
     return schema | ({"foreignKeys": keys} if keys else {})

@@ -9,12 +9,11 @@ has a *token*: text that `write_part` takes.
 from __future__ import annotations
 
 import contextlib
-import json
 import threading
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -25,6 +24,7 @@ from coachops.db import Database
 from coachops.db.engine import sqlite_file
 from coachops.export.plan import Plan
 from coachops.export.planning import no_time_limit
+from coachops.export.tokens import PostgresToken
 from coachops.export.workers.pool import Pool
 
 SMALL_BYTES = 24 * 1024 * 1024
@@ -32,40 +32,6 @@ SMALL_BYTES = 24 * 1024 * 1024
 
 DEFAULT_WORKERS = 2
 """Processes that read a larger SQLite file, unless told otherwise."""
-
-
-@dataclass(frozen=True, slots=True)
-class PostgresToken:
-    """What a process needs to join the moment.
-
-    Attributes:
-        host: where the server was reached; other machines may know it by another name.
-        system: identifier of the cluster. started: of that server, so a standby is another one.
-        timeline: of its history.
-        snapshot: as PostgreSQL names it.
-    """
-
-    host: str
-    system: str
-    started: float
-    timeline: int
-    snapshot: str
-
-    def to_text(self) -> str:
-        """The token."""
-        return json.dumps(asdict(self), sort_keys=True)
-
-    @classmethod
-    def from_text(cls, token: str) -> Self:
-        """The token as it was made.
-
-        Raises:
-            CoachError: COACH-EXP-020 where it is none.
-        """
-        try:
-            return cls(**json.loads(token))
-        except (ValueError, TypeError):
-            raise CoachError("COACH-EXP-020", reason="it is of another database") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +120,13 @@ def sqlite_moment(token: str) -> SqliteMoment:
         return _held[token]
     except KeyError:
         raise CoachError("COACH-EXP-020", reason="this process does not hold it") from None
+
+
+def servers_of(database: Database) -> list[tuple[str, dict[str, Any]]]:
+    """The servers of a PostgreSQL database: their names, and what a driver needs to reach them."""
+    if database.servers is None:
+        raise CoachError("COACH-EXP-020", reason="it is of another database")
+    return [(str(host), database.servers.parameters(host)) for host in database.servers.hosts]
 
 
 @contextlib.contextmanager

@@ -98,7 +98,7 @@ PLACES: tuple[Place, ...] = (
         "stays: nothing personal",
         (
             "ai_budgets", "ai_circuits", "ai_spend", "backups", "drills", "heartbeats",
-            "key_escrow", "operations", "worker_heartbeats", "retention_periods",
+            "key_escrows", "operations", "worker_heartbeats", "retention_periods",
         ),
     ),
     Place(

@@ -74,6 +74,8 @@ def test_a_request_that_is_repeated_with_its_key_is_done_once_and_answered_the_s
     assert client.post("/v1/webhooks", json=body(url), headers=keyed).json() == first.json()
     other = client.post("/v1/webhooks", json=body(url + "x"), headers=keyed)
     assert (other.status_code, other.json()["code"]) == (409, "COACH-WHK-006")
+    narrower = client.post("/v1/webhooks", json=body(url, datasets=["goals"]), headers=keyed)
+    assert narrower.status_code == 409
     path = first.headers["location"]
     for action in ("rotate", "test"):
         one = client.post(f"{path}/{action}", headers=keyed)

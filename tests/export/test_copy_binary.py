@@ -24,6 +24,7 @@ from coachops.export.definitions import Column, Dataset, Kind
 from coachops.export.readers import receiving
 from coachops.export.readers.copy_binary import FramingError, decode
 from coachops.export.readers.receiving import Rows
+from coachops.export.shapes import Shape
 from tests.support.postgres import PostgresServer
 
 TYPES: dict[str, str] = {
@@ -93,7 +94,7 @@ def connections(postgres_server: PostgresServer) -> Iterator[tuple[Any, Any]]:
 
 def received(two: Any, dataset: Dataset, query: str) -> list[pa.RecordBatch]:
     batches: list[pa.RecordBatch] = []
-    rows = Rows(dataset, batches.append)
+    rows = Rows(Shape.of(dataset), batches.append)
     with two.cursor() as cursor:
         cursor.copy_expert(f"COPY ({query}) TO STDOUT (FORMAT binary)", rows)
     rows.finish()
@@ -247,7 +248,7 @@ def test_a_stream_that_stops_early_or_goes_on_is_refused() -> None:
 
     dataset = dataset_of(KINDS)
     for pieces in ([HEADER, GOOD], [GOOD], [HEADER, GOOD, TRAILER, GOOD], [HEADER[:-1] + b"\1"]):
-        rows = Rows(dataset, lambda _batch: None)
+        rows = Rows(Shape.of(dataset), lambda _batch: None)
 
         def send(pieces: list[bytes] = pieces, rows: Rows = rows) -> None:
             for piece in pieces:

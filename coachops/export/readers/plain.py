@@ -11,25 +11,30 @@ import functools
 import sqlite3
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import Any
+from types import NoneType
+from typing import TYPE_CHECKING, Any
 
-import psycopg
 import pyarrow as pa
-from sqlalchemy.engine import Connection
 
 from coachops.core.errors import CoachError
-from coachops.db.failures import RETRY_AFTER_SECONDS, first_line
-from coachops.export.batches import arrow_schema
-from coachops.export.definitions import Column, Dataset
-from coachops.export.queries import Condition, sql_text, typed_query
+from coachops.export.batches import Typed, arrow_schema
 from coachops.export.readers.receiving import Rows, regrouped
 from coachops.export.readers.values import (
+    OTHER_TYPE,
     STORED_TYPES,
     RefusedError,
     from_stored,
     named,
     require_utf8,
 )
+from coachops.export.shapes import Shape
+
+if TYPE_CHECKING:
+    import psycopg
+    from sqlalchemy.engine import Connection
+
+    from coachops.export.definitions import Dataset
+    from coachops.export.queries import Condition
 
 _FETCH_ROWS = 4_096
 
@@ -42,20 +47,27 @@ def read_batches(
     Raises:
         CoachError: COACH-EXP-009, COACH-EXP-023, COACH-DB-001.
     """
+    from coachops.export.queries import sql_text, typed_query  # noqa: PLC0415 imports SQLAlchemy
+
     sqlite = connection.dialect.name == "sqlite"
+    shape = Shape.of(dataset)
     query = sql_text(typed_query(dataset, conditions, sqlite=sqlite), sqlite=sqlite)
     raw: Any = connection.connection.driver_connection
     if sqlite:
-        yield from regrouped(_from_sqlite(raw, dataset, query))
+        yield from regrouped(_from_sqlite(raw, shape, query))
     else:
-        yield from _from_postgres(raw, dataset, query)
+        yield from _from_postgres(raw, shape, query)
 
 
 def _from_postgres(
-    raw: psycopg.Connection[Any], dataset: Dataset, query: str
+    raw: psycopg.Connection[Any], shape: Shape, query: str
 ) -> Iterator[pa.RecordBatch]:
+    import psycopg  # noqa: PLC0415 of no use to SQLite
+
+    from coachops.db.failures import RETRY_AFTER_SECONDS, first_line  # noqa: PLC0415 as above
+
     ready: deque[pa.RecordBatch] = deque()
-    rows = Rows(dataset, ready.append)
+    rows = Rows(shape, ready.append)
     text: Any = f"COPY ({query}) TO STDOUT (FORMAT binary)"
     try:
         with raw.cursor() as cursor, cursor.copy(text) as copy:
@@ -70,15 +82,15 @@ def _from_postgres(
     yield from ready
 
 
-def _from_sqlite(raw: sqlite3.Connection, dataset: Dataset, query: str) -> Iterator[pa.RecordBatch]:
-    schema = arrow_schema(dataset.columns)
+def _from_sqlite(raw: sqlite3.Connection, shape: Shape, query: str) -> Iterator[pa.RecordBatch]:
+    schema = arrow_schema(shape.fields)
     cursor = raw.execute(query)
     try:
         while rows := _fetched(raw, cursor):
-            with named(dataset, functools.partial(_id, rows)):
+            with named(shape.name, functools.partial(_id, rows)):
                 arrays = [
                     _column(column, values)
-                    for column, values in zip(dataset.columns, zip(*rows, strict=True), strict=True)
+                    for column, values in zip(shape.fields, zip(*rows, strict=True), strict=True)
                 ]
             yield pa.RecordBatch.from_arrays(arrays, names=schema.names)
     finally:
@@ -95,13 +107,13 @@ def _fetched(raw: sqlite3.Connection, cursor: sqlite3.Cursor) -> list[tuple[Any,
         raw.text_factory = before
 
 
-def _column(column: Column, values: Sequence[Any]) -> Any:
+def _column(column: Typed, values: Sequence[Any]) -> Any:
     kind = STORED_TYPES.get(column.kind, pa.binary())
-    try:
-        stored = pa.array(values, kind)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
-        place = next(place for place, value in enumerate(values) if not _fits(value, kind))
-        raise RefusedError(place, "of another type than the column", column.name) from None
+    allowed: tuple[type, ...] = (int, NoneType) if kind == pa.int64() else (bytes, NoneType)
+    if not {type(value) for value in values}.issubset(allowed):
+        place = next(n for n, value in enumerate(values) if type(value) not in allowed)
+        raise RefusedError(place, OTHER_TYPE, column.name)
+    stored = pa.array(values, kind)
     if kind == pa.binary():
         stored = stored.view(pa.string())
         try:
@@ -110,14 +122,6 @@ def _column(column: Column, values: Sequence[Any]) -> Any:
             error.column = column.name
             raise
     return from_stored(column, stored)
-
-
-def _fits(value: Any, kind: pa.DataType) -> bool:
-    try:
-        pa.array([value], kind)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
-        return False
-    return True
 
 
 def _id(rows: Sequence[tuple[Any, ...]], place: int) -> str:

@@ -9,21 +9,25 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
-from collections.abc import Callable, Generator, Iterator
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Generator, Iterator, Sequence
+from typing import Any
 
 import psycopg2
 import pyarrow as pa
 from psycopg2 import sql
 
 from coachops.core.errors import CoachError
-from coachops.db import Database
-from coachops.db.failures import RETRY_AFTER_SECONDS, first_line
-from coachops.export.definitions import Dataset
+from coachops.export.orders import Order, Progress, require_rows, write_files
+from coachops.export.plan import PartResult
 from coachops.export.readers.receiving import Rows
+from coachops.export.shapes import Shape
+from coachops.export.tokens import PostgresToken
+from coachops.export.writers.csv import CsvRows
+from coachops.export.writers.output import Output
+from coachops.export.writers.shard import entry_of
 
-if TYPE_CHECKING:
-    from coachops.export.snapshot import PostgresToken
+Servers = Sequence[tuple[str, dict[str, Any]]]
+"""Names of servers, and what the driver needs to reach them."""
 
 AHEAD = 2
 """Batches that may wait between receiving and writing."""
@@ -33,16 +37,34 @@ SELECT (SELECT system_identifier::text FROM pg_control_system()),
        extract(epoch FROM pg_postmaster_start_time())::float8, current_setting('server_encoding')
 """
 _TEXT_BLOCK = 256 * 1024
+_TEXT_OPTIONS = r"FORMAT csv, NULL '\N'"
+_RETRY_AFTER_SECONDS = 5
+
+
+def carry_out(
+    order: Order, servers: Servers, token: PostgresToken, progress: Progress
+) -> PartResult:
+    """Write the part of `order`, read at the moment of `token`.
+
+    Raises:
+        CoachError: COACH-EXP-006, -009, -020, -022, -023, COACH-DB-001.
+    """
+    with imported(servers, token) as connection:
+        if order.passed:
+            return _passed_through(connection, order, progress)
+        batches = read(connection, order.shape, order.query)
+        with contextlib.closing(batches):
+            return write_files(order, batches, progress)
 
 
 @contextlib.contextmanager
-def imported(database: Database, token: PostgresToken) -> Iterator[Any]:
+def imported(servers: Servers, token: PostgresToken) -> Iterator[Any]:
     """A connection of psycopg2 in a transaction that sees the moment of `token`.
 
     Raises:
         CoachError: COACH-DB-001 no server can be reached, COACH-EXP-020 none of them holds it.
     """
-    connection = _connected(database, token)
+    connection = _connected(servers, token)
     try:
         with _translated(), connection.cursor() as cursor:
             cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -61,49 +83,47 @@ def imported(database: Database, token: PostgresToken) -> Iterator[Any]:
         connection.close()
 
 
-def read(connection: Any, dataset: Dataset, query: str) -> Generator[pa.RecordBatch, None, None]:
+def read(connection: Any, shape: Shape, query: str) -> Generator[pa.RecordBatch, None, None]:
     """The rows of `query` in batches; received and decoded while the caller works on the last ones.
 
     Raises:
         CoachError: COACH-EXP-009, COACH-EXP-023, COACH-DB-001.
     """
-    receiver = _Receiver(connection, dataset, query)
+    receiver = _Receiver(connection, shape, query)
     try:
         yield from receiver
     finally:
         receiver.stop()
 
 
-def copy_text(
-    connection: Any, query: str, options: str, file: Sink, count: Callable[[int], None]
-) -> None:
-    """What COPY writes in a text form, as it comes, in large blocks.
+def _passed_through(connection: Any, order: Order, progress: Progress) -> PartResult:
+    """The file of a part as the database writes it, in large blocks."""
+    shape, part = order.shape, order.part
+    rows = 0
 
-    Parameters:
-        options: of COPY.
-        count: told how many pieces (rows, and the header) each block holds.
+    def count(more: int) -> None:
+        nonlocal rows
+        rows += more
+        progress(part.dataset, more)
 
-    Raises:
-        CoachError: COACH-DB-001.
-    """
-    blocks = _Blocks(file, count)
-    with _translated(), connection.cursor() as cursor:
-        cursor.copy_expert(f"COPY ({query}) TO STDOUT ({options})", blocks)
-    blocks.flush()
-
-
-class Sink(Protocol):
-    """Where bytes go."""
-
-    def write(self, data: bytes) -> int:
-        """Append them."""
-        ...
+    output = Output(order.folder, shape.name, "csv", part.shard)
+    try:
+        output.write(CsvRows(shape, excel=False).header())
+        blocks = _Blocks(output, count)
+        with _translated(), connection.cursor() as cursor:
+            cursor.copy_expert(f"COPY ({order.query}) TO STDOUT ({_TEXT_OPTIONS})", blocks)
+        blocks.flush()
+        require_rows(part, rows)
+        entry = entry_of(output, output.finish(), rows, ())
+    finally:
+        output.abort()
+    return PartResult(part.number, rows, (entry,))
 
 
 class _Blocks:
     """Joins small pieces to large ones."""
 
-    def __init__(self, file: Sink, count: Callable[[int], None]) -> None:
+    def __init__(self, file: Output, count: Callable[[int], None]) -> None:
         self._file, self._count = file, count
         self._pieces: list[bytes] = []
         taking = self._taking()
@@ -128,8 +148,8 @@ class _Blocks:
 class _Receiver:
     """A thread that receives and decodes."""
 
-    def __init__(self, connection: Any, dataset: Dataset, query: str) -> None:
-        self._connection, self._dataset, self._query = connection, dataset, query
+    def __init__(self, connection: Any, shape: Shape, query: str) -> None:
+        self._connection, self._shape, self._query = connection, shape, query
         self._batches: queue.Queue[pa.RecordBatch | BaseException | None] = queue.Queue(AHEAD)
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="export-receive", daemon=True)
@@ -155,7 +175,7 @@ class _Receiver:
     def _run(self) -> None:
         last: BaseException | None = None
         try:
-            rows = Rows(self._dataset, self._hand_on)
+            rows = Rows(self._shape, self._hand_on)
             with _translated(), self._connection.cursor() as cursor:
                 cursor.copy_expert(f"COPY ({self._query}) TO STDOUT (FORMAT binary)", rows)
             rows.finish()
@@ -182,31 +202,29 @@ class _StoppedError(Exception):
     """Nobody wants the rest."""
 
 
-def _connected(database: Database, token: PostgresToken) -> Any:
-    servers = database.servers
-    if servers is None:
-        raise CoachError("COACH-EXP-020", reason="it is of another database")
-    failures: list[str] = []
-    for host in sorted(servers.hosts, key=lambda host: str(host) != token.host):
+def _connected(servers: Servers, token: PostgresToken) -> Any:
+    failure: Exception | None = None
+    for _, parameters in sorted(servers, key=lambda server: server[0] != token.host):
         try:
-            connection = psycopg2.connect(**servers.parameters(host), client_encoding="UTF8")
+            connection = psycopg2.connect(**parameters, client_encoding="UTF8")
         except psycopg2.OperationalError as error:
-            failures.append(first_line(error))
+            failure = error
             continue
         connection.autocommit = True
-        with connection.cursor() as cursor:
+        with _translated(), connection.cursor() as cursor:
             cursor.execute(_FACTS)
             system, started, encoding = cursor.fetchone()
-        if (system, started) == (token.system, token.started):
-            if encoding == "SQL_ASCII":
-                connection.close()
-                raise CoachError("COACH-EXP-023", dataset="all", reason="SQL_ASCII, not UTF-8")
+        if (system, started) == (token.system, token.started) and encoding == "UTF8":
             return connection
         connection.close()
-        failures.append("")
-    if any(not failure for failure in failures):
-        raise CoachError("COACH-EXP-020", reason="its server is not among those of the URL")
-    raise CoachError("COACH-DB-001", reason=failures[0], retry_after=RETRY_AFTER_SECONDS)
+    if failure is not None:
+        raise _unreachable(failure) from failure
+    raise CoachError("COACH-EXP-020", reason="no server of the URL holds it")
+
+
+def _unreachable(error: Exception) -> CoachError:
+    reason = str(error).strip().partition("\n")[0].rstrip(".") or "no answer"
+    return CoachError("COACH-DB-001", reason=reason, retry_after=_RETRY_AFTER_SECONDS)
 
 
 @contextlib.contextmanager
@@ -217,8 +235,5 @@ def _translated() -> Iterator[None]:
     except psycopg2.Error as error:
         # without a SQLSTATE it is the connection that failed, not what was asked
         if isinstance(error, psycopg2.OperationalError) or error.pgcode is None:
-            reason = first_line(error)
-            raise CoachError(
-                "COACH-DB-001", reason=reason, retry_after=RETRY_AFTER_SECONDS
-            ) from error
+            raise _unreachable(error) from error
         raise

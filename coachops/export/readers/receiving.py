@@ -14,10 +14,10 @@ import pyarrow as pa
 
 from coachops.core.errors import CoachError
 from coachops.export.batches import arrow_schema
-from coachops.export.definitions import Dataset
 from coachops.export.readers import copy_binary
 from coachops.export.readers.copy_binary import HEADER, TRAILER, FramingError
 from coachops.export.readers.values import named
+from coachops.export.shapes import Shape
 
 BATCH_ROWS = 32_768
 """Rows of a batch: half a block of the digest, so that batches fall alike from every database."""
@@ -40,9 +40,9 @@ class Rows:
         hand_on: takes each batch.
     """
 
-    def __init__(self, dataset: Dataset, hand_on: Callable[[pa.RecordBatch], None]) -> None:
-        self._dataset = dataset
-        self._schema = arrow_schema(dataset.columns)
+    def __init__(self, shape: Shape, hand_on: Callable[[pa.RecordBatch], None]) -> None:
+        self._shape = shape
+        self._schema = arrow_schema(shape.fields)
         self._hand_on = hand_on
         self.ended = False
         taking = self._taking()
@@ -86,23 +86,23 @@ class Rows:
         raise self._wrong("something follows its end")
 
     def _decoded(self, rows: Sequence[bytes]) -> pa.RecordBatch:
-        return decoded(self._dataset, rows, self._schema)
+        return decoded(self._shape, rows, self._schema)
 
     def _wrong(self, reason: str) -> CoachError:
-        return CoachError("COACH-EXP-023", dataset=self._dataset.name, reason=reason)
+        return CoachError("COACH-EXP-023", dataset=self._shape.name, reason=reason)
 
 
-def decoded(dataset: Dataset, rows: Sequence[bytes], schema: pa.Schema) -> pa.RecordBatch:
+def decoded(shape: Shape, rows: Sequence[bytes], schema: pa.Schema) -> pa.RecordBatch:
     """The batch of rows that COPY sent.
 
     Raises:
         CoachError: COACH-EXP-009, COACH-EXP-023.
     """
     try:
-        with named(dataset, lambda place: _key_of(rows[place])):
-            return copy_binary.decode(rows, dataset.columns, schema)
+        with named(shape.name, lambda place: _key_of(rows[place])):
+            return copy_binary.decode(rows, shape.fields, schema)
     except FramingError as error:
-        raise CoachError("COACH-EXP-023", dataset=dataset.name, reason=str(error)) from error
+        raise CoachError("COACH-EXP-023", dataset=shape.name, reason=str(error)) from error
 
 
 def regrouped(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

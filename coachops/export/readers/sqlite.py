@@ -21,16 +21,17 @@ import adbc_driver_sqlite
 import pyarrow as pa
 
 from coachops.core.errors import CoachError
-from coachops.export.batches import arrow_schema
-from coachops.export.definitions import Dataset
+from coachops.export.batches import Typed, arrow_schema
 from coachops.export.readers.receiving import regrouped
 from coachops.export.readers.values import (
+    OTHER_TYPE,
     STORED_TYPES,
     RefusedError,
     from_stored,
     named,
     require_utf8,
 )
+from coachops.export.shapes import Shape
 
 _BATCH_ROWS = 8_192
 
@@ -74,36 +75,44 @@ class SqliteFile:
         for _ in self._stream("SELECT count(*) FROM sqlite_master"):
             pass
 
-    def read(self, dataset: Dataset, query: str) -> Iterator[pa.RecordBatch]:
+    def read(self, shape: Shape, query: str) -> Iterator[pa.RecordBatch]:
         """The rows of `query` in batches.
 
         Raises:
             CoachError: COACH-EXP-009, COACH-EXP-023.
         """
-        return regrouped(self._typed(dataset, query))
+        return regrouped(self._typed(shape, query))
 
-    def _typed(self, dataset: Dataset, query: str) -> Iterator[pa.RecordBatch]:
-        names = arrow_schema(dataset.columns).names
-        wanted = [STORED_TYPES.get(column.kind, pa.string()) for column in dataset.columns]
+    def _typed(self, shape: Shape, query: str) -> Iterator[pa.RecordBatch]:
+        names = arrow_schema(shape.fields).names
         first = True
-        for raw in self._stream(_with_types(dataset, query)):
-            if raw.schema.types != wanted:
-                raise CoachError(
-                    "COACH-EXP-023", dataset=dataset.name, reason=str(raw.schema.types)
-                )
-            batch = raw.slice(1) if first else raw
-            first = False
-            arrays = []
-            with named(dataset, functools.partial(_id, batch)):
-                for column, stored in zip(dataset.columns, batch.columns, strict=True):
-                    if stored.type == pa.string():
-                        try:
-                            require_utf8(stored)
-                        except RefusedError as error:
-                            error.column = column.name
-                            raise
-                    arrays.append(from_stored(column, stored))
-            yield pa.RecordBatch.from_arrays(arrays, names=names)
+        try:
+            for raw in self._stream(_with_types(shape, query)):
+                batch = raw.slice(1) if first else raw
+                first = False
+                with named(shape.name, functools.partial(_id, batch)):
+                    columns = zip(shape.fields, batch.columns, strict=True)
+                    arrays = [_column(column, found) for column, found in columns]
+                yield pa.RecordBatch.from_arrays(arrays, names=names)
+        except (_TypesError, OSError) as error:
+            self._blame(shape, query)
+            reason = str(error) or "its columns have other types"
+            raise CoachError("COACH-EXP-023", dataset=shape.name, reason=reason) from error
+
+    def _blame(self, shape: Shape, query: str) -> None:
+        """Raise COACH-EXP-009 with the first value of another type than its column, if any."""
+        for column in shape.fields:
+            kind = "'integer'" if column.kind in STORED_TYPES else "'text', 'blob'"
+            asked = (
+                f'SELECT "{shape.key}" FROM ({query}) '  # noqa: S608 our own query
+                f"WHERE typeof(\"{column.name}\") NOT IN ({kind}, 'null') LIMIT 1"
+            )
+            for batch in self._stream(asked):
+                for key in batch.column(0).to_pylist():
+                    raise CoachError(
+                        "COACH-EXP-009",
+                        dataset=shape.name, column=column.name, key=key, reason=OTHER_TYPE,
+                    )  # fmt: skip
 
     def _stream(self, query: str) -> Iterator[pa.RecordBatch]:
         with adbc_driver_manager.AdbcStatement(self._connection) as statement:
@@ -114,11 +123,32 @@ class SqliteFile:
                 yield from reader
 
 
+class _TypesError(Exception):
+    """A first batch with other types than the registry's."""
+
+
+def _column(column: Typed, found: Any) -> Any:
+    """The column as its kind demands, out of what the driver made of it."""
+    if column.kind in STORED_TYPES:
+        if found.type != STORED_TYPES[column.kind]:
+            raise _TypesError
+        return from_stored(column, found)
+    if found.type not in {pa.string(), pa.binary()}:
+        raise _TypesError
+    text = found.view(pa.string())
+    try:
+        require_utf8(text)
+    except RefusedError as error:
+        error.column = column.name
+        raise
+    return from_stored(column, text)
+
+
 def _id(batch: pa.RecordBatch, place: int) -> str:
     return str(batch.column(0)[place].as_py())
 
 
-def _with_types(dataset: Dataset, query: str) -> str:
+def _with_types(shape: Shape, query: str) -> str:
     """A row of known types before the others: the driver takes types from what comes first."""
-    values = ", ".join("0" if column.kind in STORED_TYPES else "''" for column in dataset.columns)
+    values = ", ".join("0" if column.kind in STORED_TYPES else "''" for column in shape.fields)
     return f"SELECT {values} UNION ALL SELECT * FROM ({query})"  # noqa: S608 our own query

@@ -15,9 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from coachops.core.errors import CoachError
-from coachops.export.batches import INSTANT
+from coachops.export.batches import INSTANT, Typed
 from coachops.export.canonical import canonical_text
-from coachops.export.definitions import Column, Dataset
 
 FIRST_INSTANT = -62_135_596_800_000_000
 LAST_INSTANT = 253_402_300_799_999_999
@@ -45,7 +44,7 @@ class RefusedError(ValueError):
 
 
 @contextlib.contextmanager
-def named(dataset: Dataset, key_at: Callable[[int], str]) -> Iterator[None]:
+def named(dataset: str, key_at: Callable[[int], str]) -> Iterator[None]:
     """A refused value becomes COACH-EXP-009.
 
     Parameters:
@@ -56,7 +55,7 @@ def named(dataset: Dataset, key_at: Callable[[int], str]) -> Iterator[None]:
     except RefusedError as error:
         raise CoachError(
             "COACH-EXP-009",
-            dataset=dataset.name,
+            dataset=dataset,
             column=error.column,
             key=key_at(error.place),
             reason=error.reason,
@@ -194,7 +193,7 @@ def require_utf8(texts: Any) -> None:
         raise
 
 
-def from_stored(column: Column, stored: Any) -> Any:
+def from_stored(column: Typed, stored: Any) -> Any:
     """A column as SQLite stores it (text, or whole numbers of 64 bits) as its kind demands.
 
     Raises:
@@ -220,6 +219,9 @@ def from_stored(column: Column, stored: Any) -> Any:
         error.column = column.name
         raise
 
+
+OTHER_TYPE = "of another type than its column"
+"""Why a value of SQLite, which lets any into any column, is refused."""
 
 STORED_TYPES = {"integer": pa.int64(), "int64": pa.int64(), "boolean": pa.int64()}
 """Kind -> type in which SQLite stores it; every other kind is text."""

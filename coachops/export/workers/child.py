@@ -11,13 +11,12 @@ import pickle
 import signal
 import sys
 import traceback
-from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
 from coachops.core.errors import CoachError
-
-Answer = Callable[..., None]
+from coachops.export.orders import Progress, write_files
+from coachops.export.tokens import PostgresToken
 
 
 def main() -> None:
@@ -66,36 +65,26 @@ class _SqliteParts:
         forbid_python_sqlite()
         self._file = SqliteFile(where)
 
-    def obey(self, order: tuple[Any, ...], progress: Callable[[str, int], None]) -> str:
+    def obey(self, order: tuple[Any, ...], progress: Progress) -> str:
         if order[0] == "begin":
             self._file.begin()
             return ""
-        from coachops.export.datasets import DATASETS  # noqa: PLC0415 while the parent goes on
-        from coachops.export.parts import part_sql, write_files  # noqa: PLC0415 as above
-
-        _, spec, part, folder, privacy = order
-        query = part_sql(spec, part, sqlite=True)
-        batches = self._file.read(DATASETS[part.dataset], query)
-        return write_files(
-            spec, part, folder, batches, privacy=privacy, progress=progress
-        ).to_json()
+        _, part, _ = order
+        return write_files(part, self._file.read(part.shape, part.query), progress).to_json()
 
 
 class _PostgresParts:
     """Parts of a PostgreSQL database."""
 
-    def __init__(self, where: str) -> None:
-        from coachops.db import Database  # noqa: PLC0415 not for SQLite
+    def __init__(self, where: Any) -> None:
+        from coachops.export.readers import postgres  # noqa: PLC0415 not for SQLite
 
-        self._database = Database(where)
+        self._servers, self._carry_out = where, postgres.carry_out
 
-    def obey(self, order: tuple[Any, ...], progress: Callable[[str, int], None]) -> str:
-        from coachops.export.parts import write_part  # noqa: PLC0415 while the parent goes on
-
-        _, plan, part, folder, token, privacy = order
-        return write_part(
-            self._database, plan, part, folder, token, privacy=privacy, progress=progress
-        ).to_json()
+    def obey(self, order: tuple[Any, ...], progress: Progress) -> str:
+        _, part, token = order
+        joined = PostgresToken.from_text(token)
+        return self._carry_out(part, self._servers, joined, progress).to_json()
 
 
 if __name__ == "__main__":

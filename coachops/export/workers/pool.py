@@ -8,15 +8,13 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from coachops.core.errors import CoachError
-from coachops.export.plan import Part, PartResult, Plan
-
-Progress = Callable[[str, int], None]
+from coachops.export.orders import Order, Progress, quiet
+from coachops.export.plan import PartResult
 
 _PATIENCE = 5.0
 """Seconds that a process may take to end when it is told to."""
@@ -28,15 +26,15 @@ class Pool:
     Parameters:
         count: how many.
         sqlite: the file that they read.
-        url: of the PostgreSQL database that they read.
+        servers: of the PostgreSQL database that they read (`readers.postgres.Servers`).
 
     Raises:
         CoachError: COACH-EXP-021 where one cannot be started.
     """
 
-    def __init__(self, count: int, *, sqlite: Path | None = None, url: str = "") -> None:
+    def __init__(self, count: int, *, sqlite: Path | None = None, servers: Any = ()) -> None:
         self.count = count
-        self._first = ("open", "sqlite", sqlite) if sqlite else ("open", "postgresql", url)
+        self._first = ("open", "sqlite", sqlite) if sqlite else ("open", "postgresql", servers)
         self._children: list[_Child] = []
         self._idle: queue.Queue[_Child] = queue.Queue()
         self._broken = threading.Event()
@@ -69,39 +67,30 @@ class Pool:
         for child in self._children:
             child.receive("done")
 
-    def write_part(
-        self,
-        plan: Plan,
-        part: Part,
-        folder: Path,
-        *,
-        token: str = "",
-        privacy: Any = None,
-        progress: Progress,
-    ) -> PartResult:
+    def write(self, order: Order, *, token: str = "", progress: Progress) -> PartResult:
         """Have the next idle process write a part; returns when it is written.
+
+        Parameters:
+            token: of the moment to read (PostgreSQL).
 
         Raises:
             CoachError: COACH-EXP-021 a process died; and whatever writing a part raises.
         """
-        if self._first[1] == "sqlite":
-            order: tuple[Any, ...] = ("part", plan.spec, part, folder, privacy)
-        else:
-            order = ("part", plan, part, folder, token, privacy)
         child = self._take()
         try:
-            child.send(order)
-            result = PartResult.from_json(child.receive("done", progress))
-        except CoachError as error:
-            if error.code == "COACH-EXP-021":
-                self._broken.set()
-                for other in self._children:  # whoever waits for them is told at once
-                    other.kill()
-            else:
+            child.send(("part", order, token))
+            return PartResult.from_json(child.receive("done", progress))
+        finally:
+            if child.idle:
                 self._idle.put(child)
-            raise
-        self._idle.put(child)
-        return result
+            else:  # it died, or was left in the middle of its work
+                self.stop()
+
+    def stop(self) -> None:
+        """End all processes at once; whoever waits for one is told."""
+        self._broken.set()
+        for child in self._children:
+            child.kill()
 
     def _take(self) -> _Child:
         while not self._broken.is_set():
@@ -118,9 +107,14 @@ class Pool:
 
 
 class _Child:
-    """One process, seen from the one that started it."""
+    """One process, seen from the one that started it.
+
+    Attributes:
+        idle: it waits for an order.
+    """
 
     def __init__(self) -> None:
+        self.idle = True
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "coachops.export.workers.child"],
@@ -133,13 +127,14 @@ class _Child:
     def send(self, order: tuple[Any, ...]) -> None:
         if self._process.stdin is None:
             raise TypeError("a process without an input")
+        self.idle = False
         try:
             pickle.dump(order, self._process.stdin)
             self._process.stdin.flush()
         except (BrokenPipeError, ValueError):
             raise self._died() from None
 
-    def receive(self, name: str, progress: Progress = lambda _name, _rows: None) -> Any:
+    def receive(self, name: str, progress: Progress = quiet) -> Any:
         """The answer of that name; what is told on the way goes to `progress`."""
         while True:
             try:
@@ -150,10 +145,13 @@ class _Child:
                 case ("progress", dataset, rows):
                     progress(dataset, rows)
                 case ("refused", code, details):
+                    self.idle = True
                     raise CoachError(code, **details)
                 case ("failed", trace):
+                    self.idle = True
                     raise RuntimeError(f"in a process that writes an export:\n{trace}")
                 case (found, *rest) if found == name:
+                    self.idle = True
                     return rest[0] if rest else None
                 case _:
                     raise RuntimeError(f"an answer that was not asked for: {answer[0]}")

@@ -1,0 +1,35 @@
+"""Keep the schemas of the datasets as released; part of making a release.
+
+A schema whose version was released already is left alone; one that must not follow the newest
+released one is refused. Afterwards `python -m tests.export.golden` keeps an export of them.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+
+def main() -> int:
+    """Write what is new; 1 where a version number is too small for what changed."""
+    from coachops.export.compatibility import RELEASED, fault_of, released_schemas
+    from coachops.export.datasets import DATASETS
+
+    RELEASED.mkdir(exist_ok=True)
+    bad = 0
+    for dataset in DATASETS.values():
+        schema = dataset.json_schema()
+        released = released_schemas(dataset.name)
+        fault = fault_of(next(reversed(released.values())), schema) if released else ""
+        path = RELEASED / f"{dataset.name}-{dataset.version}.json"
+        if fault:
+            print(f"{dataset.name} {dataset.version}: {fault}")
+            bad += 1
+        elif not path.exists():
+            path.write_text(json.dumps(schema, indent=2, ensure_ascii=False) + "\n", "utf-8")
+            print(f"{path.name} is released")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
