@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
+from coachops.export.reader import read
 
 from coachops.db import Database
 from coachops.export import Dataset
-from coachops.export.reader import read
 
 TYPES: dict[str, tuple[pa.DataType, Callable[[str], Any]]] = {
     "uuid": (pa.binary(16), lambda text: uuid.UUID(text).bytes),
