@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 ELSEWHERE = {
     "demo", "serve", "worker", "lab", "job retry", "job cancel", "backup key-new",
-    "db promote", "db accept", "webhook test", "webhook redeliver",
+    "db promote", "db accept", "export status", "export cancel", "webhook test", "webhook redeliver",
 }  # fmt: skip
 """Examples of processes that stay, of jobs, servers and receivers that a seed has not: they run in tests
 of their own."""
