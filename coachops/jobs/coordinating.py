@@ -99,7 +99,9 @@ class Coordinator:
         if plan is None:
             export = self._registry.get(SUITE, str(self._id))
             spec = export.request.spec(self._services.settings.time_zone)
-            plan = plan_within(connection, spec, export_id=str(self._id))
+            plan = plan_within(
+                connection, spec, export_id=str(self._id), feed=self._services.secret("feed")
+            )
             self._registry.replan(self._id, plan, moment)
         return plan
 

@@ -132,6 +132,7 @@ class Exports:
                 zone=settings.zone,
                 workers=workers,
                 key=self._services.signing_key,
+                feed=self._services.secret("feed"),
                 privacy=None if variant is None else (request.privacy, variant),
                 export_id=str(row.id),
                 progress=progress,
