@@ -6,12 +6,14 @@ import datetime as dt
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from coachops.backup.settling import settle
 from coachops.core import clock
+from coachops.core.actor import SYSTEM
 from coachops.core.errors import CoachError
 from coachops.db import Database, change_feed, migrate
 from coachops.db.models import (
@@ -23,7 +25,7 @@ from coachops.db.models import (
     Transcript,
     Utterance,
 )
-from coachops.export import DATASETS
+from coachops.export import DATASETS, run_export
 from coachops.export.feed import Seen, handoff
 from coachops.export.feed.rows import canonical_rows
 from tests.feed.replica import SECRET, Replica
@@ -184,6 +186,37 @@ def test_a_bulk_copy_goes_on_in_the_feed_without_a_gap(organisation: Database) -
     replica.catch_up()
     assert "deleted" in replica.reasons
     assert replica.wrong() == 0
+
+
+def test_who_loads_an_export_goes_on_with_the_cursors_of_its_manifest(
+    organisation: Database, tmp_path: Path
+) -> None:
+    manifest = run_export(organisation, SYSTEM, tmp_path / "out", ["jsonl"], feed=SECRET)
+    write(
+        organisation,
+        sa.update(Utterance).values(text="Meanwhile."),
+        sa.delete(Utterance).where(Utterance.position == 2),
+    )
+    for name, cursor in manifest["feed"]["cursors"].items():
+        replica = Replica(organisation, Seen(DATASETS[name]), cursor)
+        for path in sorted((tmp_path / "out" / "data").glob(f"{name}-*.jsonl")):
+            for line in path.read_bytes().removesuffix(b"\n").split(b"\n"):
+                row = json.loads(line)
+                key = row[replica.seen.dataset.key]
+                replica.rows[key], replica.versions[key] = row, manifest["feed"]["head"]
+        replica.catch_up()
+        assert replica.wrong() == 0, name
+    assert manifest["feed"]["cursors"].keys() == DATASETS.keys()
+
+
+def test_an_export_that_no_follower_can_select_has_no_cursors(
+    sqlite_organisation: Database, tmp_path: Path
+) -> None:
+    since = dt.date(2020, 1, 1)
+    manifest = run_export(
+        sqlite_organisation, SYSTEM, tmp_path / "out", ["csv"], since=since, feed=SECRET
+    )
+    assert manifest["feed"]["cursors"] == {}
 
 
 def test_the_state_tells_what_waits(organisation: Database) -> None:
