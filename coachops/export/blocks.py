@@ -22,7 +22,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from coachops.export.batches import TEXT_KINDS, Typed
+from coachops.export.batches import TEXT_KINDS, Typed, truths, validity
 
 BLOCK_ROWS = 65_536
 ALGORITHM = "coachops-blocks-1"
@@ -99,18 +99,17 @@ def _bytes_of(array: Any, kind: str) -> tuple[Any, Any]:
         return _text_bytes(array)
     size = len(array)
     if kind == "boolean":
-        values = pc.fill_null(array, False).cast(pa.uint8())
-        fixed = np.frombuffer(values.buffers()[1], np.uint8)[values.offset : values.offset + size]
+        fixed = truths(array).view(np.uint8)
     else:
         width = 16 if kind == "uuid" else array.type.bit_width // 8
         whole = np.frombuffer(array.buffers()[1], np.uint8)
         fixed = whole[array.offset * width : (array.offset + size) * width]
         if array.null_count:
             fixed = fixed.reshape(size, width).copy()
-            fixed[~_validity(array)] = 0
+            fixed[~validity(array)] = 0
     if not array.null_count:
         return np.ascontiguousarray(fixed), np.ones(size, np.uint8)
-    return np.ascontiguousarray(fixed), _validity(array).view(np.uint8)
+    return np.ascontiguousarray(fixed), validity(array).view(np.uint8)
 
 
 def _text_bytes(array: Any) -> tuple[Any, Any]:
@@ -121,7 +120,7 @@ def _text_bytes(array: Any) -> tuple[Any, Any]:
     lengths = np.diff(ends).astype("<i4")
     if not dense.null_count:
         return _span(data, int(ends[0]), int(ends[-1])), lengths
-    valid = _validity(dense)
+    valid = validity(dense)
     if lengths[~valid].any():  # bytes under a NULL are nobody's
         return _text_bytes(pa.array(dense.to_pylist(), pa.large_string()))
     lengths[~valid] = -1
@@ -130,7 +129,3 @@ def _text_bytes(array: Any) -> tuple[Any, Any]:
 
 def _span(data: Any, start: int, end: int) -> Any:
     return memoryview(data)[start:end] if end > start else b""
-
-
-def _validity(array: Any) -> Any:
-    return pc.is_valid(array).to_numpy(zero_copy_only=False)

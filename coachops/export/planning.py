@@ -8,6 +8,7 @@ format, whoever writes it.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import uuid
 import zoneinfo
@@ -73,9 +74,7 @@ def plan_within(
         dataset = _known(name)
         condition = selection.condition(dataset)
         counts[name] = _counts(connection, dataset, condition)
-        cuts = _cuts(
-            connection, dataset, condition, counts[name]["rows"], rows_per_file(dataset, spec)
-        )
+        cuts = _cuts(connection, dataset, condition, counts[name], rows_per_file(dataset, spec))
         for shard, (low, high, rows) in enumerate(cuts, 1):
             parts.append(Part(len(parts), name, shard, low, high, rows))
     revision = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
@@ -146,28 +145,30 @@ def _counts(
     connection: Connection, dataset: Dataset, condition: Condition | None
 ) -> dict[str, int]:
     """Rows selected, left out by the filters, and never exported; they add up to the table."""
-    counted = sa.select(sa.func.count()).select_from(dataset.table)
-    exported = restricted(counted, dataset, [])
-    rows = _number(connection, restricted(counted, dataset, [condition]))
-    of_all = rows if condition is None else _number(connection, exported)
-    whole = of_all if dataset.where is None else _number(connection, counted)
+    columns = [sa.func.count()]
+    if dataset.where is not None:
+        columns.append(sa.func.count().filter(dataset.where))
+    found = connection.execute(sa.select(*columns).select_from(dataset.table)).one()
+    whole, of_all = int(found[0]), int(found[-1])
+    rows = of_all
+    if condition is not None:
+        counted = sa.select(sa.func.count()).select_from(dataset.table)
+        rows = int(connection.scalar(restricted(counted, dataset, [condition])) or 0)
     return {"rows": rows, "left_out": of_all - rows, "never_exported": whole - of_all}
-
-
-def _number(connection: Connection, statement: sa.Select[Any]) -> int:
-    return int(connection.scalar(statement) or 0)
 
 
 def _cuts(
     connection: Connection,
     dataset: Dataset,
     condition: Condition | None,
-    rows: int,
+    counts: dict[str, int],
     most: int,
 ) -> Iterator[tuple[Key | None, Key | None, int]]:
     """The first key of each part, the one after its last, and its rows."""
     low: Key | None = None
-    left = rows
+    left = counts["rows"]
+    if not counts["never_exported"] and condition is None:
+        dataset = dataclasses.replace(dataset, where=None)  # the index alone knows every rank
     while left > most:
         # the place of a row in the order is its rank: each look goes on from the last cut
         statement = restricted(

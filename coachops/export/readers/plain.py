@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from types import NoneType
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
 import pyarrow as pa
 
 from coachops.core.errors import CoachError
@@ -108,14 +109,15 @@ def _fetched(raw: sqlite3.Connection, cursor: sqlite3.Cursor) -> list[tuple[Any,
 
 
 def _column(column: Typed, values: Sequence[Any]) -> Any:
-    kind = STORED_TYPES.get(column.kind, pa.binary())
-    allowed: tuple[type, ...] = (int, NoneType) if kind == pa.int64() else (bytes, NoneType)
+    whole = column.kind in STORED_TYPES
+    allowed: tuple[type, ...] = (int, NoneType) if whole else (bytes, NoneType)
     if not {type(value) for value in values}.issubset(allowed):
         place = next(n for n, value in enumerate(values) if type(value) not in allowed)
         raise RefusedError(place, OTHER_TYPE, column.name)
-    stored = pa.array(values, kind)
-    if kind == pa.binary():
-        stored = stored.view(pa.string())
+    series = pl.Series(values, dtype=pl.Int64 if whole else pl.Binary)
+    stored = series.to_arrow(compat_level=pl.CompatLevel.oldest())
+    if not whole:
+        stored = stored.view(pa.large_string())
         try:
             require_utf8(stored)
         except RefusedError as error:

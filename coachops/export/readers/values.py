@@ -7,15 +7,16 @@ place in the column; `named` turns that into the error that names dataset, colum
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from coachops.core.errors import CoachError
-from coachops.export.batches import INSTANT, Typed
+from coachops.export.batches import INSTANT, Typed, validity
 from coachops.export.canonical import canonical_text
 
 FIRST_INSTANT = -62_135_596_800_000_000
@@ -91,9 +92,15 @@ def canonical_column(texts: Any) -> Any:
         try:
             made.append(canonical_text(text))
         except ValueError:
-            place = pc.index(distinct.indices, number).as_py()
+            place = distinct.indices.to_pylist().index(number)
             raise RefusedError(place, "not JSON with finite numbers") from None
-    return pa.array(made, pa.large_string()).take(distinct.indices)
+    return texts_of(made).take(distinct.indices)
+
+
+def texts_of(values: Sequence[str | None]) -> Any:
+    """Texts as an array. Not by Arrow, which imports pandas to see whether it is given a Series."""
+    series = pl.Series(values, dtype=pl.String)
+    return series.to_arrow(compat_level=pl.CompatLevel.oldest())
 
 
 def ids_of_hex(texts: Any) -> Any:
@@ -102,29 +109,23 @@ def ids_of_hex(texts: Any) -> Any:
     Raises:
         RefusedError: with the first text that is not an id.
     """
-    dense = pc.cast(texts, pa.string())
+    dense, ends, lengths, valid = _spans(texts)
+    _refuse(valid & (lengths != 32), "not an id")
     size = len(dense)
-    valid = pc.is_valid(dense).to_numpy(zero_copy_only=False)
-    wrong = pc.fill_null(pc.not_equal(pc.binary_length(dense), 32), False)
-    places = wrong.to_numpy(zero_copy_only=False)
-    if places.any():
-        raise RefusedError(int(places.argmax()), "not an id")
-    offsets = np.frombuffer(dense.buffers()[1], np.int32)[dense.offset : dense.offset + size + 1]
     data = dense.buffers()[2]
     digits = np.zeros(0, np.uint8)
     if data is not None and size:
-        digits = np.frombuffer(data, np.uint8)[offsets[0] : offsets[-1]]
+        digits = np.frombuffer(data, np.uint8)[ends[0] : ends[-1]]
     halves = _HEX[digits].reshape(-1, 2)
     if (halves > 15).any():
         bad = int((halves > 15).any(axis=1).argmax()) // 16
         raise RefusedError(int(np.flatnonzero(valid)[bad]), "not an id")
     packed = ((halves[:, 0] << 4) | halves[:, 1]).reshape(-1, 16)
     if packed.shape[0] == size:
-        whole = packed
-    else:
-        whole = np.zeros((size, 16), np.uint8)
-        whole[valid] = packed
-    return fixed_array(pa.binary(16), whole, valid if dense.null_count else None)
+        return fixed_array(pa.binary(16), packed)
+    whole = np.zeros((size, 16), np.uint8)
+    whole[valid] = packed
+    return fixed_array(pa.binary(16), whole, valid)
 
 
 def dates_of_text(texts: Any) -> Any:
@@ -156,11 +157,13 @@ def booleans_of_integers(numbers: Any) -> Any:
     Raises:
         RefusedError: with the first other number.
     """
-    wrong = pc.fill_null(pc.or_(pc.less(numbers, 0), pc.greater(numbers, 1)), False)
-    places = wrong.to_numpy(zero_copy_only=False)
-    if places.any():
-        raise RefusedError(int(places.argmax()), "neither 0 nor 1")
-    return pc.equal(numbers, 1)
+    values, valid = _numbers(numbers)
+    _refuse(valid & ((values < 0) | (values > 1)), "neither 0 nor 1")
+    flags = pa.py_buffer(np.packbits(valid & (values == 1), bitorder="little"))
+    if not numbers.null_count:
+        return pa.Array.from_buffers(pa.bool_(), len(values), [None, flags], 0)
+    bits = pa.py_buffer(np.packbits(valid, bitorder="little"))
+    return pa.Array.from_buffers(pa.bool_(), len(values), [bits, flags], numbers.null_count)
 
 
 def integers_of_64_bits(numbers: Any) -> Any:
@@ -169,11 +172,10 @@ def integers_of_64_bits(numbers: Any) -> Any:
     Raises:
         RefusedError: with the first one beyond 32 bits.
     """
-    wrong = pc.or_(pc.less(numbers, -(2**31)), pc.greater(numbers, 2**31 - 1))
-    places = pc.fill_null(wrong, False).to_numpy(zero_copy_only=False)
-    if places.any():
-        raise RefusedError(int(places.argmax()), "beyond 32 bits")
-    return pc.cast(numbers, pa.int32())
+    values, valid = _numbers(numbers)
+    _refuse(valid & ((values < -(2**31)) | (values > 2**31 - 1)), "beyond 32 bits")
+    short = values.astype("<i4")
+    return fixed_array(pa.int32(), short, valid if numbers.null_count else None)
 
 
 def require_utf8(texts: Any) -> None:
@@ -237,11 +239,30 @@ def fixed_array(kind: pa.DataType, values: Any, valid: Any = None) -> Any:
     return pa.Array.from_buffers(kind, size, [bits, pa.py_buffer(values)], nulls)
 
 
+def _spans(texts: Any) -> tuple[Any, Any, Any, Any]:
+    """Texts with 32-bit offsets, these offsets, the lengths, and which are given."""
+    dense = pc.cast(texts, pa.string())
+    ends = np.zeros(1, np.int32)
+    if len(dense):
+        ends = np.frombuffer(dense.buffers()[1], np.int32)
+        ends = ends[dense.offset : dense.offset + len(dense) + 1]
+    return dense, ends, np.diff(ends), validity(dense)
+
+
+def _numbers(stored: Any) -> tuple[Any, Any]:
+    """Whole numbers of 64 bits as numpy, and which are given."""
+    values = np.frombuffer(stored.buffers()[1], np.int64)
+    return values[stored.offset : stored.offset + len(stored)], validity(stored)
+
+
+def _refuse(wrong: Any, reason: str) -> None:
+    if wrong.any():
+        raise RefusedError(int(wrong.argmax()), reason)
+
+
 def _require_pattern(texts: Any, length: int, what: str) -> None:
-    wrong = pc.fill_null(pc.not_equal(pc.binary_length(texts), length), False)
-    places = wrong.to_numpy(zero_copy_only=False)
-    if places.any():
-        raise RefusedError(int(places.argmax()), f"not {what}")
+    _, _, lengths, valid = _spans(texts)
+    _refuse(valid & (lengths != length), f"not {what}")
 
 
 def _parsed(texts: Any, kind: pa.DataType, what: str) -> Any:
@@ -259,7 +280,7 @@ def _parsed(texts: Any, kind: pa.DataType, what: str) -> Any:
 def _year_checked(made: Any, kind: str, arrow: pa.DataType) -> Any:
     width = np.int32 if kind == "date" else np.int64
     numbers = np.frombuffer(made.buffers()[1], width)[made.offset : made.offset + len(made)]
-    valid = pc.is_valid(made).to_numpy(zero_copy_only=False) if made.null_count else None
+    valid = validity(made) if made.null_count else None
     require_in_range(numbers, valid, kind)
     return made.cast(arrow)
 
