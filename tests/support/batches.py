@@ -10,6 +10,15 @@ from coachops.export.readers import read_batches
 
 
 def batches(database: Database, dataset: Dataset) -> list[pa.RecordBatch]:
-    """Every row of a dataset."""
+    """Every row of a dataset; texts are copied, for the reader's are views of whole rows."""
     with database.connect() as connection:
-        return list(read_batches(connection, dataset, None))
+        return [
+            pa.RecordBatch.from_arrays(
+                [
+                    array.cast(pa.string()) if array.type == pa.string_view() else array
+                    for array in batch.columns
+                ],
+                batch.schema.names,
+            )
+            for batch in read_batches(connection, dataset, None)
+        ]
