@@ -72,7 +72,7 @@ class Unique:
         if self._file is not None:
             array = batch.column(self._key)
             raw = np.frombuffer(array.buffers()[1], np.uint8)[array.offset * 16 :]
-            self._file.write(raw[: len(array) * 16])
+            self._file.write(raw[: len(array) * 16].tobytes())
 
     def twice(self) -> str | None:
         """A key that is there more than once; None where there is none. Ends the work."""
