@@ -19,6 +19,8 @@ MODULES = (
     "recovery",
     "ai_resilience",
     "audit_chain",
+    "feed_pages",
+    "feed_stress",
 )
 
 

@@ -53,6 +53,7 @@ def sources(rows: int) -> Iterator[Sources]:
         file.unlink(missing_ok=True)
         _seed(f"sqlite:///{file}", rows)
         (folder / "sqlite.seeded").touch()
+    _to_head(f"sqlite:///{file}")
     binaries = find_postgres()
     if binaries is None:
         print("no PostgreSQL server is installed: its lines are left out", file=sys.stderr)
@@ -66,6 +67,7 @@ def sources(rows: int) -> Iterator[Sources]:
             _seed(url, rows)
             _psql(port, "coachops", "VACUUM ANALYZE")
             (folder / "postgres.seeded").touch()
+        _to_head(url)
         yield Sources(rows, file, url, port, folder / "out")
 
 
@@ -80,6 +82,13 @@ def server_seconds(source: Sources) -> float:
         with contextlib.suppress(psutil.NoSuchProcess):
             used += sum(session.cpu_times()[:2])
     return used
+
+
+def _to_head(url: str) -> None:
+    """What an older version seeded, as this version reads it."""
+    database = Database(url)
+    migrate.upgrade(database)
+    database.close()
 
 
 def _seed(url: str, rows: int) -> None:

@@ -8,21 +8,38 @@ from typing import Annotated
 from fastapi import Header, Query, Response
 
 from coachops.coaching.directory.inbound import Condition
-from coachops.core.errors import CoachError
 
 _TAG = re.compile(r'(W/)?"([\x21\x23-\x7e]*)"')
+
+_TAGS = r'^\s*(\*|(W/)?"[\x21\x23-\x7e]*"(\s*,\s*(W/)?"[\x21\x23-\x7e]*")*)\s*$'
 
 IfMatch = Annotated[
     str | None,
     Header(
+        alias="If-Match",
+        pattern=_TAGS,
         description="Version tags (of an ETag) that the row must have, or `*`: any, but it must exist. "
         "With a tag the write also goes over changes made here: you have seen them.",
         examples=['"9f2c4e0b7a5d4c1f8e3a6b2d1c0f9e8d"'],
     ),
 ]
+IfNew = Annotated[
+    str | None,
+    Header(
+        alias="If-None-Match",
+        description="`*`: only where the row is not there yet.",
+        pattern=r"^\s*\*\s*$",
+        examples=["*"],
+    ),
+]
 IfNoneMatch = Annotated[
     str | None,
-    Header(description="`*`: only where the row is not there yet.", examples=["*"]),
+    Header(
+        alias="If-None-Match",
+        pattern=_TAGS,
+        description="Tags that you hold: 304 where the row still has one.",
+        examples=['"9f2c"'],
+    ),
 ]
 Overwrite = Annotated[
     bool,
@@ -33,6 +50,7 @@ Overwrite = Annotated[
 IdempotencyKey = Annotated[
     str | None,
     Header(
+        alias="Idempotency-Key",
         description="The same key repeats the same request: it is done once and answered alike, for "
         "two days.",
         min_length=1,
@@ -44,29 +62,18 @@ IdempotencyKey = Annotated[
 
 
 def condition_of(
-    if_match: str | None, if_none_match: str | None = None, overwrite: bool = False
+    if_match: str | None, if_new: str | None = None, overwrite: bool = False
 ) -> Condition:
-    """The condition that the headers state.
-
-    Raises:
-        CoachError: COACH-API-006 for a header that cannot be read.
-    """
-    only_new = False
-    if if_none_match is not None:
-        if if_none_match.strip() != "*":
-            raise CoachError(
-                "COACH-API-006", field="If-None-Match", reason="only * is possible here"
-            )
-        only_new = True
-    matching = None if if_match is None else _tags("If-Match", if_match)
-    return Condition(matching, only_new, overwrite)
+    """The condition that the headers state."""
+    matching = None if if_match is None else _tags(if_match)
+    return Condition(matching, if_new is not None, overwrite)
 
 
 def is_known(if_none_match: str | None, version: str) -> bool:
-    """Whether the reader holds this version already. Raises COACH-API-006."""
+    """Whether the reader holds this version already."""
     if if_none_match is None:
         return False
-    tags = _tags("If-None-Match", if_none_match, weak=True)
+    tags = _tags(if_none_match, weak=True)
     return "*" in tags or version in tags
 
 
@@ -75,13 +82,8 @@ def tag(response: Response, version: str) -> None:
     response.headers["ETag"] = f'"{version}"'
 
 
-def _tags(header: str, text: str, *, weak: bool = False) -> frozenset[str]:
+def _tags(text: str, *, weak: bool = False) -> frozenset[str]:
     """The tags of a header; weak ones (`W/"…"`) match nothing where a write depends on them."""
-    text = text.strip()
-    if text == "*":
+    if text.strip() == "*":
         return frozenset({"*"})
-    rest = _TAG.sub("", text).replace(",", "").strip()
-    found = _TAG.findall(text)
-    if rest or not found:
-        raise CoachError("COACH-API-006", field=header, reason='write * or tags such as "9f2c4e"')
-    return frozenset(value for mark, value in found if weak or not mark)
+    return frozenset(value for mark, value in _TAG.findall(text) if weak or not mark)

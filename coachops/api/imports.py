@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import StreamingResponse
 
 from coachops.api.access import Caller, InContext
@@ -43,6 +43,10 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 }
 
 
+async def _body(request: Request) -> bytes:
+    return await request.body()
+
+
 @router.post(
     "/imports",
     responses=_ANSWERS,
@@ -51,14 +55,14 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {NDJSON: {"schema": {"type": "string"}, "example": _LINES}},
+            "content": {NDJSON: {"schema": {"contentMediaType": NDJSON}, "example": _LINES}},
         }
     },
 )
 def import_rows(
     caller: Caller,
     context: InContext,
-    data: Annotated[bytes, Body(media_type=NDJSON)] = b"",
+    data: Annotated[bytes, Depends(_body)],
     idempotency_key: IdempotencyKey = None,
     overwrite: Overwrite = False,
 ) -> StreamingResponse:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from coachops.api.access import Caller, InContext
 from coachops.api.conditions import (
     IfMatch,
+    IfNew,
     IfNoneMatch,
     Overwrite,
     condition_of,
@@ -178,14 +179,14 @@ def write_coach(
     context: InContext,
     response: Response,
     if_match: IfMatch = None,
-    if_none_match: IfNoneMatch = None,
+    if_new: IfNew = None,
     overwrite: Overwrite = False,
 ) -> CoachOut:
     """Fields that are left out stay as they are; the same again changes nothing.
 
     A field that was changed here since your last write is a conflict (409) that names it.
     """
-    condition = condition_of(if_match, if_none_match, overwrite)
+    condition = condition_of(if_match, if_new, overwrite)
     return _put(external_id, body, caller, context, response, condition, CoachOut)
 
 
@@ -199,11 +200,11 @@ def write_client(
     context: InContext,
     response: Response,
     if_match: IfMatch = None,
-    if_none_match: IfNoneMatch = None,
+    if_new: IfNew = None,
     overwrite: Overwrite = False,
 ) -> ClientOut:
     """As for coaches. An e-mail that another client has is a conflict, unless `overwrite` says that both share it."""
-    condition = condition_of(if_match, if_none_match, overwrite)
+    condition = condition_of(if_match, if_new, overwrite)
     return _put(external_id, body, caller, context, response, condition, ClientOut)
 
 
@@ -219,11 +220,11 @@ def write_engagement(
     context: InContext,
     response: Response,
     if_match: IfMatch = None,
-    if_none_match: IfNoneMatch = None,
+    if_new: IfNew = None,
     overwrite: Overwrite = False,
 ) -> EngagementOut:
     """As for coaches. Coach and client must be there, and never change: end it, and begin another."""
-    condition = condition_of(if_match, if_none_match, overwrite)
+    condition = condition_of(if_match, if_new, overwrite)
     return _put(external_id, body, caller, context, response, condition, EngagementOut)
 
 
@@ -239,11 +240,11 @@ def write_session(
     context: InContext,
     response: Response,
     if_match: IfMatch = None,
-    if_none_match: IfNoneMatch = None,
+    if_new: IfNew = None,
     overwrite: Overwrite = False,
 ) -> SessionOut:
     """As for coaches. It may lie in the future, within its engagement."""
-    condition = condition_of(if_match, if_none_match, overwrite)
+    condition = condition_of(if_match, if_new, overwrite)
     return _put(external_id, body, caller, context, response, condition, SessionOut)
 
 

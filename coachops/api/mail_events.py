@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from fastapi import APIRouter
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field
 
 from coachops.api.access import Caller, InContext
 from coachops.api.problem_examples import shown
@@ -16,6 +16,13 @@ router = APIRouter(prefix="/v1", tags=["v1"])
 
 SCOPE = "mail-events:write"
 _LIMIT = 100
+
+
+def _in_words(value: object) -> object:
+    """Only words: a number would be taken for seconds."""
+    if isinstance(value, str):
+        return value
+    raise ValueError("write an instant with its zone, such as 2026-11-20T15:04:05Z")
 
 
 class MailEventIn(BaseModel):
@@ -30,7 +37,7 @@ class MailEventIn(BaseModel):
     kind: Literal["delivered", "delayed", "bounced", "complained"]
     message_id: Annotated[str, Field(min_length=1, max_length=400)]
     status: Annotated[str, Field(pattern=r"^([245]\.\d{1,3}\.\d{1,3})?$")] = ""
-    at: AwareDatetime | None = None
+    at: Annotated[AwareDatetime, BeforeValidator(_in_words)] | None = None
 
 
 class MailEventsIn(BaseModel):
@@ -62,7 +69,7 @@ class MailEventsTaken(BaseModel):
     unknown: int
 
 
-@router.post("/mail-events", responses=PROBLEMS)
+@router.post("/mail-events", responses=PROBLEMS, summary="Report what became of letters")
 def take_mail_events(events: MailEventsIn, caller: Caller, context: InContext) -> MailEventsTaken:
     """Take in what became of letters: delivered, delayed, bounced, complained. Each event counts once."""
     actor = caller.require(SCOPE)

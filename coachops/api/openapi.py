@@ -18,7 +18,7 @@ from coachops.api.problem_examples import Problem, problems
 PROBLEM = "application/problem+json"
 _COMMON = (
     "COACH-IDN-012", "COACH-IDN-015", "COACH-API-006", "COACH-API-009", "COACH-API-005",
-    "COACH-SYS-003", "COACH-DB-001",
+    "COACH-SYS-003", "COACH-DB-001", "COACH-API-001",
 )  # fmt: skip
 """Codes that any operation of `/v1` may answer."""
 
@@ -57,6 +57,11 @@ _TAGS = {
 def operation_id(route: APIRoute) -> str:
     """The name of the function: stable, and readable in generated clients."""
     return route.name
+
+
+def common_codes() -> frozenset[str]:
+    """Codes that any operation of `/v1` may answer."""
+    return frozenset(_COMMON)
 
 
 def install(app: FastAPI) -> None:
@@ -103,6 +108,8 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
 
 def _complete(operation: dict[str, Any]) -> None:
     operation["security"] = [{"token": []}, {"browser": []}]
+    for parameter in operation.get("parameters", ()):
+        parameter["schema"] = _without_null(parameter["schema"])
     answers = operation["responses"]
     if "#/components/schemas/HTTPValidationError" in str(answers.get("422")):
         del answers["422"]
@@ -118,3 +125,13 @@ def _complete(operation: dict[str, Any]) -> None:
         answer["headers"] = {
             name: {"$ref": f"#/components/headers/{name}"} for name in _LIMIT_HEADERS
         } | answer.get("headers", {})
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """A header or a query is there or not, it is never null."""
+    kinds = [kind for kind in schema.get("anyOf", ()) if kind != {"type": "null"}]
+    if len(kinds) != 1:
+        return schema
+    rest: dict[str, Any] = {name: value for name, value in schema.items() if name != "anyOf"}
+    rest.update(kinds[0])
+    return rest

@@ -16,6 +16,7 @@ _WORDS: dict[str, object] = {
     "what": "client", "ref": "CL-999", "field": "email", "fields": ["email"], "names": "email",
     "reason": "write a day as YYYY-MM-DD", "scope": "roster:write", "limit": 65536,
     "version": "9f2c4e0b7a5d4c1f8e3a6b2d1c0f9e8d", "minutes": 10, "seconds": 12,
+    "name": "session.vtt",
 }  # fmt: skip
 """What stands in the gaps of the texts of examples."""
 

@@ -15,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 from starlette.types import Scope
 
 from coachops.api.pages import message_page
@@ -189,12 +190,21 @@ def install(app: FastAPI) -> None:
         if error.status_code == 405:
             known = CoachError("COACH-API-002", method=request.method)
             response = reply(request, known)
-            response.headers.update(error.headers or {})
+            response.headers["Allow"] = ", ".join(_methods(request))
             return response
         if error.status_code in {400, 415, 422}:
             known = CoachError("COACH-API-006", field="body", reason="it cannot be read")
             return reply(request, known)
         return reply(request, unexpected(error, str(request.scope.get("request_id", ""))))
+
+
+def _methods(request: Request) -> list[str]:
+    """The methods that this address takes, over all its routes."""
+    found: set[str] = set()
+    for route in request.app.routes:
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
+            found |= route.methods or set()
+    return sorted(found)
 
 
 def for_clients(error: CoachError) -> CoachError:

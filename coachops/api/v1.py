@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import uuid
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, File, Form, Response, UploadFile
 from pydantic import BaseModel
@@ -170,11 +170,22 @@ class TranscriptState(BaseModel):
 _SHOWN = ("transcripts", "analyses", "insights", "action_items")
 """Datasets whose rows the state of a transcript holds."""
 
+_FORM = {
+    "file": "WEBVTT …", "client": "CL-201", "coach": "AC-101", "held_on": "2026-11-20",
+    "session": "SE-401",
+}  # fmt: skip
+
 PROBLEMS = problems("COACH-IDN-012", "COACH-IDN-015", "COACH-API-006")
 """What nearly every route may answer; `openapi` adds what all of them may."""
 
 
-@router.get("/me", responses=PROBLEMS)
+_UPLOADED: dict[int | str, dict[str, Any]] = {
+    200: {"model": Imported, "description": "The client has this file already."},
+    **problems("COACH-TRN-006", "COACH-CCH-001", "COACH-INB-007", "COACH-IDN-016"),
+}
+
+
+@router.get("/me", responses=PROBLEMS, summary="Read who you are")
 def me(caller: Caller) -> Me:
     """Who the token or cookie stands for."""
     actor = caller.actor
@@ -188,7 +199,13 @@ def me(caller: Caller) -> Me:
     )
 
 
-@router.post("/transcripts", status_code=201, responses=PROBLEMS)
+@router.post(
+    "/transcripts",
+    status_code=201,
+    summary="Upload a transcript",
+    responses=_UPLOADED,
+    openapi_extra={"requestBody": {"content": {"multipart/form-data": {"example": _FORM}}}},
+)
 def upload_transcript(
     *,
     caller: Caller,
@@ -300,7 +317,11 @@ def _queue(context: InContext, transcript_id: uuid.UUID) -> bool:
     return True
 
 
-@router.get("/transcripts/{transcript_id}", responses=PROBLEMS)
+@router.get(
+    "/transcripts/{transcript_id}",
+    responses=problems("COACH-CCH-001", "COACH-IDN-016"),
+    summary="Read the state of a transcript",
+)
 def read_transcript(
     transcript_id: uuid.UUID, caller: Caller, context: InContext
 ) -> TranscriptState:

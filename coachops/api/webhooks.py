@@ -245,6 +245,8 @@ def describe(app: FastAPI) -> None:
         app.webhooks.add_api_route(
             name, _receiver(body), methods=["POST"], name=name, status_code=204,
             tags=["events"], summary=(data.__doc__ or "").partition("\n")[0],
+            responses={"4XX": {"description": "Not taken: it is sent again. 410 ends all of it."}},
+            openapi_extra={"security": []},  # the signature is what the receiver checks
         )  # fmt: skip
 
 

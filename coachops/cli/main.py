@@ -24,6 +24,7 @@ GROUPS: dict[str, tuple[str, str]] = {
     "worker": ("worker", "Run background work until stopped."),
     "lab": ("lab", "Open JupyterLab on the analyst notebooks."),
     "roster": ("roster", "Import coaches, clients and engagements."),
+    "coach": ("coach", "Hand the clients of a coach who leaves to a successor."),
     "seed": ("seed", "Make a reproducible organisation of any size."),
     "transcript": ("transcript", "Import and analyse transcripts."),
     "quarantine": ("quarantine", "Look at, correct and replay what could not be accepted."),

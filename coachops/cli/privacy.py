@@ -64,7 +64,7 @@ def erase(
     told. Backups keep sealed copies until they expire; a restore erases the client again. This
     cannot be undone.
 
-    Example:  coachops privacy erase client-0001 --reason request --yes
+    Example:  coachops privacy erase client-0029 --reason request --yes
     """
     from coachops.core.actor import SYSTEM  # noqa: PLC0415 imports SQLAlchemy
     from coachops.jobs.privacy import erase_client, look_at  # noqa: PLC0415 as above
@@ -131,7 +131,7 @@ def readmit(
 ) -> None:
     """Let an erased client be taken in again, as a new client; nothing of before comes back.
 
-    Example:  coachops privacy readmit client-0001
+    Example:  coachops privacy readmit client-0029
     """
     from coachops import privacy  # noqa: PLC0415 imports SQLAlchemy
     from coachops.core.actor import SYSTEM  # noqa: PLC0415 as above
@@ -205,7 +205,7 @@ def hold_release(
 ) -> None:
     """End a hold: erasure and retention go on.
 
-    Example:  coachops privacy hold release 0199c1de-7c1b-7d0a-b1c5-2f6f6f0e9a11
+    Example:  coachops privacy hold release 0199…
     """
     from coachops import privacy  # noqa: PLC0415 imports SQLAlchemy
     from coachops.core.actor import SYSTEM  # noqa: PLC0415 as above

@@ -154,12 +154,11 @@ class ExportsPage:
 
     def _say(self, rows: list[Issued]) -> None:
         running = sum(row.open for row in rows)
-        text = "Data of the organisation as files for spreadsheets, BI and other systems. "
-        if self.actor.role == "coach":
-            text = "The data of your own clients as files for spreadsheets and other systems. "
+        whose = "your own clients" if self.actor.role == "coach" else "the organisation"
+        text = f"Data of {whose} as files for spreadsheets, BI and other systems."
         if running:
-            text += f"{counted(running, 'export')} under way."
-        self.page.set_title("Exports", text.strip())
+            text = f"Data of {whose} as files. {counted(running, 'export')} under way."
+        self.page.set_title("Exports", text)
 
     def guide(self) -> Markup:
         """Where to read more."""

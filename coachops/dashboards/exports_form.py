@@ -14,7 +14,6 @@ from coachops.dashboards.components import (
     checkbox,
     date_input,
     details,
-    grid,
     html,
     select,
 )
@@ -42,17 +41,17 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
 """How the datasets stand in the form; one that is in no group stands in the last."""
 
 PROFILES: Final = (
-    ("For programs: every value exactly as it is", "lossless"),
-    ("For people in Excel: opens correctly, formulas harmless", "excel"),
+    ("For programs: exact values", "lossless"),
+    ("For Excel: opens well, no formulas", "excel"),
 )
 PRIVACY: Final = (
-    ("Everything, with names and words", "full"),
-    ("Pseudonyms: no names, addresses or words", "pseudonymous"),
+    ("Names and words included", "full"),
+    ("Pseudonyms only, no words", "pseudonymous"),
 )
 COMPRESSION: Final = (
     ("None: opens everywhere", "none"),
-    ("gzip: smaller, most programs read it", "gzip"),
-    ("zstd: smaller and faster, newer programs read it", "zstd"),
+    ("gzip: smaller, widely read", "gzip"),
+    ("zstd: smallest, for newer programs", "zstd"),
 )
 
 
@@ -71,12 +70,16 @@ class Composer:
             for name in USE
             if name in FORMATS
         }
-        self.since = date_input("From", help="First day of the sessions.")
-        self.until = date_input("Until", help="The day after the last.")
+        self.since = date_input("From", help="First day.")
+        self.until = date_input("Until", help="Day after the last.")
         self.coaches = PeoplePicker(database, actor, "coach")
         self.clients = PeoplePicker(database, actor, "client")
-        self.profile = select("CSV is", PROFILES)
-        self.privacy = select("Privacy", PRIVACY)
+        self.profile = select("CSV is made", PROFILES)
+        self.privacy = select(
+            "Privacy",
+            PRIVACY,
+            help="Pseudonyms stay the same from export to export, so figures still join.",
+        )
         self.compression = select("Compression", COMPRESSION)
         self.messages: Area = area()
         self._summary = Element(classes="ex-summary")
@@ -98,8 +101,9 @@ class Composer:
                         self._profile_place,
                     ],
                 ),
-                _part("Of", [grid([self.since, self.until], 200), *people]),
-                _part("How", [self.privacy, self.compression]),
+                _part("When", [Element(children=[self.since, self.until], classes="ex-days")]),
+                _part("Who", people),
+                _part("How", [self.privacy, self.compression], last=True),
                 self.messages,
                 self._summary,
                 button(
@@ -181,14 +185,14 @@ class Composer:
             self._profile_place.children = shown
 
 
-def _part(title: str, children: list[Any]) -> Element:
+def _part(title: str, children: list[Any], *, last: bool = False) -> Element:
     return Element(
         html(
             '<h3 class="ex-part-title">{}</h3><div class="co-stack" data-slot="body"></div>', title
         ),
         children,
         tag="section",
-        classes="ex-part",
+        classes="ex-part ex-last" if last else "ex-part",
     )
 
 

@@ -21,7 +21,7 @@ from coachops.dashboards.components import (
     error_card,
     html,
     join,
-    link,
+    safe_href,
     status_pill,
 )
 from coachops.dashboards.overview_parts import ago, counted, duration, moment
@@ -255,9 +255,12 @@ def _fetch(export: Issued, entry: dict[str, Any], entries: list[dict[str, Any]])
 
 
 def _link(export: Issued, entry: dict[str, Any], words: str) -> Markup:
+    # `download`: a link that leads away would end the page's kernel, although the page stays
     return html(
-        '<span class="ex-file">{} <span class="ex-size">{}</span></span>',
-        link(words, f"/v1/exports/{export.id}/files/{entry['path']}"),
+        '<span class="ex-file"><a class="co-link" href="{}" download>{}</a>'
+        ' <span class="ex-size">{}</span></span>',
+        safe_href(f"/v1/exports/{export.id}/files/{entry['path']}"),
+        words,
         size(int(entry["bytes"])),
     )
 

@@ -19,7 +19,7 @@ class PeoplePicker:
         self._database, self._actor, self._kind = database, actor, kind
         self.chosen: dict[str, Person] = {}
         self.search = text_input(
-            f"{kind.capitalize()}s",
+            "Coaches" if kind == "coach" else "Clients",
             help=f"Empty: every {kind}{' of yours' if actor.role == 'coach' else ''}.",
             placeholder="Name, e-mail or id",
             max_length=200,

@@ -202,6 +202,8 @@ def sqlite_engine(url: sa.URL, limits: Limits) -> Engine:
         cursor.execute("PRAGMA foreign_keys = ON")
         # else rows that INSERT OR REPLACE removes would leave the change feed unseen
         cursor.execute("PRAGMA recursive_triggers = ON")
+        # what is deleted or hidden is overwritten, whatever this build of SQLite does by itself
+        cursor.execute("PRAGMA secure_delete = ON")
         cursor.close()
 
     @event.listens_for(engine, "begin")

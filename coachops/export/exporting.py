@@ -51,6 +51,8 @@ def run_export(
     workers: int = 0,
     key: SigningKey | None = None,
     privacy: tuple[str, Privacy] | None = None,
+    export_id: str | None = None,
+    feed: bytes = b"",
     progress: Progress = lambda _name, _rows: None,
 ) -> dict[str, Any]:
     """Export one moment of the database into the new folder `out`; returns the manifest.
@@ -67,6 +69,8 @@ def run_export(
         workers: processes that read and write; 0 chooses.
         key: signs the bundle; None leaves it unsigned.
         privacy: name of a privacy profile and what it leaves of a dataset; None is everything.
+        export_id: of an export that is on record already; None makes one.
+        feed: secret of the change feed's cursors, for whoever goes on from this export.
         progress: called with the dataset and its number of rows so far.
 
     Raises:
@@ -88,7 +92,7 @@ def run_export(
                 csv_profile=csv_profile, compression=compression, zone=zone, shard_rows=shard_rows,
                 privacy="full" if privacy is None else privacy[0],
             )  # fmt: skip
-            plan = plan_within(moment.connection, spec)
+            plan = plan_within(moment.connection, spec, export_id=export_id, feed=feed)
             variant = None if privacy is None else privacy[1]
             results = write_parts(
                 database, plan, folder, moment.token,

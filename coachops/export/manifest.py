@@ -50,7 +50,7 @@ def make_manifest(
         "csv_profile": spec.csv_profile if "csv" in spec.formats else None,
         "compression": spec.compression,
         "digest": {"algorithm": blocks.ALGORITHM, "block_rows": blocks.BLOCK_ROWS},
-        "feed": None if plan.head is None else {"head": plan.head, "cursor": plan.cursor},
+        "feed": None if plan.head is None else {"head": plan.head, "cursors": plan.cursors},
         "signed_by": signed_by,
         "datasets": [_dataset(name, shapes[name], plan, files) for name in spec.datasets],
         "completeness": {

@@ -83,7 +83,8 @@ class Plan:
         spec: what was asked for.
         snapshot_at: moment of the snapshot, as in the files.
         head: position of the change feed in that snapshot; None where there is no feed.
-        cursor: where the change feed goes on after this export; "" where there is no feed.
+        cursors: dataset -> where the change feed goes on after this export; none where a follower
+            cannot select the same (days, pseudonyms).
         database: kind and schema revision.
         counts: dataset -> figures of the completeness proof: rows selected, rows left out by the
             filters, rows never exported.
@@ -94,7 +95,7 @@ class Plan:
     spec: ExportSpec
     snapshot_at: str
     head: int | None
-    cursor: str
+    cursors: dict[str, str]
     database: dict[str, str]
     counts: dict[str, dict[str, int]]
     parts: tuple[Part, ...]

@@ -24,6 +24,8 @@ from coachops.db import Database
 from coachops.export import blocks
 from coachops.export.datasets import DATASETS
 from coachops.export.definitions import Dataset
+from coachops.export.feed.handing import Handoff, handoff
+from coachops.export.feed.selecting import Seen
 from coachops.export.plan import ExportSpec, Key, Part, Plan
 from coachops.export.queries import Condition, from_key, order_columns, restricted
 from coachops.export.selection import Filters, Selection
@@ -32,28 +34,39 @@ EXCEL_BLOCKS = 15
 """Blocks that fit into a worksheet of 1,048,576 rows, its header included."""
 
 
-def make_plan(database: Database, spec: ExportSpec, *, export_id: str | None = None) -> Plan:
+def make_plan(
+    database: Database, spec: ExportSpec, *, export_id: str | None = None, feed: bytes = b""
+) -> Plan:
     """The plan of an export of this moment.
 
     Parameters:
         export_id: to keep the id of an export that was announced; None makes one.
+        feed: secret of the feed's cursors; empty gives none.
 
     Raises:
         CoachError: COACH-EXP-001, COACH-SYS-002, COACH-DB-001 … -011.
     """
     with database.connect() as connection:
-        return plan_within(connection, spec, export_id=export_id)
+        return plan_within(connection, spec, export_id=export_id, feed=feed)
 
 
-def plan_within(connection: Connection, spec: ExportSpec, *, export_id: str | None = None) -> Plan:
+def plan_within(
+    connection: Connection,
+    spec: ExportSpec,
+    *,
+    export_id: str | None = None,
+    feed: bytes = b"",
+) -> Plan:
     """The plan of an export of the moment that the open transaction sees.
+
+    Parameters: as `make_plan`.
 
     Raises:
         CoachError: COACH-EXP-001, COACH-SYS-002.
     """
     taken_at = clock.now()
     no_time_limit(connection)
-    head, cursor = _handoff(connection)
+    handed = _handoff(connection, spec, feed)
     selection = Selection(filters_of(spec))
     counts: dict[str, dict[str, int]] = {}
     parts: list[Part] = []
@@ -69,8 +82,8 @@ def plan_within(connection: Connection, spec: ExportSpec, *, export_id: str | No
         export_id=export_id or str(ids.new_id()),
         spec=spec,
         snapshot_at=taken_at.astimezone(clock.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-        head=head,
-        cursor=cursor,
+        head=handed.pos,
+        cursors=handed.cursors,
         database={"kind": connection.dialect.name, "revision": str(revision)},
         counts=counts,
         parts=tuple(parts),
@@ -110,12 +123,16 @@ def no_time_limit(connection: Connection) -> None:
         connection.execute(sa.text("SET LOCAL idle_in_transaction_session_timeout = 0"))
 
 
-def _handoff(connection: Connection) -> tuple[int | None, str]:
-    """Where the change feed stands in this snapshot, and the cursor to follow it from there.
+def _handoff(connection: Connection, spec: ExportSpec, secret: bytes) -> Handoff:
+    """Where the change feed stands in this snapshot, and the cursors to follow it from there.
 
     The one place where an export and the feed meet.
     """
-    return None, ""
+    followed = bool(secret) and not (spec.since or spec.until) and spec.privacy == "full"
+    coaches = frozenset(map(uuid.UUID, spec.coaches)) or None
+    clients = frozenset(map(uuid.UUID, spec.clients)) or None
+    names = spec.datasets if followed else ()
+    return handoff(connection, secret, [Seen(_known(name), coaches, clients) for name in names])
 
 
 def _known(name: str) -> Dataset:

@@ -126,7 +126,17 @@ def manifest_schema() -> dict[str, Any]:
                 "csv_profile": {"anyOf": [text, nothing]},
                 "compression": text,
                 "digest": _closed({"algorithm": text, "block_rows": _COUNT}),
-                "feed": {"anyOf": [_closed({"head": _COUNT, "cursor": text}), nothing]},
+                "feed": {
+                    "anyOf": [
+                        _closed(
+                            {
+                                "head": _COUNT,
+                                "cursors": {"type": "object", "additionalProperties": text},
+                            }
+                        ),
+                        nothing,
+                    ]
+                },
                 "signed_by": {"anyOf": [_HEX, nothing]},
                 "datasets": {"type": "array", "items": dataset},
                 "completeness": _closed(

@@ -11,7 +11,7 @@ from coachops.identity.limits import FailureLimit
 from coachops.identity.links import LinkView
 from coachops.identity.pages import PAGES, Page
 from coachops.identity.tokens import SCOPES, Bearer, TokenRow
-from coachops.identity.users import UserRow
+from coachops.identity.users import UserRow, shut_out_coaches
 
 __all__ = [
     "PAGES",
@@ -25,4 +25,5 @@ __all__ = [
     "RequestLimit",
     "TokenRow",
     "UserRow",
+    "shut_out_coaches",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -120,11 +121,7 @@ class Users(Part):
                 raise CoachError("COACH-IDN-010", reason="you cannot disable yourself")
             if user.role == "admin" and not _other_admins(session, user):
                 raise CoachError("COACH-IDN-010", reason="this is the last admin")
-            if user.disabled_at is None:
-                user.disabled_at = clock.now()
-                end_sessions(session, user.id)
-                use_up_links(session, user.id)
-                record(session, actor, "user.disabled", "user", user.id)
+            shut_out(session, actor, user)
             session.flush()
             return _rows(session, [user])[0]
 
@@ -195,6 +192,29 @@ class Users(Part):
                 .limit(1)
             )
             return found is not None
+
+
+def shut_out(session: Session, actor: Actor, user: User) -> bool:
+    """Disable the user as part of a transaction; False where they were already."""
+    if user.disabled_at is not None:
+        return False
+    user.disabled_at = clock.now()
+    end_sessions(session, user.id)
+    use_up_links(session, user.id)
+    record(session, actor, "user.disabled", "user", user.id)
+    return True
+
+
+def shut_out_coaches(
+    session: Session, actor: Actor, coach_ids: Iterable[uuid.UUID]
+) -> list[uuid.UUID]:
+    """Disable the users who are these coaches; ids of the coaches who could still sign in."""
+    users = session.scalars(
+        sa.select(User)
+        .where(User.coach_id.in_(list(coach_ids)), User.disabled_at.is_(None))
+        .with_for_update()
+    ).all()
+    return [user.coach_id for user in users if user.coach_id and shut_out(session, actor, user)]
 
 
 def use_up_links(session: Session, user_id: uuid.UUID, purpose: str | None = None) -> None:

@@ -6,6 +6,7 @@ worker, so the parts are written here, one after the other, inside the held tran
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -18,9 +19,9 @@ from coachops.export.issued import Place, Registry, open_place
 from coachops.export.issued.moments import mark_of
 from coachops.export.parts import write_part
 from coachops.export.planning import plan_within
-from coachops.export.publishing import publish as publish_bundle
+from coachops.export.publishing import describe
 from coachops.export.snapshot import DEFAULT_WORKERS, open_moment
-from coachops.jobs.exports import SUITE
+from coachops.jobs.exports import SUITE, announce
 from coachops.jobs.queue import JobQueue
 from coachops.resilience import RetryPolicy
 
@@ -39,6 +40,8 @@ PATIENCE = 900.0
 
 LOST = "COACH-EXP-020"
 BROKEN = "COACH-EXP-021"
+
+_log = logging.getLogger(__name__)
 
 _STORAGE = RetryPolicy(4, 0.5, 5.0, 30.0)
 """How a part is tried again where its place does not take it."""
@@ -96,7 +99,9 @@ class Coordinator:
         if plan is None:
             export = self._registry.get(SUITE, str(self._id))
             spec = export.request.spec(self._services.settings.time_zone)
-            plan = plan_within(connection, spec, export_id=str(self._id))
+            plan = plan_within(
+                connection, spec, export_id=str(self._id), feed=self._services.secret("feed")
+            )
             self._registry.replan(self._id, plan, moment)
         return plan
 
@@ -137,7 +142,6 @@ def write(services: Services, export_id: uuid.UUID, generation: int, number: int
     """Write one part; returns `written`, `failed` (the record says why) or `unwanted`."""
     registry = Registry(services.database)
     waited = _Patience()
-    token: str | None = None
     while True:
         try:
             standing = registry.standing(export_id)
@@ -147,21 +151,24 @@ def write(services: Services, export_id: uuid.UUID, generation: int, number: int
                 return "written"
             if standing.failed is not None:
                 return "failed"
-            token = standing.token
-            if token is None:  # whoever takes the coordinator over gives a new one
-                time.sleep(LOOK_EVERY)
-                continue
-            return _write(services, registry, export_id, generation, number, token)
+            if standing.token is not None:
+                return _write(services, registry, export_id, generation, number, standing.token)
+            time.sleep(LOOK_EVERY)  # whoever takes the coordinator over gives a new one
         except _UnwantedError:
             return "unwanted"
-        except CoachError as error:
-            if error.code == LOST and token is not None and not services.database.is_sqlite:
-                registry.lost(export_id, token)
-            elif is_passing(error):
+        except Exception as error:  # else the coordinator would wait for it for ever
+            if isinstance(error, CoachError) and is_passing(error):
                 waited.wait(error)
-            else:
-                registry.add_part(export_id, generation, number, error)
-                return "failed"
+                continue
+            known = error if isinstance(error, CoachError) else unexpected(error)
+            registry.add_part(export_id, generation, number, known)
+            return "failed"
+
+
+def unexpected(error: Exception) -> CoachError:
+    """An error that nobody foresaw, as the record of an export may hold it."""
+    _log.error("a part of an export failed unexpectedly", exc_info=error)
+    return CoachError("COACH-SYS-003", reason=type(error).__name__)
 
 
 def _write(
@@ -191,14 +198,23 @@ def _write(
     def once() -> None:
         folder = place.work(generation)
         result = write_part(
-            services.database, plan, part, folder, token,
-            privacy=services.privacy_profile(plan.spec.privacy), progress=still_wanted,
-        )  # fmt: skip
+            services.database,
+            plan,
+            part,
+            folder,
+            token,
+            privacy=services.privacy_profile(plan.spec.privacy),
+            progress=still_wanted,
+        )
         place.keep(generation, [entry.path for entry in result.files])
         registry.add_part(export_id, generation, number, result)
 
     try:
         _STORAGE.run(once, transient=_storage_is_away)
+    except CoachError as error:
+        if error.code == LOST and not services.database.is_sqlite:
+            registry.lost(export_id, token)
+        raise
     finally:
         unwanted = registry.standing(export_id).state not in {"running", "ready"}
         if unwanted:
@@ -222,29 +238,22 @@ def publish(services: Services, export_id: uuid.UUID) -> Outcome:
         return answer
     generation = registry.standing(export_id).generation
     results = registry.results(export_id, generation)
-    names = [entry.path for result in results for entry in result.files]
     rows = sum(result.rows for result in results)
-    registry.record_made(
-        export_id,
-        Actor(export.requested_by_id, "service", ""),
-        rows=rows,
-        datasets=len(export.datasets),
-    )
+    actor = Actor(export.requested_by_id, "service", "")
+    registry.record_made(export_id, actor, rows=rows, datasets=len(export.datasets))
+    variant = services.privacy_profile(plan.spec.privacy)
     manifest, files = place.publish(
         generation,
-        names,
-        lambda folder, out: publish_bundle(
-            plan,
-            results,
-            folder,
-            out,
-            key=services.signing_key,
-            privacy=services.privacy_profile(plan.spec.privacy),
-        ),
+        lambda folder: describe(plan, results, folder, key=services.signing_key, privacy=variant),
     )
     if manifest["export_id"] != str(export_id):
         raise CoachError("COACH-EXP-003", path=export.place)
-    wanted = registry.finish(export_id, manifest, files)
+    wanted = registry.finish(
+        export_id,
+        manifest,
+        files,
+        beside=lambda session, row: announce(session, "export.ready", row),
+    )
     _leave(place, wanted=wanted)
     return answer | {"state": "ready" if wanted else "cancelled", "files": len(files), "rows": rows}
 

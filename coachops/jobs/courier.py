@@ -109,7 +109,12 @@ class Courier:
 
     async def _begin_due(self) -> None:
         for endpoint_id, failing in await self._in_store(
-            functools.partial(due_endpoints, self._database, PLACES + len(self._busy))
+            functools.partial(
+                due_endpoints,
+                self._database,
+                PLACES + len(self._busy),
+                self._webhooks.seal.key_id,
+            )
         ):
             places = FAILING_PLACES if failing else PLACES
             taken = sum(self._busy.values()) if failing else len(self._busy)

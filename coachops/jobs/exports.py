@@ -16,9 +16,13 @@ from coachops.core.grants import EVERYTHING, Grant
 from coachops.export.issued import Issued, Owner, Registry, check_request, open_place
 from coachops.export.issued.places import base_of, listing
 from coachops.jobs.ids import keyed_id
+from coachops.webhooks import emit
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from coachops.bootstrap import Services
+    from coachops.db import Database
     from coachops.export.issued import ExportRequest
     from coachops.jobs.queue import JobQueue
 
@@ -108,7 +112,7 @@ class Exports:
 
         settings = self._services.settings
         request = check_request(self._services.database, owner.actor, **wanted)
-        profile = self._services.privacy_profile(request.privacy)
+        variant = self._services.privacy_profile(request.privacy)
         row, _ = self.registry.create(
             owner, request, place=str(out.absolute()), managed=False, state="running"
         )
@@ -128,7 +132,9 @@ class Exports:
                 zone=settings.zone,
                 workers=workers,
                 key=self._services.signing_key,
-                privacy=None if profile is None else (request.privacy, profile),
+                feed=self._services.secret("feed"),
+                privacy=None if variant is None else (request.privacy, variant),
+                export_id=str(row.id),
                 progress=progress,
             )
         except BaseException as error:
@@ -192,7 +198,7 @@ class Exports:
             if not job.active:
                 code = job.error_code or "COACH-JOB-002"
                 known = CoachError(code, name="export", reason=job.state)
-                self.registry.fail(export.id, known)
+                fail(self._services.database, export.id, known)
 
     def delete_old(self) -> int:
         """Delete the files of exports whose time is over; returns how many exports."""
@@ -236,4 +242,37 @@ def register(
         managed=not out,
         keep_days=None if out else settings.export_days,
         idempotency_key=idempotency_key,
+    )
+
+
+def fail(database: Database, export_id: uuid.UUID, error: CoachError) -> None:
+    """Write down that an export cannot be made now, and tell who waits for it."""
+    Registry(database).fail(
+        export_id, error, beside=lambda session, row: announce(session, "export.failed", row)
+    )
+
+
+def announce(session: Session, event: str, export: Issued) -> None:
+    """Tell other systems, in the transaction that ends the export, that it is ready or failed."""
+    asked = export.request
+    data: dict[str, Any] = {"export_id": str(export.id), "url": f"/v1/exports/{export.id}"}
+    if export.error is not None:
+        data["code"] = export.error.code
+    else:
+        data |= {
+            "datasets": list(export.datasets),
+            "files": len(export.files),
+            "rows": export.rows,
+            "bytes": export.bytes,
+        }
+    emit(
+        session,
+        event,
+        data,
+        key=f"{event}/{export.id}/{export.run}",
+        about=Grant(
+            frozenset(export.datasets),
+            frozenset(map(uuid.UUID, asked.coaches)) or None,
+            frozenset(map(uuid.UUID, asked.clients)) or None,
+        ),
     )

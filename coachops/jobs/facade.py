@@ -28,7 +28,6 @@ from coachops.jobs.sweeper import Sweeper
 if TYPE_CHECKING:
     from coachops.bootstrap import Services
     from coachops.jobs.courier import Courier
-    from coachops.webhooks import ChangeSource
 
 _log = logging.getLogger(__name__)
 
@@ -43,23 +42,16 @@ class Jobs:
         settings: of this process.
         services: bound into the workflows that run here; also an attribute.
         schedule_file: where the schedules stand; None for the project's own.
-        changes: where the change feed stands; who asked for it is told when it moves on.
 
     Attribute `queue` is the queue itself, `exports` what can be asked for and was.
     """
 
     def __init__(
-        self,
-        settings: Settings,
-        services: Services,
-        *,
-        schedule_file: Path | None = None,
-        changes: ChangeSource | None = None,
+        self, settings: Settings, services: Services, *, schedule_file: Path | None = None
     ) -> None:
         self._settings = settings
         self.services = services
         self._schedule_file = schedule_file
-        self._changes = changes
         self.queue = JobQueue(settings)
         self.exports = Exports(services, self.queue)
         self._executor: Executor | None = None
@@ -80,13 +72,14 @@ class Jobs:
         """
         if not worker or self._executor is not None:
             return
+        from coachops.jobs.changes import FeedChanges  # noqa: PLC0415 with the exports
         from coachops.jobs.courier import Courier  # noqa: PLC0415 with httpx, in a worker only
 
         executor = Executor(self.services, on_lost_place=_end_process)
         executor.start()
         self._executor = executor
         try:
-            courier = Courier(self.services, changes=self._changes)
+            courier = Courier(self.services, changes=FeedChanges(self.services.database))
             self._sweeper = Sweeper(
                 self.services,
                 self.queue,

@@ -24,7 +24,7 @@ from coachops.db.models import Message, Transcript
 from coachops.db.models.privacy import ERASURE_REASONS
 from coachops.jobs.ids import parse_job_id
 from coachops.jobs.queue import JobQueue
-from coachops.privacy import Erased, FolderExports, Held, IssuedExports, Ran
+from coachops.privacy import Erased, Held, IssuedExports, Ran, RegisteredExports
 
 if TYPE_CHECKING:
     from coachops.bootstrap import Services
@@ -56,7 +56,7 @@ class Retained:
 
 def register_of(services: Services) -> IssuedExports:
     """The register of exports that were handed out."""
-    return FolderExports(services.database, services.settings.home)
+    return RegisteredExports(services.database, services.settings.home)
 
 
 def look_at(services: Services, actor: Actor, ref: str) -> Subject:
@@ -107,6 +107,7 @@ def erase_client(services: Services, actor: Actor, ref: str, reason: str = "requ
         addresses.address_hash(secret, email) if email else None,
     )
     _cancel(services, transcripts, letters)
+    _remove_exports(services, (each.export_id for each in done.exports))
     try:
         services.backups.carry_erasures()
     except CoachError as error:  # the next backup brings it there
@@ -138,6 +139,26 @@ def erased_id(services: Services, ref: str) -> uuid.UUID:
     if found is None:
         raise CoachError("COACH-PRV-006", what="erased client", ref=ref)
     return found
+
+
+def _remove_exports(services: Services, export_ids: Iterable[str]) -> None:
+    """End exports that read the client and are still being made; delete the files of the others.
+
+    What a bucket that is away keeps for now is deleted by the daily run.
+    """
+    from coachops.jobs.exports import SUITE, Exports  # noqa: PLC0415 only here
+
+    queue = JobQueue(services.settings)
+    exports = Exports(services, queue)
+    try:
+        for ref in export_ids:
+            try:
+                exports.remove(SUITE, ref)
+            except CoachError as error:  # older than the register, or gone already
+                if error.code not in {"COACH-EXP-040", "COACH-EXP-044"}:
+                    _log.warning("files of an export stay", extra={"code": error.code})
+    finally:
+        queue.close()
 
 
 def _cancel(

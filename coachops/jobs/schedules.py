@@ -23,7 +23,8 @@ from typing import Any
 
 from coachops.core.errors import CoachError
 from coachops.core.settings import Settings
-from coachops.export.issued import ExportRequest, require_known
+from coachops.export.exporting import require_known
+from coachops.export.issued import ExportRequest
 from coachops.jobs.ids import BY_KEY, JobId, keyed_id, report_id
 from coachops.reporting import SCHEDULE, find_report, list_runs, read_schedule
 

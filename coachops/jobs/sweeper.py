@@ -21,7 +21,7 @@ from coachops.core import clock
 from coachops.core.errors import CoachError
 from coachops.db import change_feed, operations
 from coachops.export import DATASETS
-from coachops.jobs import findings, heartbeat
+from coachops.jobs import findings, heartbeat, leaving
 from coachops.jobs.exports import Exports
 from coachops.jobs.schedules import Schedule, load_schedules
 from coachops.jobs.store import file_identity
@@ -123,6 +123,7 @@ class Sweeper:
             ("schedules", 20.0, self._queue_due),
             ("beat", 30.0, self._beat_in_data),
             ("audit", 60.0, lambda: audit.seal(database)),
+            ("leaving", 60.0, lambda: leaving.settle(database)),
             ("history", 3600.0, self._prune),
             ("feed history", 86_400.0, self._forget_changes),
         ]

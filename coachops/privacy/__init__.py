@@ -17,7 +17,7 @@ from coachops.privacy.erasing import (
     readmit,
 )
 from coachops.privacy.holds import Hold, add, list_holds, release
-from coachops.privacy.issued import FolderExports, Issued, IssuedExports
+from coachops.privacy.issued import FolderExports, Issued, IssuedExports, RegisteredExports
 from coachops.privacy.places import PLACES, Place, place_of_table
 from coachops.privacy.retention import Period, Ran, list_periods, run_periods, set_period
 
@@ -32,6 +32,7 @@ __all__ = [
     "Period",
     "Place",
     "Ran",
+    "RegisteredExports",
     "add",
     "by_external_id",
     "erase",

@@ -17,10 +17,11 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from coachops import audit
+from coachops import audit, webhooks
 from coachops.core import clock
 from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
+from coachops.core.grants import Grant
 from coachops.db import Database, erasures
 from coachops.db.models import Client, Erasure, Message
 from coachops.privacy import compacting, folders, holds, issued, journal, older, refused, rows
@@ -116,14 +117,22 @@ def erase(
         traces = of_client(session, _client(session, client_id))
         _require_allowed(session, client_id)
     copies = issued.concerned(exports, traces)
-    removed = [*folders.find(home, traces), *_copies(copies)]
+    removed = [*folders.find(home, traces), *_copies(copies), *folders.abandoned(home)]
     remaining = folders.remove(removed)
     key = erasures.key_of(database)
 
     def work(session: Session) -> dict[str, int]:
         session.get(Client, client_id, with_for_update=True)  # no row about them is added now
         _require_allowed(session, client_id)
-        return erase_rows(session, actor, traces, reason, key, address_hash)
+        gone = erase_rows(session, actor, traces, reason, key, address_hash)
+        webhooks.emit(
+            session,
+            "client.erased",
+            {"client_id": client_id, "exports": len(copies)},
+            key=f"client.erased/{client_id}",
+            about=Grant(frozenset(), frozenset(traces.coach_ids), frozenset({client_id})),
+        )
+        return gone
 
     gone = database.run(work)
     again = folders.find(home, traces)  # what was written meanwhile
@@ -187,7 +196,7 @@ def finish(database: Database, home: Path) -> list[str]:
         and each.made_at < entry.at
         and each.holds(entry.client_id, entry.coach_ids, entry.born_at)
     ]
-    left = folders.remove(late)
+    left = folders.remove([*late, *folders.abandoned(home)])
     with database.read() as session:
         open_ones = session.execute(
             sa.select(Erasure.client_id, Erasure.address_hash, Erasure.remaining).where(

@@ -5,6 +5,7 @@ Exports are found by their manifests (`issued`), since packed files cannot be se
 
 from __future__ import annotations
 
+import datetime as dt
 import email
 import shutil
 from collections.abc import Iterable, Iterator
@@ -14,9 +15,12 @@ from email.policy import compat32
 from email.utils import getaddresses
 from pathlib import Path
 
+from coachops.core import clock
 from coachops.privacy.traces import Traces
 
 OUTBOX, MAIL_REPORTS, REPORTS, EXPORTS = "outbox", "mail-reports", "reports", "exports"
+_UNDER_WAY = dt.timedelta(days=1)
+"""What an export has not written to for so long is dead."""
 BEFORE_RESTORE = "before-restore-"
 """Begins the names of folders that keep what a restore replaced."""
 
@@ -56,6 +60,16 @@ def remove(held: Iterable[HeldFile]) -> list[str]:
         except OSError:
             left.append(str(each.path))
     return left
+
+
+def abandoned(home: Path) -> list[HeldFile]:
+    """Exports that a killed process left half: nobody can tell whom they hold."""
+    before = clock.now() - _UNDER_WAY
+    return [
+        HeldFile("exports", path)
+        for path in sorted((home / EXPORTS).glob(".*.partial-*"))
+        if dt.datetime.fromtimestamp(path.stat().st_mtime, clock.UTC) < before
+    ]
 
 
 def report_runs(folder: Path) -> Iterator[Path]:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 
 from coachops.db import Database
-from coachops.db.models import AuditEvent, User
+from coachops.db.models import AuditEvent, IssuedExport, User
 from coachops.privacy.folders import EXPORTS
 from coachops.privacy.traces import Traces
 
@@ -89,6 +89,29 @@ class FolderExports:
         return sorted(found.values(), key=lambda each: each.made_at, reverse=True)
 
 
+class RegisteredExports:
+    """The register in the database, and what only folders and the audit record still know.
+
+    Parameters:
+        home: of the installation; copies below it are ours.
+    """
+
+    def __init__(self, database: Database, home: Path) -> None:
+        self._database = database
+        self._older = FolderExports(database, home)
+
+    def issued(self) -> list[Issued]:
+        """See `IssuedExports`."""
+        query = sa.select(IssuedExport, User.name).outerjoin(
+            User, User.id == IssuedExport.requested_by
+        )
+        with self._database.read() as session:
+            known = [_of_row(row, name or _NOBODY) for row, name in session.execute(query)]
+        found = {each.export_id: each for each in self._older.issued()}
+        found |= {each.export_id: each for each in known}
+        return sorted(found.values(), key=lambda each: each.made_at, reverse=True)
+
+
 def of_folder(
     folder: Path, makers: dict[str, tuple[dt.datetime, str]] | None = None
 ) -> list[Issued]:
@@ -110,6 +133,22 @@ def concerned(exports: IssuedExports, traces: Traces) -> list[Issued]:
         for each in exports.issued()
         if each.holds(traces.client_id, traces.coach_ids, traces.born_at)
     ]
+
+
+def _of_row(row: IssuedExport, made_by: str) -> Issued:
+    def ids_of(texts: Sequence[str] | None) -> tuple[uuid.UUID, ...] | None:
+        return tuple(uuid.UUID(each) for each in texts or ()) or None
+
+    ours = row.managed and row.files_deleted_at is None and "://" not in row.place
+    return Issued(
+        export_id=str(row.id),
+        made_at=row.snapshot_at or row.made_at,
+        client_ids=None if row.client_ids is None else tuple(map(uuid.UUID, row.client_ids)),
+        coach_ids=ids_of(row.request.get("coaches")),
+        datasets=tuple(row.datasets),
+        folder=Path(row.place) if ours else None,
+        made_by=made_by,
+    )
 
 
 def _of_manifest(

@@ -82,6 +82,28 @@ PLACES: tuple[Place, ...] = (
         ("activity", "audit_events", "audit_head"),
     ),
     Place(
+        "inbound", "what other systems last wrote: keyed digests; their replies, for two days, with "
+        "ids and external ids", _DATABASE, "digests are deleted; replies go after two days",
+        ("inbound_rows", "kept_replies"),
+    ),
+    Place(
+        "feed", "which rows changed, in order: ids only", _DATABASE,
+        "the ids stay, so that copies elsewhere learn of the removal "
+        "(`COACHOPS_FEED_KEEP_DAYS`)",
+        ("change_log", "change_inbox", "feed_meta"),
+    ),
+    Place(
+        "webhooks", "addresses that are told of events, their secrets sealed; the events: ids, counts "
+        "and links only, 30 days after their delivery (`COACHOPS_WEBHOOK_DAYS`)", _DATABASE,
+        "stays: nothing personal",
+        ("webhook_endpoints", "webhook_events", "webhook_deliveries"),
+    ),
+    Place(
+        "issued", "who was given which export: ids, filters, counts", _DATABASE,
+        "stays: it tells whom to inform",
+        ("issued_exports", "issued_export_parts"),
+    ),
+    Place(
         "erasures", "who was erased: an id that leads nowhere, and keyed hashes",
         "the database, a file in `privacy`, a copy beside the backups",
         "stays, so that a restore erases them again", ("erasures",), ("privacy",),
@@ -98,7 +120,7 @@ PLACES: tuple[Place, ...] = (
         "stays: nothing personal",
         (
             "ai_budgets", "ai_circuits", "ai_spend", "backups", "drills", "heartbeats",
-            "key_escrow", "operations", "worker_heartbeats", "retention_periods",
+            "key_escrows", "operations", "worker_heartbeats", "retention_periods",
         ),
     ),
     Place(
@@ -127,7 +149,8 @@ PLACES: tuple[Place, ...] = (
         "deleted where they name the client", (), ("reports",),
     ),
     Place(
-        "secrets", "secrets that sign cookies and links, and key hashes and pseudonyms",
+        "secrets", "secrets that sign cookies, links and exports, seal those of webhooks, and key "
+        "hashes and pseudonyms",
         "files in `secrets`, readable by the suite only", "stays: nothing personal",
         (), ("secrets",),
     ),

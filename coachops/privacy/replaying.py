@@ -23,7 +23,7 @@ from coachops.core.errors import CoachError
 from coachops.db import Database
 from coachops.db.engine import sqlite_file
 from coachops.db.models import Client, Erasure
-from coachops.privacy import compacting, erasing, folders, journal, refused, rows
+from coachops.privacy import compacting, folders, journal, refused, rows
 from coachops.privacy.journal import Entry
 from coachops.privacy.traces import of_client
 
@@ -104,7 +104,8 @@ def _erase_again(database: Database, brought: Path, entry: Entry) -> bool:
                     client_id=entry.client_id, at=entry.at, reason=entry.reason,
                     born_at=entry.born_at, coach_ids=[str(each) for each in entry.coach_ids],
                     external_hash=entry.external_hash, email_hash=entry.email_hash,
-                    address_hash=entry.address_hash, key_id=entry.key_id, counts={}, remaining=[erasing.DATABASE],
+                    address_hash=entry.address_hash, key_id=entry.key_id, counts={}, remaining=[],
+                    finished_at=clock.now(),
                 )
             )  # fmt: skip
         return traces is not None

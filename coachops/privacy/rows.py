@@ -27,6 +27,7 @@ from coachops.db.models import (
     Feedback,
     Goal,
     GoalRating,
+    InboundRow,
     Insight,
     InsightEdit,
     LegalHold,
@@ -81,7 +82,18 @@ class Part:
         return str(self.model.__tablename__)
 
 
+def _written(client: uuid.UUID) -> sa.ColumnElement[bool]:
+    """What other systems last wrote of the client, their engagements and sessions."""
+    engagements = sa.select(Engagement.id).where(Engagement.client_id == client)
+    return sa.or_(
+        InboundRow.row_id == client,
+        InboundRow.row_id.in_(engagements),
+        InboundRow.row_id.in_(_sessions(client)),
+    )
+
+
 PARTS: tuple[Part, ...] = (
+    Part(InboundRow, _written),
     Part(
         Feedback, lambda c: sa.or_(Feedback.client_id == c, Feedback.message_id.in_(_messages(c)))
     ),

@@ -92,17 +92,26 @@ def body_of(event: WebhookEvent, origin: str) -> str:
     return json.dumps(document, separators=(",", ":"), sort_keys=False)
 
 
-def due_endpoints(database: Database, limit: int) -> list[tuple[uuid.UUID, bool]]:
+def due_endpoints(database: Database, limit: int, key_id: str) -> list[tuple[uuid.UUID, bool]]:
     """Endpoints with something due that nobody delivers to now, and whether they fail at present.
 
     Those that work come first, then those that wait longest.
+
+    Parameters:
+        key_id: of the key that this process has. What is sealed with another one waits for a worker
+            that has that key, or for a rotation; no attempt is lost over it.
     """
     now = clock.now()
     failing = WebhookEndpoint.failing_since.is_not(None)
     query = (
         sa.select(WebhookEndpoint.id, failing)
         .join(WebhookDelivery, WebhookDelivery.endpoint_id == WebhookEndpoint.id)
-        .where(WebhookEndpoint.disabled_at.is_(None), _free(now), *_due(now))
+        .where(
+            WebhookEndpoint.disabled_at.is_(None),
+            WebhookEndpoint.key_id == key_id,
+            _free(now),
+            *_due(now),
+        )
         .group_by(WebhookEndpoint.id)
         .order_by(failing, sa.func.min(WebhookDelivery.next_at))
         .limit(limit)

@@ -6,7 +6,7 @@ To add one: a model here and a row in `EVENTS`; the API description and `emit` f
 from __future__ import annotations
 
 import uuid
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 
@@ -27,8 +27,11 @@ Path = Annotated[
 class EventData(BaseModel):
     """Base of what events tell: nothing but the fields that are named.
 
-    To receivers that is not promised, or no field could ever be added.
+    To receivers that is not promised, or no field could ever be added. `any_coach`: who may see data
+    of one of the coaches concerned is told, else who may see those of all.
     """
+
+    any_coach: ClassVar[bool] = False
 
     model_config = ConfigDict(
         extra="forbid",
@@ -70,9 +73,10 @@ class DataChanged(EventData):
 class ClientErased(EventData):
     """Everything about a client was erased: erase your copies. `exports` were issued with them."""
 
+    any_coach: ClassVar[bool] = True
+
     client_id: uuid.UUID
     exports: Count
-    url: Path | None = None
 
 
 class Test(EventData):

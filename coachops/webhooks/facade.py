@@ -22,7 +22,7 @@ from coachops.db.models import WebhookDelivery, WebhookEndpoint, WebhookEvent
 from coachops.webhooks import delivering
 from coachops.webhooks.addresses import Rules, parse
 from coachops.webhooks.events import CHOICES, TEST
-from coachops.webhooks.outbox import emit_to
+from coachops.webhooks.outbox import emit_to, grant_of
 from coachops.webhooks.rows import (
     FAILING_AFTER,
     STATES,
@@ -115,8 +115,9 @@ class Webhooks:
         def repeated(session: Session) -> tuple[str, WebhookRow]:
             endpoint = session.get(WebhookEndpoint, endpoint_id)
             if endpoint is None or not (
-                (endpoint.url, endpoint.event_types, endpoint.description, endpoint.created_by)
-                == (url, types, text, actor.user_id)
+                (endpoint.url, endpoint.event_types, endpoint.description) == (url, types, text)
+                and grant_of(endpoint) == Grant(limits.datasets, limits.coaches, limits.clients)
+                and endpoint.created_by == actor.user_id
             ):
                 raise CoachError("COACH-WHK-006")
             first = self.seal.open(endpoint.secret, endpoint_id, endpoint.key_id)

@@ -18,7 +18,7 @@ from coachops.core import clock, ids
 from coachops.core.grants import EVERYTHING, Grant
 from coachops.db import Database
 from coachops.db.models import WebhookDelivery, WebhookEndpoint, WebhookEvent
-from coachops.webhooks.events import checked
+from coachops.webhooks.events import EVENTS, checked
 
 LONGEST_KEY = 200
 
@@ -87,14 +87,17 @@ def _listeners(session: Session, event_type: str, about: Grant) -> list[uuid.UUI
     return [
         each.id
         for each in enabled
-        if event_type in each.event_types and _covers(grant_of(each), about)
+        if event_type in each.event_types and _covers(grant_of(each), about, event_type)
     ]
 
 
-def _covers(limits: Grant, about: Grant) -> bool:
+def _covers(limits: Grant, about: Grant, event_type: str) -> bool:
+    coaches = about.coaches
+    if EVENTS[event_type].any_coach and coaches and limits.coaches:
+        coaches = (coaches & limits.coaches) or coaches
     return (
         _within(about.datasets, limits.datasets)
-        and _within(about.coaches, limits.coaches)
+        and _within(coaches, limits.coaches)
         and _within(about.clients, limits.clients)
     )
 

@@ -340,6 +340,8 @@ def test_names_of_files_lead_nowhere_else(
     ):
         refused = site.client.get(f"{location}/files/{name}", headers=robot)
         assert refused.status_code in {404, 422}, name
+    unknown = site.client.get(f"{location}/files/nothing.csv", headers=robot)
+    assert unknown.json()["code"] == "COACH-EXP-045"
     assert site.client.get(f"/v1/exports/{ids.new_id()}", headers=robot).status_code == 404
 
 

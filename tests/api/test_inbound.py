@@ -266,3 +266,34 @@ def test_a_session_to_come_is_cancelled_once_and_takes_no_transcript(
     )
     assert (gone.status_code, gone.content) == (204, b"")
     assert site.client.delete("/v1/sessions/s1", headers=crm).status_code == 404
+
+
+def test_a_leaving_coach_is_told_by_another_system(site: Site, crm: dict[str, str]) -> None:
+    results(send_batch(site, crm, ndjson(*ROWS)))
+    site.client.put("/v1/coaches/c2", headers=crm, json={"name": "Ben", "email": "b@example.org"})
+    address, body = "/v1/coaches/c1/leave", {"on": "2026-12-31", "to": "c2"}
+    done = site.client.post(address, headers=crm, json=body)
+    assert done.status_code == 200, done.text
+    assert done.json()["engagements"] == [
+        {"ended": "e1", "begun": "e1~2026-12-31", "sessions": 0}
+    ]  # fmt: skip
+    assert site.client.get("/v1/coaches/c1", headers=crm).json()["left_on"] == "2026-12-31"
+    for wrong, status, code in (
+        ({"on": "2026-12-31", "to": "c1"}, 409, "COACH-CCH-008"),
+        ({"on": "2026-12-31", "to": "none"}, 404, "COACH-CCH-001"),
+        ({"on": "soon", "to": "c2"}, 422, "COACH-API-006"),
+    ):
+        answer = site.client.post(address, headers=crm, json=wrong)
+        assert (answer.status_code, answer.json()["code"]) == (status, code)
+    with site.services.database.read() as session:
+        coach = session.scalars(sa.select(Coach.id).where(Coach.external_id == "c1")).one()
+    narrow = site.token("crm@example.org", "roster:write", grant=Grant(coaches=frozenset({coach})))
+    refused = site.client.post(address, headers=narrow, json=body)
+    assert (refused.status_code, refused.json()["code"]) == (403, "COACH-IDN-016")
+    # the engagement was ended here: the CRM's old row is told to be out of date
+    stale = site.client.put(
+        "/v1/engagements/e1",
+        headers=crm,
+        json={"coach": "c1", "client": "k1", "started_on": "2026-09-01", "ended_on": None},
+    )
+    assert (stale.status_code, stale.json()["fields"]) == (409, ["ended_on"])

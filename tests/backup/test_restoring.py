@@ -21,7 +21,7 @@ from coachops.core import clock
 from coachops.core.actor import SYSTEM
 from coachops.core.errors import CoachError
 from coachops.core.settings import Settings, load_settings
-from coachops.db import Database, migrate
+from coachops.db import Database, change_feed, migrate
 from coachops.db.models import (
     AuditEvent,
     Client,
@@ -488,3 +488,18 @@ def test_a_log_left_behind_by_a_lost_database_is_not_played_into_the_restored_on
         assert restored.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert restored.execute("SELECT count(*) FROM clients WHERE name = 'X'").fetchone() == (0,)
     restored.close()
+
+
+def test_followers_of_the_change_feed_are_told_that_the_data_were_set_back(
+    backups: Backups, services: Services
+) -> None:
+    def epoch() -> str:
+        with services.database.connect() as connection:
+            return change_feed.epoch(connection)
+
+    before = epoch()
+    backups.run()
+    assert epoch() == before
+    services.database.close()
+    backups.restore(replace=True)
+    assert epoch() != before

@@ -8,6 +8,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -23,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 ELSEWHERE = {
     "demo", "serve", "worker", "lab", "job retry", "job cancel", "backup key-new",
-    "db promote", "db accept", "webhook test", "webhook redeliver",
+    "db promote", "db accept", "export status", "export cancel", "webhook test", "webhook redeliver",
 }  # fmt: skip
 """Examples of processes that stay, of jobs, servers and receivers that a seed has not: they run in tests
 of their own."""
@@ -36,12 +37,20 @@ def _examples() -> dict[str, list[str]]:
     found = {}
     for name, (module, _) in main.GROUPS.items():
         command = typer.main.get_command(importlib.import_module(f"coachops.cli.{module}").app)
-        for child in getattr(command, "commands", {"": command}).values():
-            title = f"{name} {child.name}" if hasattr(command, "commands") else name
+        for title, child in _commands(name, command):
             _, _, text = (child.help or "").partition("Example:")
             words = shlex.split(" ".join(text.split()))
             found[title] = words[words.index("coachops") + 1 :]
     return found
+
+
+def _commands(title: str, command: Any) -> Iterator[tuple[str, Any]]:
+    """A command, or every one below a group."""
+    if not hasattr(command, "commands"):
+        yield title, command
+        return
+    for child in command.commands.values():
+        yield from _commands(f"{title} {child.name}", child)
 
 
 EXAMPLES = _examples()
@@ -140,6 +149,12 @@ def _filled(title: str, words: list[str], capsys: pytest.CaptureFixture[str]) ->
     if title.startswith("webhook ") and NEW_ID in words:
         hook = _document(capsys, EXAMPLES_LINE["webhook add"])["webhook"]
         return [word.replace(NEW_ID, str(dict(hook)["id"])) for word in words]
+    if title == "privacy hold release":
+        line = "privacy hold add client-0002 --reason 'a duty'"
+        return [*words[:-1], str(_document(capsys, line)["hold_id"])]
+    if title == "privacy readmit":  # whoever is to come back was erased
+        _exit_code([*EXAMPLES["privacy erase"]])
+        capsys.readouterr()
     if title == "token revoke":
         made = _document(capsys, EXAMPLES_LINE["token create"])
         return [*words[:-1], next(value for value in _values(made) if parse_id(value))]

@@ -213,6 +213,7 @@ def test_every_table_is_exported_or_deliberately_not() -> None:
         # how the suite keeps going, and what it refused: no data about coaching
         "ai_budgets", "ai_circuits", "ai_replies", "ai_spend", "audit_head", "backups", "drills",
         "heartbeats", "key_escrows", "mail_events", "operations", "quarantine", "suppressions",
+        "inbound_rows", "kept_replies",
     }  # fmt: skip
     assert exported | kept_out == set(Base.metadata.tables)
 
@@ -261,6 +262,7 @@ def test_bad_requests_are_refused_before_anything_is_written(
         ("COACH-EXP-003", SYSTEM, taken / "file", ["csv"], {}),
         ("COACH-EXP-007", SYSTEM, tmp_path / "o", ["csv"], {"since": day, "until": day}),
         ("COACH-EXP-008", SYSTEM, tmp_path / "o", ["csv"], {"csv_profile": "fancy"}),
+        ("COACH-EXP-016", SYSTEM, tmp_path / "o", ["csv"], {"compression": "lz4"}),
         ("COACH-CCH-001", SYSTEM, tmp_path / "o", ["csv"], {"coaches": ["nobody@example.org"]}),
         ("COACH-CCH-001", SYSTEM, tmp_path / "o", ["csv"], {"clients": ["client-9999"]}),
         ("COACH-IDN-003", coach, tmp_path / "o", ["csv"], {}),

@@ -63,7 +63,7 @@ def read(path: Path, way: tuple[str, str, str], shape: Shape = SHAPE) -> list[pa
     [(SHAPE, way) for way in WAYS] + [(PLAIN, WAYS[0]), (PLAIN, WAYS[3])],
     ids=[*IDS, "plain csv", "plain jsonl"],
 )
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(data=st.data())
 def test_any_rows_survive_and_leave_the_same_bytes_however_they_are_cut(
     shape: Shape, way: tuple[str, str, str], data: st.DataObject

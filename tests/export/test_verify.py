@@ -179,6 +179,23 @@ def test_a_row_without_its_parent_is_named(copy: Path) -> None:
     assert dangling[0].row is not None
 
 
+def test_a_key_that_is_there_twice_is_named_where_rows_have_another_order(copy: Path) -> None:
+    path = copy / "data" / "utterances-0001.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    first = json.loads(lines[0])["utterance_id"]
+    lines[5] = lines[5].replace(json.loads(lines[5])["utterance_id"].encode(), first.encode())
+    path.write_bytes(b"".join(lines))
+    manifest = json.loads((copy / "manifest.json").read_bytes())
+    for entry in manifest["files"]:
+        if entry["path"] == "data/utterances-0001.jsonl":
+            entry["digest"] = None
+    reseal(copy, files=manifest["files"])
+    twice = [check for check in bad(copy) if check.check == "order"]
+    assert [(check.subject, first in check.detail) for check in twice] == [
+        ("utterances (jsonl)", True)
+    ]
+
+
 def test_paths_out_of_the_folder_and_links_are_refused(copy: Path) -> None:
     manifest = json.loads((copy / "manifest.json").read_bytes())
     (copy / manifest["files"][0]["path"]).unlink()

@@ -70,7 +70,7 @@ class Result:
     wrong: dict[str, int] = field(default_factory=dict)
 
 
-def run(database: Database, seconds: float, seed: int = 1) -> Result:
+def run(database: Database, seconds: float, seed: int = 1) -> Result:  # noqa: C901 one story
     """Write for `seconds`, follow meanwhile, then catch up and compare."""
     result = Result()
     with database.connect() as connection:
@@ -170,7 +170,7 @@ def _copied(database: Database, scope: dict[str, Any]) -> list[Replica]:
     return copies
 
 
-class _Undo(Exception):
+class _UndoError(Exception):
     """Ends a transaction that a writer takes back."""
 
 
@@ -189,8 +189,8 @@ def _write(
                     if rng.random() < 0.1:  # slow ones are what other feeds lose changes by
                         time.sleep(rng.random() * (0.01 if sqlite else 0.3))
                 if rng.random() < 0.1:
-                    raise _Undo
-        except _Undo:
+                    raise _UndoError  # noqa: TRY301 what this writer is for
+        except _UndoError:
             with lock:
                 result.rolled_back += 1
         except (exc.IntegrityError, exc.OperationalError, CoachError) as error:

@@ -9,12 +9,15 @@ from pathlib import Path
 import pytest
 
 from coachops.bootstrap import Services
+from coachops.core import clock
 from coachops.core.actor import SYSTEM
 from coachops.core.errors import CoachError
 from coachops.core.settings import Settings
 from coachops.db.models import Coach
 from coachops.export import require_intact, verify_export
+from coachops.export.issued import ExportRequest
 from coachops.jobs import Jobs
+from coachops.jobs.exports import SUITE, register
 from tests.coaching.builders import Pair, make_transcript
 from tests.jobs.parts import SQLITE, everything_stored
 
@@ -63,6 +66,8 @@ def test_the_job_holds_ids_instead_of_addresses(
         ({"formats": ["odt"]}, "COACH-EXP-002"),
         ({"datasets": ["secrets"]}, "COACH-EXP-001"),
         ({"csv_profile": "odd"}, "COACH-EXP-008"),
+        ({"compression": "rar"}, "COACH-EXP-016"),
+        ({"privacy": "none"}, "COACH-SYS-002"),
         ({"clients": ["nobody@example.org"]}, "COACH-CCH-001"),
         ({"since": dt.date(2026, 2, 1), "until": dt.date(2026, 1, 1)}, "COACH-EXP-007"),
     ],
@@ -97,3 +102,37 @@ def test_only_the_job_of_an_export_has_one(jobs: Jobs) -> None:
         jobs.export_of("report/weekly_operations/x/1")
     with pytest.raises(CoachError, match="COACH-EXP-040"):
         jobs.export_of("export/x/1")
+
+
+@SQLITE
+def test_a_command_that_was_killed_while_it_exported_does_not_stay_under_way(
+    jobs: Jobs,
+) -> None:
+    made, _ = jobs.exports.registry.create(
+        SUITE, ExportRequest(), place="/nowhere", managed=False, state="running"
+    )
+    jobs.exports.sweep(clock.now())
+    assert jobs.exports.get(SUITE, str(made.id)).state == "running"
+    with clock.frozen(clock.now() + dt.timedelta(days=3)):
+        jobs.exports.sweep(clock.now())
+    error = jobs.exports.get(SUITE, str(made.id)).error
+    assert error is not None
+    assert error.code == "COACH-EXP-052"
+
+
+@SQLITE
+def test_an_export_that_nobody_queued_is_queued_and_old_files_are_deleted(
+    jobs: Jobs, services: Services, pair: Pair
+) -> None:
+    made, _ = register(services, SUITE, ExportRequest(datasets=("clients",)))
+    jobs.exports.sweep(clock.now())
+    (row,) = jobs.list_jobs(kind="export")
+    assert jobs.run_inline([row.id])[0].state == "done"
+    folder = Path(made.place)
+    assert jobs.exports.delete_old() == 0
+    assert folder.exists()
+    with clock.frozen(clock.now() + dt.timedelta(days=8)):
+        assert jobs.exports.delete_old() == 1
+        assert jobs.exports.delete_old() == 0
+    assert not folder.exists()
+    assert jobs.exports.get(SUITE, made.key).state == "expired"

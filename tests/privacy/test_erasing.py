@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import shutil
 import sqlite3
 from contextlib import closing
@@ -245,6 +246,23 @@ def test_an_export_that_was_under_way_is_removed_by_the_daily_run(
     done = run_retention(services)
     assert done.remaining == ()
     assert {path.name for path in exports.iterdir()} == {"newer", f"of-{stays.client_id}"}
+
+
+@SQLITE
+def test_half_an_export_of_a_killed_process_goes_and_one_under_way_stays(
+    services: Services, gone: Subject
+) -> None:
+    exports = services.settings.home / "exports"
+    dead, alive = exports / ".a.partial-1", exports / ".b.partial-2"
+    for folder in (dead, alive):
+        folder.mkdir()
+        (folder / "clients.csv").write_text(GONE)
+    os.utime(dead, (1_600_000_000, 1_600_000_000))
+    erase_client(services, SYSTEM, str(gone.client_id))
+    assert [path.name for path in exports.iterdir()] == [alive.name]
+    os.utime(alive, (1_600_000_000, 1_600_000_000))  # its process was killed, too
+    run_retention(services)
+    assert list(exports.iterdir()) == []
 
 
 @SQLITE

@@ -8,6 +8,7 @@ Both bundles must be equal, byte for byte, and until its end the killed one must
 from __future__ import annotations
 
 import contextlib
+import json
 import random
 import shutil
 import time
@@ -111,7 +112,9 @@ class KilledExports:
             plan = plan_within(connection, spec, export_id=str(export.id))
             moment = mark_of(connection)
         jobs.exports.registry.replan(export.id, plan, moment)
-        return export, plan
+        recorded = jobs.exports.registry.plan(export.id)
+        assert recorded is not None
+        return export, recorded
 
     def _undisturbed(self, services: Services, plan: Plan, number: int) -> Path:
         folder, out = self._folder / f"work-{number}", self._folder / f"whole-{number}"
@@ -171,6 +174,11 @@ class KilledExports:
             if expected.get(name) != got.get(name):
                 figures.differing += 1
                 figures.problems.append(f"{export.key}: {name} differs")
+        if expected.get("manifest.json") != got.get("manifest.json"):
+            figures.problems.append(
+                "in the manifest: "
+                + ", ".join(_keys(expected["manifest.json"], got["manifest.json"]))
+            )
 
 
 def _nothing_else_to_do(services: Services) -> None:
@@ -178,6 +186,16 @@ def _nothing_else_to_do(services: Services) -> None:
     with services.database.connect(write=True) as connection:
         connection.execute(sa.update(Transcript).values(state="analysed"))
         connection.execute(sa.delete(Message).where(Message.state != "sent"))
+
+
+def _keys(one: bytes, other: bytes) -> list[str]:
+    """Which parts of two manifests differ, and how."""
+    first, second = json.loads(one), json.loads(other)
+    return [
+        f"{key}: {str(first.get(key))[:200]} / {str(second.get(key))[:200]}"
+        for key in first.keys() | second.keys()
+        if first.get(key) != second.get(key)
+    ]
 
 
 def _files(folder: Path) -> dict[str, bytes]:

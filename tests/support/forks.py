@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -23,15 +24,9 @@ _PROGRAM = """
     import importlib, os, pkgutil, signal, sys
     from pathlib import Path
 
-    import openai
-    from coachops import ai, coaching, jobs
     from coachops.bootstrap import services
-    from coachops.jobs import Jobs
     from coachops.telemetry import configure_logging
-
-    for package in (ai, coaching, jobs):  # what a worker would import while it is at work
-        for each in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            importlib.import_module(each.name)
+    {imports}
 
     schedule = Path(sys.argv[1])
     for line in sys.stdin:
@@ -39,12 +34,44 @@ _PROGRAM = """
         if pid == 0:
             configure_logging("WARNING")
             opened = services()
-            Jobs(opened.settings, opened, schedule_file=schedule).start(worker=True)
+            {begin}
             while True:
                 signal.pause()
         print(pid, flush=True)
         print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
 """
+
+
+@dataclass(frozen=True)
+class Work:
+    """What the workers do: the lines that import all they would import while at work, and begin it."""
+
+    imports: str
+    begin: str
+
+    @property
+    def program(self) -> str:
+        indented = textwrap.indent(textwrap.dedent(self.imports).strip(), "    ").strip()
+        text = _PROGRAM.replace("{imports}", indented).replace("{begin}", self.begin)
+        return textwrap.dedent(text)
+
+
+EVERYTHING = Work(
+    """
+    import openai
+    from coachops import ai, coaching, jobs
+    from coachops.jobs import Jobs
+    for package in (ai, coaching, jobs):
+        for each in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            importlib.import_module(each.name)
+    """,
+    "Jobs(opened.settings, opened, schedule_file=schedule).start(worker=True)",
+)
+COURIER = Work(
+    "from coachops.jobs.courier import Courier",
+    "Courier(opened).start()",
+)
+"""Of all that a worker does, only the deliveries of webhooks: it is at work in no time."""
 
 
 class ForkedWorkers:
@@ -54,16 +81,20 @@ class ForkedWorkers:
         settings: of the installation.
         schedule: what they run by the calendar.
         log: file that takes their logs.
+        work: what they do.
     """
 
-    def __init__(self, settings: Settings, schedule: Path, log: Path, **extra: str) -> None:
+    def __init__(
+        self, settings: Settings, schedule: Path, log: Path, work: Work = EVERYTHING, **extra: str
+    ) -> None:
+        self._program = work.program
         self._settings, self._schedule, self._log, self._extra = settings, schedule, log, extra
         self._pid: int | None = None
 
     def __enter__(self) -> Self:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", textwrap.dedent(_PROGRAM), self._schedule],
+                [sys.executable, "-c", self._program, self._schedule],
                 env=environment(self._settings, **self._extra),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

@@ -66,6 +66,9 @@ class Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length", 0))
         headers = {name.lower(): value for name, value in self.headers.items()}
         request = Received(self.path, headers, self.rfile.read(length))
+        if len(request.body) != length:  # the sender died in the middle: no request
+            self.close_connection = True
+            return
         self.server.receiver.take(self, request)
 
     def do_GET(self) -> None:

@@ -55,7 +55,7 @@ class House:
     def work_off(self) -> list[Answer]:
         """Deliver what is due now, one after the other, as a worker does; the answers."""
         services, answers = self.services, []
-        while due := due_endpoints(services.database, 10):
+        while due := due_endpoints(services.database, 10, services.webhooks.seal.key_id):
             for endpoint_id, _ in due:
                 taken = take(services.database, endpoint_id, services.webhooks.origin)
                 if taken is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import signal
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -81,6 +82,33 @@ def test_of_twenty_endpoints_one_that_hangs_holds_up_nobody(
     made.stop()
     [*_, first] = house.deliveries(hooks["/7"][1])
     assert (first.state, first.attempts, first.failure) == ("waiting", 0, "stopped")
+
+
+def test_two_workers_share_the_work_and_no_endpoint_is_sent_two_things_at_a_time(
+    house: House, receiver: Receiver, run: Callable[..., Courier]
+) -> None:
+    lock, now, most = threading.Lock(), Counter[str](), Counter[str]()
+
+    def behave(handler: Handler, request: Received) -> None:
+        with lock:
+            now[request.path] += 1
+            most[request.path] = max(most[request.path], now[request.path])
+        with lock:
+            now[request.path] -= 1
+        answers(204)(handler, request)
+
+    receiver.behaviour = behave
+    hooks = [house.add(receiver.url(f"/{number}"))[1] for number in range(4)]
+    for _ in range(10):
+        house.emit()
+    run()
+    run()
+    requests = receiver.wait_for(40)
+    for hook in hooks:
+        until(lambda hook=hook: house.get(hook).waiting == 0)  # type: ignore[misc]  # bound now
+    assert len(receiver.requests) == 40
+    assert set(most.values()) == {1}
+    assert len({(each.path, each.id) for each in requests}) == 40
 
 
 def test_endpoints_that_fail_share_half_of_the_places(

@@ -210,7 +210,7 @@ def test_a_clock_that_was_set_back_holds_nothing_up(house: House, receiver: Rece
         house.emit("e1")
         house.emit("e2")
         hooks = house.services.webhooks
-        [(endpoint_id, _)] = due_endpoints(house.services.database, 5)
+        [(endpoint_id, _)] = due_endpoints(house.services.database, 5, hooks.seal.key_id)
         assert take(house.services.database, endpoint_id, hooks.origin) is not None
     with clock.frozen(NOW):
         assert len(house.work_off()) == 2

@@ -6,19 +6,23 @@ import datetime as dt
 import json
 import shutil
 import subprocess
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
+from coachops.backup.home import pack
+from coachops.bootstrap import services as open_services
 from coachops.core import clock
 from coachops.core.actor import SYSTEM
 from coachops.core.errors import CoachError
 from coachops.webhooks.facade import BOTH
 from coachops.webhooks.secrets import PREFIX, Seal, new_secret
-from coachops.webhooks.sending import Letter, headers_of
+from coachops.webhooks.sending import Answer, Letter, headers_of
 from tests.conftest import missing_tool
 from tests.support.receiver import Received, Receiver
 from tests.webhooks.conftest import House
@@ -141,8 +145,6 @@ def test_a_secret_stands_in_the_database_only_sealed_and_for_its_endpoint_only(
     secret, hook = house.add(receiver.url())
     _, other = house.add(receiver.url())
     assert secret.startswith(PREFIX)
-    import sqlalchemy as sa
-
     with house.services.database.connect() as connection:
         rows = connection.execute(sa.text("SELECT id, secret, key_id FROM webhook_endpoints"))
         sealed = {str(row.id).replace("-", ""): (row.secret, row.key_id) for row in rows}
@@ -161,36 +163,43 @@ def test_a_secret_stands_in_the_database_only_sealed_and_for_its_endpoint_only(
         assert refused.value.code == "COACH-WHK-005"
 
 
-def test_without_its_key_nothing_is_sent_and_a_rotation_helps(
+def test_without_its_key_events_wait_until_it_is_back_or_the_secret_was_rotated(
+    house: House, receiver: Receiver
+) -> None:
+    secret, hook = house.add(receiver.url("/one"))
+    _, other = house.add(receiver.url("/two"))
+    file = house.services.settings.home / "secrets" / "webhooks"
+    key = file.read_text()
+    file.unlink()
+    elsewhere = House(open_services(house.services.settings))
+    try:
+        elsewhere.emit()
+        assert elsewhere.work_off() == []
+        assert [each.attempts for each in elsewhere.deliveries(hook)] == [0]
+        assert set(elsewhere.services.webhooks.health(SYSTEM).unreadable) == {hook.id, other.id}
+        new, row = elsewhere.services.webhooks.rotate(SYSTEM, other.id)
+        assert row.previous_until is None
+        assert len(elsewhere.work_off()) == 1
+        assert receiver.requests[-1].verified(new)["type"] == "export.ready"
+        assert elsewhere.services.webhooks.health(SYSTEM).unreadable == (hook.id,)
+    finally:
+        elsewhere.services.close()
+    file.write_text(key)
+    assert len(house.work_off()) == 1
+    assert receiver.requests[-1].verified(secret)["type"] == "export.ready"
+
+
+def test_a_sealed_secret_that_was_tampered_with_signs_nothing(
     house: House, receiver: Receiver
 ) -> None:
     _, hook = house.add(receiver.url())
-    (house.services.settings.home / "secrets" / "webhooks").unlink()
-    from coachops.bootstrap import services as open_services
-    from tests.webhooks.conftest import House as Again
-
-    elsewhere = Again(open_services(house.services.settings))
-    try:
-        elsewhere.emit()
-        [answer] = elsewhere.work_off()
-        assert answer.failure == "key"
-        assert receiver.requests == []
-        assert elsewhere.services.webhooks.health(SYSTEM).unreadable == (hook.id,)
-        secret, row = elsewhere.services.webhooks.rotate(SYSTEM, hook.id)
-        assert row.previous_until is None
-        elsewhere.emit()
-        elsewhere.work_off()
-        assert receiver.requests[-1].verified(secret)["type"] == "export.ready"
-        assert elsewhere.services.webhooks.health(SYSTEM).unreadable == ()
-    finally:
-        elsewhere.services.close()
+    house.change(hook, secret="AAAA")
+    house.emit()
+    assert house.work_off() == [Answer(failure="key")]
+    assert receiver.requests == []
 
 
 def test_the_key_is_in_the_backup_as_other_secrets_are(house: House, tmp_path: Path) -> None:
-    import tarfile
-
-    from coachops.backup.home import pack
-
     key = house.services.secret("webhooks")
     file = house.services.settings.home / "secrets" / "webhooks"
     assert file.stat().st_mode & 0o777 == 0o600

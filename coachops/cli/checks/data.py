@@ -246,6 +246,21 @@ def webhooks(services: Services) -> Check:
     return Check(name, "ok", f"{found.total} receivers, {found.waiting} deliveries on their way")
 
 
+def erasures(services: Services) -> Check:
+    """Every erased client is gone from every place."""
+    from coachops.core.actor import SYSTEM  # noqa: PLC0415 imports the catalogue
+    from coachops.privacy import list_erased  # noqa: PLC0415 imports SQLAlchemy
+
+    rows = list_erased(services.database, SYSTEM)
+    open_ones = [row for row in rows if row.finished_at is None]
+    if open_ones:
+        return Check(
+            "erasures", "warn", f"of {len(open_ones)} erased something is still to be cleaned",
+            "Run 'coachops privacy erased' to see what, then 'coachops privacy retention run'.",
+        )  # fmt: skip
+    return Check("erasures", "ok", f"{len(rows)} erased, nothing left to clean")
+
+
 CHECKS: dict[str, Callable[[Services], Check]] = {
     "database": state,
     "integrity": integrity,
@@ -259,5 +274,6 @@ CHECKS: dict[str, Callable[[Services], Check]] = {
     "change feed": feed,
     "tokens": tokens,
     "webhooks": webhooks,
+    "erasures": erasures,
 }
 """Name -> check, in the order in which they are shown."""

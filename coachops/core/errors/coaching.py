@@ -55,4 +55,12 @@ ROWS = (
         "Seed into an empty database: set COACHOPS_HOME to another folder.",
         why="Seeding twice would mix two made-up organisations.",
     ),
+    ErrorSpec(
+        "COACH-CCH-008",
+        Kind.CONFLICT,
+        "Coach '{ref}' cannot leave like this: {reason}.",
+        "Name a successor who stays, and the day that was agreed.",
+        who="admin",
+        why="The successor is the same coach or leaves too, or another day was set before.",
+    ),
 )

@@ -52,8 +52,8 @@ ROWS = (
         "COACH-EXP-007",
         Kind.USAGE,
         "The interval ends before it begins: from {since} until {until}, exclusive.",
-        "Give --until a later day than --since.",
-        why="The two days were mixed up; the day of --until itself is not included.",
+        "Give a later day as the end than as the beginning.",
+        why="The two days were mixed up; the last one itself is not included.",
     ),
     ErrorSpec(
         "COACH-EXP-008",

@@ -9,7 +9,6 @@ the one it has of that row. Read in order it ends equal, whenever it stopped and
 from __future__ import annotations
 
 import hashlib
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -99,17 +98,19 @@ def page(
     """
     head = change_feed.head(connection)
     entries = connection.execute(
-        sa.select(ChangeLog.pos, ChangeLog.entity_id)
+        sa.select(ChangeLog.pos, _as_text(connection))
         .where(ChangeLog.pos > at.pos, ChangeLog.pos <= head, seen.changes())
         .order_by(ChangeLog.pos)
         .limit(limit)
     ).all()
     full = len(entries) == limit
     to = entries[-1].pos if full else head
-    newest: dict[uuid.UUID, int] = {}
+    newest: dict[str, int] = {}
     for pos, key in entries:
         newest.pop(key, None)  # a later place moves it to the end
         newest[key] = pos
+    if connection.dialect.name == "sqlite":
+        newest = {f"{k[:8]}-{k[8:12]}-{k[12:16]}-{k[16:20]}-{k[20:]}": p for k, p in newest.items()}
     text = Cursor(at.epoch, to, at.start, at.major, at.selection).encode(secret)
     more = f',"_cursor":"{text}"' if cursor_in_rows else ""
     return Page(
@@ -123,24 +124,32 @@ def page(
     )
 
 
-def _changes(
-    connection: Connection, seen: Seen, newest: dict[uuid.UUID, int], more: str
-) -> list[bytes]:
+def _as_text(connection: Connection) -> sa.ColumnElement[str]:
+    """The id as the database has it, without making an object of each."""
+    if connection.dialect.name == "sqlite":
+        return sa.type_coerce(ChangeLog.entity_id, sa.String())
+    return sa.cast(ChangeLog.entity_id, sa.String())
+
+
+def _changes(connection: Connection, seen: Seen, newest: dict[str, int], more: str) -> list[bytes]:
     rows = rows_by_key(connection, seen.dataset, newest, seen.rows())
-    gone = [key for key in newest if str(key) not in rows]
+    ending = f',"_deleted":false{more}}}'.encode()
+    if len(rows) == len(newest):  # nearly always
+        return [
+            b'%b,"_version":%d%b' % (rows[key][:-1], pos, ending) for key, pos in newest.items()
+        ]
+    gone = [key for key in newest if key not in rows]
     elsewhere = frozenset[str]() if seen.everything else existing(connection, seen.dataset, gone)
     name = seen.dataset.key
     changes = []
     for key, pos in newest.items():
-        identifier = str(key)
-        row = rows.get(identifier)
+        row = rows.get(key)
         if row is not None:
-            tail = f',"_version":{pos},"_deleted":false{more}}}'
-            changes.append(row[:-1] + tail.encode())
+            changes.append(b'%b,"_version":%d%b' % (row[:-1], pos, ending))
             continue
-        reason = "scope" if identifier in elsewhere else "deleted"
+        reason = "scope" if key in elsewhere else "deleted"
         changes.append(
-            f'{{"{name}":"{identifier}","_version":{pos},"_deleted":true,'
+            f'{{"{name}":"{key}","_version":{pos},"_deleted":true,'
             f'"_reason":"{reason}"{more}}}'.encode()
         )
     return changes

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Collection, Iterator
 
 import sqlalchemy as sa
@@ -19,10 +18,13 @@ from coachops.export.writers.texts import uuid_texts
 def rows_by_key(
     connection: Connection,
     dataset: Dataset,
-    keys: Collection[uuid.UUID],
+    keys: Collection[str],
     condition: sa.ColumnElement[bool] | None = None,
 ) -> dict[str, bytes]:
     """The rows with these keys that meet the condition, as they are now.
+
+    Parameters:
+        keys: ids as text.
 
     Returns:
         id as text -> the row as the JSON Lines format writes it, without the line end.
@@ -48,9 +50,7 @@ def canonical_rows(
     return _lines(connection, dataset, condition, ordered)
 
 
-def existing(
-    connection: Connection, dataset: Dataset, keys: Collection[uuid.UUID]
-) -> frozenset[str]:
+def existing(connection: Connection, dataset: Dataset, keys: Collection[str]) -> frozenset[str]:
     """Which of the keys have a row, whoever may see it."""
     if not keys:
         return frozenset()
@@ -75,12 +75,13 @@ def _lines(
 
 
 def _among(
-    connection: Connection, dataset: Dataset, keys: Collection[uuid.UUID]
+    connection: Connection, dataset: Dataset, keys: Collection[str]
 ) -> sa.ColumnElement[bool]:
     """The condition that the key is one of `keys`, as one parameter however many they are."""
     key = dataset.columns[0].source
     if connection.dialect.name == "sqlite":
-        listed = sa.func.json_each(json.dumps([each.hex for each in keys])).table_valued("value")
+        listed = sa.func.json_each(json.dumps(list(keys)).replace("-", "")).table_valued("value")
         return sa.type_coerce(key, sa.String()).in_(sa.select(listed.c.value))
-    array = sa.cast([str(each) for each in keys], sa.ARRAY(sa.Uuid(as_uuid=False)))
+    text = sa.literal("{" + ",".join(keys) + "}", sa.String())
+    array = sa.cast(text, sa.ARRAY(sa.Uuid(as_uuid=False)))
     return key == sa.any_(array)  # type: ignore[no-any-return]

@@ -8,7 +8,7 @@ admin) sees it. To add something that can be asked for: a field of `ExportReques
 from coachops.export.issued.narrowing import narrowed
 from coachops.export.issued.places import Place, open_place
 from coachops.export.issued.registry import Issued, Owner, Registry
-from coachops.export.issued.request import ExportRequest, check_request, require_known
+from coachops.export.issued.request import ExportRequest, check_request
 
 __all__ = [
     "ExportRequest",
@@ -19,5 +19,4 @@ __all__ = [
     "check_request",
     "narrowed",
     "open_place",
-    "require_known",
 ]

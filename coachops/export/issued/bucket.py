@@ -13,10 +13,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from coachops.core import ids
 from coachops.core.errors import CoachError
 from coachops.export.disk import translated
-from coachops.export.issued.places import CHUNK, Manifest, Publisher, listing
+from coachops.export.issued.places import CHUNK, Describer, Manifest, listing
 from coachops.export.manifest import MANIFEST
 
 _READ_AT_ONCE = 8 * CHUNK
@@ -57,27 +56,20 @@ class BucketPlace:
             (folder / name).unlink(missing_ok=True)
 
     def publish(
-        self, generation: int, names: Sequence[str], make: Publisher
+        self, generation: int, describe: Describer
     ) -> tuple[Manifest, list[dict[str, Any]]]:
         """See `Place`."""
-        out = self._work / f"out-{ids.new_id().hex}"
-        try:
-            manifest = make(self.work(generation), out)
-            files = listing(out, manifest)
-            with self._translated():
-                for name in names:
+        folder = self.work(generation)
+        manifest, paths = describe(folder)
+        with self._translated():
+            for path in paths:  # the manifest is the last one
+                if (folder / path).is_file():
+                    self._files().put_file(str(folder / path), f"{self._root}/{path}")
+                else:
                     self._files().cp_file(
-                        f"{self._staging}/{generation}/{name}", f"{self._root}/{name}"
+                        f"{self._staging}/{generation}/{path}", f"{self._root}/{path}"
                     )
-                beside = sorted(
-                    path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()
-                )
-                for name in sorted(beside, key=lambda name: name == MANIFEST):
-                    if name not in names:
-                        self._files().put_file(str(out / name), f"{self._root}/{name}")
-        finally:
-            shutil.rmtree(out, ignore_errors=True)
-        return manifest, files
+        return manifest, listing(folder, manifest)
 
     def read(self, name: str, start: int, end: int) -> Iterator[bytes]:
         """See `Place`."""

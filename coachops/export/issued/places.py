@@ -17,13 +17,15 @@ from coachops.core.errors import CoachError
 from coachops.core.settings import Settings
 from coachops.export.disk import translated
 from coachops.export.manifest import MANIFEST
+from coachops.export.publishing import finish
 
 CHUNK = 1 << 20
 """Bytes that are read at a time: what a download holds in memory."""
 
 Manifest = dict[str, Any]
-Publisher = Callable[[Path, Path], Manifest]
-"""Makes the bundle out of the first folder in the second one, which is new; returns its manifest."""
+Describer = Callable[[Path], tuple[Manifest, list[str]]]
+"""Writes what stands beside the data into the work folder; returns the manifest, and the paths of all
+files in the order in which they may appear."""
 
 
 class Place(Protocol):
@@ -38,14 +40,11 @@ class Place(Protocol):
         """Files of a part are written in the work folder: put them where all workers' files meet."""
 
     def publish(
-        self, generation: int, names: Sequence[str], make: Publisher
+        self, generation: int, describe: Describer
     ) -> tuple[Manifest, list[dict[str, Any]]]:
         """Make the export appear at once; a second time it is the one that is there.
 
         What was on its way stays until `discard`, so that a crash in between is repeated.
-
-        Parameters:
-            names: the data files of all parts.
 
         Returns:
             the manifest, and all files with `path`, `bytes` and `sha256`.
@@ -102,13 +101,14 @@ class FolderPlace:
         """See `Place`: they are there already."""
 
     def publish(
-        self, generation: int, names: Sequence[str], make: Publisher
+        self, generation: int, describe: Describer
     ) -> tuple[Manifest, list[dict[str, Any]]]:
         """See `Place`."""
         manifest = read_manifest(self._out)
         folder = self._out.parent / f"{self._prefix}{generation}"
         if manifest is None or folder.exists():
-            manifest = make(self.work(generation), self._out)
+            manifest, paths = describe(self.work(generation))
+            finish(folder, self._out, paths)
         return manifest, listing(self._out, manifest)
 
     def read(self, name: str, start: int, end: int) -> Iterator[bytes]:

@@ -10,7 +10,7 @@ import datetime as dt
 import hashlib
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -142,6 +142,9 @@ class Standing:
     token: str | None
     done: frozenset[int]
     failed: CoachError | None
+
+
+Beside = Callable[[Session, Issued], object]
 
 
 class Registry:
@@ -395,11 +398,19 @@ class Registry:
         self._database.run(work, operation_id=export_id, repeated=lambda _session: None)
 
     def finish(
-        self, export_id: uuid.UUID, manifest: Mapping[str, Any], files: Sequence[dict[str, Any]]
+        self,
+        export_id: uuid.UUID,
+        manifest: Mapping[str, Any],
+        files: Sequence[dict[str, Any]],
+        *,
+        beside: Beside = lambda _session, _export: None,
     ) -> bool:
         """It is published; False where nobody wants it any more.
 
         Clients that came in since the kick-off are counted in.
+
+        Parameters:
+            beside: done in the same transaction, such as telling others.
         """
 
         def work(session: Session) -> bool:
@@ -414,21 +425,29 @@ class Registry:
             row.rows = row.rows_expected = sum(each["rows"] for each in manifest["datasets"])
             row.bytes = sum(int(entry["bytes"]) for entry in files)
             row.snapshot_at = dt.datetime.fromisoformat(manifest["snapshot_at"])
+            beside(session, _issued(row, None))
             return True
 
         return self._database.run(work)
 
-    def fail(self, export_id: uuid.UUID, error: CoachError) -> None:
-        """It cannot be made now."""
-        self._change(
-            IssuedExport.id == export_id,
-            IssuedExport.state.in_(OPEN),
-            state="failed",
-            token=None,
-            finished_at=clock.now(),
-            error_code=error.code,
-            error_details=_details(error),
-        )
+    def fail(
+        self,
+        export_id: uuid.UUID,
+        error: CoachError,
+        *,
+        beside: Beside = lambda _session, _export: None,
+    ) -> None:
+        """It cannot be made now; see `finish` for `beside`."""
+
+        def work(session: Session) -> None:
+            row = session.get_one(IssuedExport, export_id, with_for_update=True)
+            if row.state not in OPEN:
+                return
+            row.state, row.token, row.finished_at = "failed", None, clock.now()
+            row.error_code, row.error_details = error.code, _details(error)
+            beside(session, _issued(row, None))
+
+        self._database.run(work)
 
     # ending
 

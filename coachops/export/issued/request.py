@@ -17,12 +17,10 @@ from coachops.core.grants import EVERYTHING, PRIVACY_PROFILES, Grant
 from coachops.db import Database
 from coachops.db.models import Engagement
 from coachops.export.datasets import DATASETS
+from coachops.export.exporting import require_known
 from coachops.export.issued.narrowing import narrowed
 from coachops.export.plan import ExportSpec
 from coachops.export.selection import make_filters
-from coachops.export.writers import CSV_PROFILES, FORMATS
-
-COMPRESSIONS = ("none", "gzip", "zstd")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +128,13 @@ def check_request(
         privacy: None: full, or what the grant insists on.
 
     Raises:
-        CoachError: COACH-EXP-001, -002, -007, -008 for what is not known; COACH-CCH-001 for a REF
+        CoachError: COACH-EXP-001, -002, -007, -008, -016 for what is not known; COACH-CCH-001 for a REF
             that names nobody (or nobody this coach works with); COACH-EXP-043 for what may not be
             exported.
     """
-    require_known(formats, datasets, csv_profile, privacy=privacy, compression=compression)
+    require_known(formats, datasets, csv_profile, compression)
+    if privacy is not None and privacy not in PRIVACY_PROFILES:
+        raise CoachError("COACH-SYS-002", reason="The privacy must be full or pseudonymous.")
     with database.connect() as connection:
         found = make_filters(
             connection,
@@ -172,30 +172,3 @@ def check_request(
         limits.privacy,
         compression,
     )
-
-
-def require_known(
-    formats: Sequence[str],
-    datasets: Sequence[str],
-    csv_profile: str,
-    *,
-    privacy: str | None = None,
-    compression: str = "none",
-) -> None:
-    """Refuse names that no export knows.
-
-    Raises:
-        CoachError: COACH-EXP-001, -002, -008, COACH-SYS-002.
-    """
-    for name in datasets:
-        if name not in DATASETS:
-            raise CoachError("COACH-EXP-001", name=name)
-    for name in formats or ("",):
-        if name not in FORMATS:
-            raise CoachError("COACH-EXP-002", name=name)
-    if csv_profile not in CSV_PROFILES:
-        raise CoachError("COACH-EXP-008", name=csv_profile)
-    if privacy is not None and privacy not in PRIVACY_PROFILES:
-        raise CoachError("COACH-SYS-002", reason="The privacy must be full or pseudonymous.")
-    if compression not in COMPRESSIONS:
-        raise CoachError("COACH-SYS-002", reason="The compression must be none, gzip or zstd.")

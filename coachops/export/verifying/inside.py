@@ -16,7 +16,7 @@ from coachops.export.files import FormatError, read_file
 from coachops.export.shapes import Shape
 from coachops.export.verifying.checks import Check
 from coachops.export.verifying.differences import first_different_row
-from coachops.export.verifying.order import Order
+from coachops.export.verifying.order import Order, Unique
 from coachops.export.writers import FORMATS
 
 Keys = dict[str, set[bytes]]
@@ -102,6 +102,7 @@ class _Reading:
         self._shape, self._keys = shape, keys
         self._format, self._profile = format_name, csv_profile
         self._order = Order(shape)
+        self._unique = Unique(shape)
         self._rows = 0
         self._blocks: list[str] = []
         self._dangling: Check | None = None
@@ -114,6 +115,7 @@ class _Reading:
                 folder / path, self._shape, self._format, csv_profile=self._profile
             ):
                 self._order.require(batch, digest.rows)
+                self._unique.add(batch)
                 self._refers(batch, digest.rows, path)
                 digest.update(batch)
         except (FormatError, OSError) as error:
@@ -129,6 +131,7 @@ class _Reading:
     ) -> None:
         """The claims over all files of the dataset."""
         subject = f"{self._shape.name} ({self._format})"
+        twice = self._unique.twice()
         if self.broken:
             checks.append(Check("digest", subject, False, "a file of it cannot be used"))
             return
@@ -144,6 +147,9 @@ class _Reading:
         whole = self._rows == dataset["rows"] == counted
         detail = f"{self._rows} rows of {counted} that were counted in the database"
         checks.append(Check("counts", subject, whole, detail))
+        if twice is not None:
+            detail = f"{self._shape.key} {twice} is there twice"
+            checks.append(Check("order", subject, False, detail))
         if self._dangling is not None:
             checks.append(self._dangling)
         elif self._shape.foreign_keys:

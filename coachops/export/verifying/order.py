@@ -1,7 +1,9 @@
-"""Whether rows rise strictly in their dataset's order, a batch at a time."""
+"""Whether rows rise strictly in their dataset's order, and whether keys are there once."""
 
 from __future__ import annotations
 
+import tempfile
+import uuid
 from typing import Any
 
 import numpy as np
@@ -26,6 +28,8 @@ class Order:
         Raises:
             FormatError: with the row.
         """
+        if not self._places:
+            return  # pseudonyms have no order
         wrong = self._first_wrong(batch)
         if wrong is not None:
             raise FormatError("is out of order or there twice", before + wrong + 1)
@@ -53,3 +57,34 @@ def _comparable(array: Any) -> list[Any]:
         raw = np.frombuffer(array.buffers()[1], ">u8")[array.offset * 2 :][: len(array) * 2]
         return [raw[0::2].astype(np.uint64), raw[1::2].astype(np.uint64)]
     return [np.asarray(array)]
+
+
+class Unique:
+    """Keys of a dataset that is not ordered by its key: kept in a file, not in memory."""
+
+    def __init__(self, shape: Shape) -> None:
+        needed = shape.order != (shape.key,)
+        self._file = tempfile.TemporaryFile() if needed else None  # noqa: SIM115 closed by `twice`
+        self._key = shape.key
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Note the keys of these rows."""
+        if self._file is not None:
+            array = batch.column(self._key)
+            raw = np.frombuffer(array.buffers()[1], np.uint8)[array.offset * 16 :]
+            self._file.write(raw[: len(array) * 16].tobytes())
+
+    def twice(self) -> str | None:
+        """A key that is there more than once; None where there is none. Ends the work."""
+        if self._file is None:
+            return None
+        with self._file as file:
+            if not file.tell():
+                return None
+            file.flush()
+            keys = np.memmap(file, "S16", "r+")
+            keys.sort()
+            same = np.flatnonzero(keys[1:] == keys[:-1])
+            if not len(same):
+                return None
+            return str(uuid.UUID(bytes=bytes(keys[same[0]]).ljust(16, b"\0")))

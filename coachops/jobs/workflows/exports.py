@@ -9,7 +9,6 @@ so steps may run twice.
 from __future__ import annotations
 
 import contextlib
-import logging
 import uuid
 from collections.abc import Iterator
 
@@ -18,11 +17,9 @@ from dbos import DBOS, WorkflowSerializationFormat
 from coachops.core.errors import CATALOGUE, CoachError
 from coachops.export.issued import ExportRequest, Registry
 from coachops.jobs import coordinating
-from coachops.jobs.exports import SUITE, register
+from coachops.jobs.exports import SUITE, fail, register
 from coachops.jobs.ids import parse_job_id
 from coachops.jobs.runtime import POISON_LIMIT, Outcome, current, guarded
-
-_log = logging.getLogger(__name__)
 
 
 @DBOS.workflow(
@@ -89,9 +86,7 @@ def part_step(export_id: str, generation: int, number: int) -> Outcome:
 def publish_step(export_id: str) -> Outcome:
     """Make the export appear."""
     with _remembered(export_id):
-        done = coordinating.publish(current(), uuid.UUID(export_id))
-    _announce("export.ready", export_id)
-    return done
+        return coordinating.publish(current(), uuid.UUID(export_id))
 
 
 @DBOS.step(name="fail_export")
@@ -99,8 +94,7 @@ def publish_step(export_id: str) -> Outcome:
 def fail_step(export_id: str, code: str) -> Outcome:
     """Show the failure at the export, where the step could not."""
     known = CoachError(code if code in CATALOGUE else "COACH-SYS-003")
-    Registry(current().database).fail(uuid.UUID(export_id), known)
-    _announce("export.failed", export_id)
+    fail(current().database, uuid.UUID(export_id), known)
     return {"marked": code}
 
 
@@ -110,10 +104,5 @@ def _remembered(export_id: str) -> Iterator[None]:
     try:
         yield
     except CoachError as error:
-        Registry(current().database).fail(uuid.UUID(export_id), error)
+        fail(current().database, uuid.UUID(export_id), error)
         raise
-
-
-def _announce(event: str, export_id: str) -> None:
-    """Tell whoever waits for it that an export is ready or failed."""
-    _log.info("an export ended", extra={"event": event, "export": export_id})

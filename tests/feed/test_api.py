@@ -1,0 +1,299 @@
+"""`/v1/changes` and `/v1/digest`: who sees what, pages, waiting, and the way back after each refusal."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from coachops.api.access import Calling, caller_of
+from coachops.core.actor import SYSTEM
+from coachops.core.grants import Grant
+from coachops.db import Database, change_feed
+from coachops.db.models import AuditEvent, CoachingSession, FeedMeta, Utterance
+from tests.api.conftest import Site
+from tests.coaching.builders import Pair, make_pair, make_transcript
+from tests.feed.replica import digests
+
+pytest_plugins = ["tests.api.conftest"]
+
+
+@pytest.fixture
+def site(make_site: Callable[..., Site], database: Database) -> Site:
+    """The site on SQLite and on PostgreSQL, with two coaches."""
+    return make_site(database=database)
+
+
+@pytest.fixture
+def pairs(site: Site) -> tuple[Pair, Pair]:
+    found = make_pair(site.services.database), make_pair(site.services.database)
+    for each in found:
+        make_transcript(site.services.database, each)
+    return found
+
+
+@pytest.fixture
+def admin(site: Site, pairs: tuple[Pair, Pair]) -> dict[str, str]:
+    site.add("root@example.org", "admin")
+    return site.token("root@example.org", "changes:read")
+
+
+def get(site: Site, headers: dict[str, str], path: str = "changes", **params: Any) -> Any:
+    return site.client.get(f"/v1/{path}", params=params, headers=headers)
+
+
+def follow(site: Site, headers: dict[str, str], **params: Any) -> tuple[dict[str, Any], str]:
+    """Rows by their key's value, and the last cursor; pages as RFC 8288 links them."""
+    answer = get(site, headers, **params)
+    rows: dict[str, Any] = {}
+    while True:
+        assert answer.status_code == 200, answer.text
+        body = answer.json()
+        for change in body["changes"]:
+            rows[next(iter(change.values()))] = change
+        if not body["has_more"]:
+            assert "link" not in answer.headers
+            return rows, body["cursor"]
+        answer = site.client.get(answer.links["next"]["url"], headers=headers)
+
+
+def test_pages_hold_rows_their_places_and_the_way_on(site: Site, admin: dict[str, str]) -> None:
+    body = get(site, admin, dataset="utterances", limit=5).json()
+    assert [
+        set(change) >= {"utterance_id", "text", "_version", "_deleted"}
+        for change in body["changes"]
+    ] == [True] * 5
+    assert (body["from"], body["has_more"], body["floor"], body["retention_days"]) == (
+        0,
+        True,
+        0,
+        400,
+    )
+    assert body["to"] == body["changes"][-1]["_version"] <= body["head"]
+    assert body["schema"].endswith("/utterances/1.0.0")
+    rows, cursor = follow(site, admin, dataset="utterances", limit=5)
+    assert len(rows) == 12
+    nothing = get(site, admin, dataset="utterances", cursor=cursor).json()
+    assert (nothing["changes"], nothing["has_more"]) == ([], False)
+    assert nothing["from"] == nothing["to"] == nothing["head"]
+
+
+def test_who_begins_is_on_record(site: Site, admin: dict[str, str]) -> None:
+    _, cursor = follow(site, admin, dataset="sessions")
+    get(site, admin, dataset="sessions", cursor=cursor)
+    with site.services.database.read() as session:
+        found = session.execute(
+            sa.select(AuditEvent.subject_id).where(AuditEvent.action == "feed.begun")
+        ).all()
+    assert [row.subject_id for row in found] == ["sessions"]
+
+
+def test_an_unchanged_page_is_not_sent_again(site: Site, admin: dict[str, str]) -> None:
+    _, cursor = follow(site, admin, dataset="sessions")
+    first = get(site, admin, dataset="sessions", cursor=cursor)
+    again = get(
+        site, {**admin, "If-None-Match": first.headers["etag"]}, dataset="sessions", cursor=cursor
+    )
+    assert (again.status_code, again.content) == (304, b"")
+    with site.services.database.connect(write=True) as connection:
+        connection.execute(sa.update(CoachingSession).values(title="Other"))
+    changed = get(
+        site, {**admin, "If-None-Match": first.headers["etag"]}, dataset="sessions", cursor=cursor
+    )
+    assert changed.status_code == 200
+    assert {change["title"] for change in changed.json()["changes"]} == {"Other"}
+
+
+def test_a_request_waits_for_a_change(site: Site, admin: dict[str, str]) -> None:
+    _, cursor = follow(site, admin, dataset="sessions")
+    asked, answers = threading.Event(), []
+
+    def ask() -> None:
+        asked.set()
+        answers.append(get(site, admin, dataset="sessions", cursor=cursor, wait=30).json())
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    asked.wait()
+    with site.services.database.connect(write=True) as connection:
+        connection.execute(sa.update(CoachingSession).values(title="At last"))
+    thread.join(timeout=60)
+    assert {change["title"] for change in answers[0]["changes"]} == {"At last"}
+
+
+def test_a_coach_follows_only_what_is_theirs(site: Site, pairs: tuple[Pair, Pair]) -> None:
+    mine, other = pairs
+    headers = site.token(site.email_of(mine), "changes:read")
+    for dataset, count in (
+        ("utterances", 6),
+        ("sessions", 1),
+        ("clients", 1),
+        ("consents", 1),
+        ("coaches", 1),
+        ("audit_events", 0),
+    ):
+        rows, _ = follow(site, headers, dataset=dataset)
+        assert len(rows) == count, dataset
+        assert not any(str(other.client_id) in str(row) for row in rows.values())
+    for params in (
+        {"coach": str(other.coach_id)},
+        {"coach": [str(mine.coach_id), str(other.coach_id)]},
+    ):
+        refused = get(site, headers, dataset="sessions", **params)
+        assert (refused.status_code, refused.json()["code"]) == (403, "COACH-FED-006")
+    digest = get(site, headers, "digest", dataset="utterances").json()
+    assert digest["rows"] == 6
+
+
+def test_a_session_that_moves_leaves_one_coach_and_reaches_the_other(
+    site: Site, pairs: tuple[Pair, Pair], admin: dict[str, str]
+) -> None:
+    mine, other = (site.token(site.email_of(each), "changes:read") for each in pairs)
+    had, cursor = follow(site, mine, dataset="utterances")
+    _, theirs = follow(site, other, dataset="utterances")
+    with site.services.database.connect(write=True) as connection:
+        connection.execute(
+            sa.update(CoachingSession)
+            .where(CoachingSession.coach_id == pairs[0].coach_id)
+            .values(coach_id=pairs[1].coach_id)
+        )
+    gone, _ = follow(site, mine, dataset="utterances", cursor=cursor)
+    assert gone.keys() == had.keys()
+    for key, change in gone.items():
+        version = change.pop("_version")
+        assert version > had[key]["_version"]
+        assert change == {"utterance_id": key, "_deleted": True, "_reason": "scope"}
+    come, _ = follow(site, other, dataset="utterances", cursor=theirs)
+    assert come.keys() == had.keys()
+    assert {change["_deleted"] for change in come.values()} == {False}
+    rows, _ = follow(site, admin, dataset="utterances", coach=str(pairs[0].coach_id))
+    assert [row for row in rows.values() if not row["_deleted"]] == []
+
+
+@pytest.mark.parametrize(
+    ("grant", "dataset", "status"),
+    [
+        (Grant(datasets=frozenset({"sessions"})), "sessions", 200),
+        (Grant(datasets=frozenset({"sessions"})), "utterances", 403),
+        (Grant(privacy="pseudonymous"), "sessions", 403),
+        (Grant(coaches=frozenset()), "sessions", 200),
+    ],
+)
+def test_a_grant_limits_the_feed(
+    site: Site, admin: dict[str, str], grant: Grant, dataset: str, status: int
+) -> None:
+    limited(site, grant)
+    for path in ("changes", "digest"):
+        answer = get(site, admin, path, dataset=dataset)
+        assert answer.status_code == status
+        if status == 403:
+            assert answer.json()["code"] == "COACH-FED-006"
+        elif grant.coaches is not None:
+            assert answer.json().get("changes", []) == []
+            assert answer.json().get("rows", 0) == 0
+
+
+def limited(site: Site, grant: Grant) -> None:
+    site.client.app.dependency_overrides[caller_of] = lambda: Calling(  # type: ignore[attr-defined]  # FastAPI's
+        SYSTEM, frozenset({"changes:read"}), grant
+    )
+
+
+def test_a_grant_of_coaches_and_clients_is_a_filter_and_bounds_others(
+    site: Site, pairs: tuple[Pair, Pair], admin: dict[str, str]
+) -> None:
+    whole, cursor = follow(site, admin, dataset="utterances")
+    limited(
+        site, Grant(coaches=frozenset({pairs[0].coach_id}), clients=frozenset({pairs[0].client_id}))
+    )
+    rows, _ = follow(site, admin, dataset="utterances")
+    assert len(rows) == 6 < len(whole)
+    refused = get(site, admin, dataset="utterances", client=str(pairs[1].client_id))
+    assert (refused.status_code, refused.json()["code"]) == (403, "COACH-FED-006")
+    widened = get(site, admin, dataset="utterances", cursor=cursor)
+    assert (widened.status_code, widened.json()["code"]) == (400, "COACH-FED-002")
+
+
+def test_a_scope_is_needed(site: Site, admin: dict[str, str]) -> None:
+    other = site.token("root@example.org", "transcripts:read")
+    assert get(site, other, dataset="sessions").json()["code"] == "COACH-IDN-015"
+    assert get(site, {}, dataset="sessions").status_code == 401
+
+
+def test_wrong_requests_say_what_is_wrong(site: Site, admin: dict[str, str]) -> None:
+    _, cursor = follow(site, admin, dataset="sessions")
+    for params, status, code in (
+        ({"dataset": "nothing"}, 400, "COACH-EXP-001"),
+        ({"dataset": "sessions", "cursor": "abc"}, 400, "COACH-FED-001"),
+        ({"dataset": "sessions", "cursor": cursor[:-1] + ("A" if cursor[-1] != "A" else "B")}, 400, "COACH-FED-001"),
+        ({"dataset": "clients", "cursor": cursor}, 400, "COACH-FED-002"),
+        ({"dataset": "sessions", "limit": 10_001}, 422, "COACH-API-006"),
+        ({"dataset": "sessions", "wait": 31}, 422, "COACH-API-006"),
+        ({"dataset": "sessions", "coach": str(uuid.UUID(int=1))}, 404, "COACH-CCH-001"),
+    ):  # fmt: skip
+        answer = get(site, admin, **params)
+        assert (answer.status_code, answer.json()["code"]) == (status, code), params
+
+
+def test_a_feed_that_began_anew_is_gone_and_names_the_ways_back(
+    site: Site, admin: dict[str, str]
+) -> None:
+    _, cursor = follow(site, admin, dataset="sessions")
+    with site.services.database.connect(write=True) as connection:
+        change_feed.bump_epoch(connection)
+    for path, name in (("changes", "cursor"), ("digest", "at")):
+        answer = get(site, admin, path, dataset="sessions", **{name: cursor})
+        assert answer.status_code == 410
+        body = answer.json()
+        assert body["code"] == "COACH-FED-003"
+        assert body["type"].endswith("/guide/reference/errors/coach-fed-003/")
+        assert body["links"] == {"bulk": "/v1/exports", "digest": "/v1/digest?dataset=sessions"}
+    digest = site.client.get(body["links"]["digest"], headers=admin).json()
+    assert get(site, admin, dataset="sessions", cursor=digest["cursor"]).status_code == 200
+
+
+def test_a_cursor_older_than_the_floor_is_gone(site: Site, admin: dict[str, str]) -> None:
+    _, cursor = follow(site, admin, dataset="sessions")
+    with site.services.database.connect(write=True) as connection:
+        connection.execute(sa.update(FeedMeta).values(floor_pos=10**6))
+    answer = get(site, admin, dataset="sessions", cursor=cursor)
+    assert (answer.status_code, answer.json()["code"]) == (410, "COACH-FED-004")
+    assert answer.json()["links"]["bulk"] == "/v1/exports"
+
+
+def test_equal_copies_have_equal_digests_and_the_bucket_that_differs_is_found(
+    site: Site, admin: dict[str, str]
+) -> None:
+    rows, cursor = follow(site, admin, dataset="utterances")
+    clean = {key: {n: v for n, v in row.items() if n[0] != "_"} for key, row in rows.items()}
+    answer = get(site, admin, "digest", dataset="utterances", at=cursor).json()
+    found = [(bucket["count"], bucket["sum"]) for bucket in answer["buckets"]]
+    assert found == digests(clean)
+    assert not any(bucket["changed"] for bucket in answer["buckets"])
+    victim = next(iter(clean))
+    clean[victim]["text"] += "!"
+    differing = [n for n, (a, b) in enumerate(zip(found, digests(clean), strict=True)) if a != b]
+    assert len(differing) == 1
+    with site.services.database.connect(write=True) as connection:
+        connection.execute(
+            sa.update(Utterance).where(Utterance.id == uuid.UUID(victim)).values(text="Changed")
+        )
+    after = get(site, admin, "digest", dataset="utterances", at=cursor).json()
+    assert [bucket["bucket"] for bucket in after["buckets"] if bucket["changed"]] == differing
+
+
+def test_a_client_with_an_ordered_bookmark_finds_it_in_each_row(
+    site: Site, admin: dict[str, str]
+) -> None:
+    rows, cursor = follow(site, admin, dataset="utterances", limit=5, cursor_in_rows=True)
+    marks = [row["_cursor"] for row in rows.values()]
+    assert marks == sorted(marks)
+    assert max(marks)[:16] == cursor[:16]
+    with site.services.database.connect(write=True) as connection:
+        connection.execute(sa.update(Utterance).where(Utterance.position == 1).values(text="New"))
+    later, _ = follow(site, admin, dataset="utterances", cursor=max(marks))
+    assert {row["text"] for row in later.values()} == {"New"}

@@ -1,0 +1,188 @@
+"""Exports in a bucket and in a folder that refuses: whole or not there, and taken up again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from coachops.bootstrap import Services
+from coachops.bootstrap import services as open_services
+from coachops.core.actor import SYSTEM
+from coachops.core.settings import Settings, load_settings
+from coachops.export import require_intact, verify_export
+from coachops.export.issued import Issued
+from coachops.export.issued.bucket import BucketPlace
+from coachops.export.writers.output import Output
+from coachops.jobs import Jobs, coordinating
+from coachops.jobs.exports import SUITE
+from coachops.resilience import RetryPolicy
+from tests.coaching.builders import Pair, make_pair, make_transcript
+from tests.jobs.parts import SQLITE
+from tests.support.s3 import S3Server, start_s3
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[S3Server]:
+    yield from start_s3("coaching-exports")
+
+
+@pytest.fixture
+def bucket(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The bucket, empty, as another program sees it."""
+    for name, value in s3.environment().items():
+        monkeypatch.setenv(name, value)
+    client = boto3.client("s3", endpoint_url=s3.url)
+    found = client.list_objects_v2(Bucket=s3.bucket).get("Contents", [])
+    for each in found:
+        client.delete_object(Bucket=s3.bucket, Key=each["Key"])
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def settings(
+    home: Path, backend: str, new_database_url: Callable[..., str], s3: S3Server
+) -> Settings:
+    return load_settings(
+        home=home,
+        database_url=new_database_url(backend),
+        export_url=f"s3://{s3.bucket}/exports",
+    )
+
+
+@pytest.fixture
+def services(settings: Settings, bucket: object) -> Iterator[Services]:
+    opened = open_services(settings)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def pair(services: Services) -> Pair:
+    pair = make_pair(services.database)
+    make_transcript(services.database, pair)
+    return pair
+
+
+def names(bucket: Any, s3: S3Server) -> set[str]:
+    found = bucket.list_objects_v2(Bucket=s3.bucket).get("Contents", [])
+    return {each["Key"] for each in found}
+
+
+def fetch(bucket: Any, s3: S3Server, export: Issued, folder: Path) -> Path:
+    """The export as somebody has it who copied it from the bucket."""
+    prefix = export.place.removeprefix(f"s3://{s3.bucket}/")
+    for key in names(bucket, s3):
+        if key.startswith(f"{prefix}/"):
+            path = folder / key.removeprefix(f"{prefix}/")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            bucket.download_file(s3.bucket, key, str(path))
+    return folder
+
+
+def test_an_export_goes_into_the_bucket_whole_and_is_read_back_in_ranges(
+    jobs: Jobs, pair: Pair, bucket: Any, s3: S3Server, tmp_path: Path, settings: Settings
+) -> None:
+    queued = jobs.enqueue_export(SYSTEM, formats=["jsonl", "parquet"], compression="gzip")
+    (row,) = jobs.run_inline([queued])
+    assert row.state == "done", row.error
+    export = jobs.export_of(queued)
+    copy = fetch(bucket, s3, export, tmp_path / "copy")
+    require_intact(copy, verify_export(copy))
+    prefix = export.place.removeprefix(f"s3://{s3.bucket}/")
+    assert names(bucket, s3) == {f"{prefix}/{entry['path']}" for entry in export.files}
+    work = settings.home / "exports" / ".work"
+    assert not work.exists() or list(work.iterdir()) == []
+    for entry in export.files:
+        data = b"".join(jobs.exports.read(export, entry["path"], 0, entry["bytes"]))
+        assert hashlib.sha256(data).hexdigest() == entry["sha256"]
+        middle = b"".join(jobs.exports.read(export, entry["path"], 5, 9))
+        assert middle == data[5:9]
+    jobs.exports.remove(SUITE, str(export.id))
+    assert names(bucket, s3) == set()
+
+
+class StorageGoesError(Exception):
+    """Stands for the network."""
+
+
+@SQLITE
+def test_a_bucket_that_goes_half_way_leaves_no_export_and_the_job_goes_on_later(
+    jobs: Jobs, pair: Pair, bucket: Any, s3: S3Server, monkeypatch: pytest.MonkeyPatch,
+    services: Services, tmp_path: Path,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(coordinating, "_STORAGE", RetryPolicy(2, 0.0, 0.0, 5.0))
+    kept: list[str] = []
+    keep = BucketPlace.keep
+
+    def until_it_goes(self: BucketPlace, generation: int, files: list[str]) -> None:
+        if len(kept) >= 4:
+            monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")  # nobody listens there
+            self._opened = None
+        keep(self, generation, files)
+        kept.extend(files)
+
+    monkeypatch.setattr(BucketPlace, "keep", until_it_goes)
+    queued = jobs.enqueue_export(SYSTEM, formats=["jsonl"])
+    (row,) = jobs.run_inline([queued])
+    assert (row.state, row.error_code) == ("failed", "COACH-EXP-050")
+    failed = jobs.export_of(queued)
+    assert failed.error is not None
+    assert failed.error.code == "COACH-EXP-050"
+    assert failed.place in failed.error.message
+    assert 0 < failed.parts_done < failed.parts
+    monkeypatch.setattr(BucketPlace, "keep", keep)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3.url)
+    prefix = failed.place.removeprefix(f"s3://{s3.bucket}/")
+    assert not any(name.startswith(f"{prefix}/") for name in names(bucket, s3))
+    again = jobs.exports.again(SUITE, str(failed.id))
+    (row,) = jobs.run_inline([jobs.exports.enqueue(again)])
+    assert row.state == "done", row.error
+    copy = fetch(bucket, s3, jobs.export_of(queued), tmp_path / "copy")
+    require_intact(copy, verify_export(copy))
+
+
+@SQLITE
+def test_a_bucket_that_is_not_there_is_named(
+    services: Services, pair: Pair, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coordinating, "_STORAGE", RetryPolicy(1, 0.0, 0.0, 5.0))
+    queued = jobs.enqueue_export(SYSTEM, datasets=["coaches"], out="s3://no-such-bucket/x")
+    (row,) = jobs.run_inline([queued])
+    assert (row.state, row.error_code) == ("failed", "COACH-EXP-050")
+    error = jobs.export_of(queued).error
+    assert error is not None
+    assert "no such bucket" in error.message
+
+
+@SQLITE
+def test_a_disk_that_is_full_publishes_nothing_and_the_job_goes_on_when_there_is_room(
+    jobs: Jobs, pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = Output.__init__
+
+    def full(self: Output, *arguments: Any, **named: Any) -> None:
+        begin(self, *arguments, **named)
+        if self.dataset == "utterances":
+            self._file.close()
+            self._file = Path("/dev/full").open("wb", buffering=0)  # noqa: SIM115 closed by it
+
+    monkeypatch.setattr(Output, "__init__", full)
+    out = tmp_path / "elsewhere" / "today"
+    queued = jobs.enqueue_export(SYSTEM, formats=["jsonl"], out=str(out))
+    (row,) = jobs.run_inline([queued])
+    assert (row.state, row.error_code) == ("failed", "COACH-EXP-006")
+    failed = jobs.export_of(queued)
+    assert failed.error is not None
+    assert "No space left" in failed.error.message
+    assert not out.exists()
+    monkeypatch.setattr(Output, "__init__", begin)
+    (again,) = jobs.run_inline([jobs.retry(SYSTEM, queued)])
+    assert again.state == "done", again.error
+    require_intact(out, verify_export(out))
+    assert list(out.parent.glob(".*")) == []

@@ -1,0 +1,5 @@
+"""Of schemathesis: NDJSON bodies are sent as the text that they are."""
+
+import schemathesis
+
+schemathesis.serializer.alias("application/x-ndjson", "text/plain")
