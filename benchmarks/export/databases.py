@@ -92,7 +92,11 @@ def _to_head(url: str) -> None:
 
 
 def _seed(url: str, rows: int) -> None:
-    print(f"… seeding {rows:,} utterances into {url.split(':', maxsplit=1)[0]}", file=sys.stderr, flush=True)
+    print(
+        f"… seeding {rows:,} utterances into {url.split(':', maxsplit=1)[0]}",
+        file=sys.stderr,
+        flush=True,
+    )
     database = Database(url)
     migrate.upgrade(database)
     seed_organisation(
