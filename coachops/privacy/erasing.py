@@ -134,8 +134,15 @@ def erase(
         )
         return gone
 
-    gone = database.run(work)
-    again = folders.find(home, traces)  # what was written meanwhile
+    gone, erased_at = database.run(work), clock.now()
+    known = {each.export_id for each in copies}
+    late = [
+        each
+        for each in issued.concerned(exports, traces)
+        if each.export_id not in known and each.made_at <= erased_at
+    ]
+    copies = sorted([*late, *copies], key=lambda each: each.made_at, reverse=True)
+    again = [*folders.find(home, traces), *_copies(late)]  # what was written meanwhile
     remaining += folders.remove(again)
     journal.sync(database, home)
     remaining += older.erase(database, home, client_id, address_hash)
