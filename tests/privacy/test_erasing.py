@@ -266,9 +266,7 @@ def test_an_export_that_was_made_while_files_were_removed_goes_and_is_listed(
                 made.append(manifest["export_id"])
             return found
 
-    erased = privacy.erase(
-        database, SYSTEM, home, gone.client_id, "request", Busy(database, home)
-    )
+    erased = privacy.erase(database, SYSTEM, home, gone.client_id, "request", Busy(database, home))
     assert made[0] in {each.export_id for each in erased.exports}
     assert not (home / "exports" / "between").exists()
 

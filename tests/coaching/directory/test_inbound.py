@@ -310,7 +310,9 @@ def test_a_session_with_a_letter_never_goes_to_another_client(database: Database
         held_on="2026-11-02",
     )  # fmt: skip
     assert error.details["fields"] == ["engagement"]
-    assert send(database, "session", "s1", engagement="e1", held_on="2026-11-03").status == "updated"
+    assert (
+        send(database, "session", "s1", engagement="e1", held_on="2026-11-03").status == "updated"
+    )
 
 
 def test_a_limited_source_keeps_to_its_coaches(database: Database) -> None:
