@@ -65,11 +65,20 @@ def remove(held: Iterable[HeldFile]) -> list[str]:
 def abandoned(home: Path) -> list[HeldFile]:
     """Exports that a killed process left half: nobody can tell whom they hold."""
     before = clock.now() - _UNDER_WAY
+    exports = home / EXPORTS
     return [
         HeldFile("exports", path)
-        for path in sorted((home / EXPORTS).glob(".*.partial-*"))
-        if dt.datetime.fromtimestamp(path.stat().st_mtime, clock.UTC) < before
+        for path in sorted([*exports.glob(".*.partial-*"), *exports.glob(".work/*")])
+        if dt.datetime.fromtimestamp(_written_at(path), clock.UTC) < before
     ]
+
+
+def _written_at(folder: Path) -> float:
+    """When something in it was last written; a moment of today where it is just going."""
+    try:
+        return max(path.stat().st_mtime for path in (folder, *folder.rglob("*")))
+    except FileNotFoundError:
+        return clock.now().timestamp()
 
 
 def report_runs(folder: Path) -> Iterator[Path]:

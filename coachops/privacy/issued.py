@@ -117,10 +117,12 @@ def of_folder(
 ) -> list[Issued]:
     """The exports whose manifests lie in a folder."""
     found = []
-    for path in sorted(folder.glob("*/manifest.json")):
+    of_packages = folder.glob("*/data/manifest.json")  # a client's package holds an export
+    for path in sorted([*folder.glob("*/manifest.json"), *of_packages]):
+        whole = folder / path.relative_to(folder).parts[0]
         try:
             manifest = json.loads(path.read_text(encoding="utf-8"))
-            found.append(_of_manifest(manifest, path.parent, makers or {}))
+            found.append(_of_manifest(manifest, whole, makers or {}))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue  # not one of ours
     return found

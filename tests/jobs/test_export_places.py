@@ -107,6 +107,19 @@ def test_an_export_goes_into_the_bucket_whole_and_is_read_back_in_ranges(
     assert names(bucket, s3) == set()
 
 
+@SQLITE
+def test_folders_of_exports_are_closed_to_other_users_of_the_machine(
+    jobs: Jobs, pair: Pair, tmp_path: Path, settings: Settings
+) -> None:
+    out = tmp_path / "elsewhere" / "today"
+    queued = jobs.enqueue_export(SYSTEM, formats=["jsonl"], out=str(out))
+    (row,) = jobs.run_inline([queued])
+    assert row.state == "done", row.error
+    staged = BucketPlace("s3://a/b/of-today", settings.home / "exports" / ".work").work(1)
+    for folder in (out, out / "data", out / "schemas", staged, staged / "data", staged.parent):
+        assert folder.stat().st_mode & 0o077 == 0, folder
+
+
 class StorageGoesError(Exception):
     """Stands for the network."""
 

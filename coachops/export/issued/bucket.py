@@ -43,7 +43,8 @@ class BucketPlace:
         """See `Place`."""
         folder = self._work / str(generation)
         with translated(self._work):
-            (folder / "data").mkdir(parents=True, exist_ok=True, mode=0o700)
+            for each in (folder.parent, folder, folder / "data"):  # `mkdir` makes parents public
+                each.mkdir(parents=True, exist_ok=True, mode=0o700)
         return folder
 
     def keep(self, generation: int, names: Sequence[str]) -> None:
