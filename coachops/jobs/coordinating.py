@@ -19,7 +19,7 @@ from coachops.export.issued import Place, Registry, open_place
 from coachops.export.issued.moments import mark_of
 from coachops.export.parts import write_part
 from coachops.export.planning import plan_within
-from coachops.export.publishing import describe
+from coachops.export.publishing import FilesGoneError, describe
 from coachops.export.snapshot import DEFAULT_WORKERS, open_moment
 from coachops.jobs.exports import SUITE, announce
 from coachops.jobs.queue import JobQueue
@@ -242,10 +242,16 @@ def publish(services: Services, export_id: uuid.UUID) -> Outcome:
     actor = Actor(export.requested_by_id, "service", "")
     registry.record_made(export_id, actor, rows=rows, datasets=len(export.datasets))
     variant = services.privacy_profile(plan.spec.privacy)
-    manifest, files = place.publish(
-        generation,
-        lambda folder: describe(plan, results, folder, key=services.signing_key, privacy=variant),
-    )
+    try:
+        manifest, files = place.publish(
+            generation,
+            lambda folder: describe(
+                plan, results, folder, key=services.signing_key, privacy=variant
+            ),
+        )
+    except FilesGoneError:
+        registry.void(export_id, generation)  # else starting it again would end here again
+        raise
     if manifest["export_id"] != str(export_id):
         raise CoachError("COACH-EXP-003", path=export.place)
     wanted = registry.finish(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import uuid
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,10 @@ from coachops.core.errors import CoachError
 from coachops.core.settings import Settings
 from coachops.db.models import Coach
 from coachops.export import require_intact, verify_export
-from coachops.export.issued import ExportRequest
-from coachops.jobs import Jobs
+from coachops.export.issued import ExportRequest, open_place
+from coachops.jobs import Jobs, coordinating
 from coachops.jobs.exports import SUITE, register
+from coachops.jobs.runtime import Outcome
 from tests.coaching.builders import Pair, make_transcript
 from tests.jobs.parts import SQLITE, everything_stored
 
@@ -136,3 +138,25 @@ def test_an_export_that_nobody_queued_is_queued_and_old_files_are_deleted(
         assert jobs.exports.delete_old() == 0
     assert not folder.exists()
     assert jobs.exports.get(SUITE, made.key).state == "expired"
+
+
+def test_an_export_whose_parts_somebody_removed_is_not_published_and_is_written_again(
+    services: Services, jobs: Jobs, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_transcript(services.database, pair)
+    queued = jobs.enqueue_export(SYSTEM, formats=["jsonl"])
+    folder = Path(jobs.export_of(queued).place)
+    publish = coordinating.publish
+
+    def too_late(services: Services, export_id: uuid.UUID) -> Outcome:
+        open_place(services.settings, str(folder)).discard()  # a clean-up of old leftovers
+        return publish(services, export_id)
+
+    monkeypatch.setattr(coordinating, "publish", too_late)
+    (row,) = jobs.run_inline([queued])
+    assert (row.state, row.error_code) == ("failed", "COACH-EXP-006")
+    assert not folder.exists()
+    monkeypatch.setattr(coordinating, "publish", publish)
+    (again,) = jobs.run_inline([jobs.retry(SYSTEM, queued)])
+    assert again.state == "done", again.error
+    require_intact(folder, verify_export(folder))

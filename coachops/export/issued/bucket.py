@@ -17,6 +17,7 @@ from coachops.core.errors import CoachError
 from coachops.export.disk import translated
 from coachops.export.issued.places import CHUNK, Describer, Manifest, listing
 from coachops.export.manifest import MANIFEST
+from coachops.export.publishing import FilesGoneError
 
 _READ_AT_ONCE = 8 * CHUNK
 _CONNECT_SECONDS = 5
@@ -66,9 +67,7 @@ class BucketPlace:
                 if (folder / path).is_file():
                     self._files().put_file(str(folder / path), f"{self._root}/{path}")
                 else:
-                    self._files().cp_file(
-                        f"{self._staging}/{generation}/{path}", f"{self._root}/{path}"
-                    )
+                    self._take_over(generation, path)
         return manifest, listing(folder, manifest)
 
     def read(self, name: str, start: int, end: int) -> Iterator[bytes]:
@@ -95,6 +94,13 @@ class BucketPlace:
             self._files().rm_file(f"{self._root}/{MANIFEST}")
         self._remove(self._root)
         self.discard()
+
+    def _take_over(self, generation: int, path: str) -> None:
+        try:
+            self._files().cp_file(f"{self._staging}/{generation}/{path}", f"{self._root}/{path}")
+        except FileNotFoundError:
+            reason = f"{path} was removed"
+            raise FilesGoneError("COACH-EXP-050", place=self.url, reason=reason) from None
 
     def _remove(self, prefix: str) -> None:
         with self._translated(), contextlib.suppress(FileNotFoundError):

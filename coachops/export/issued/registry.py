@@ -292,6 +292,20 @@ class Registry:
 
         return self._database.run(work)
 
+    def void(self, export_id: uuid.UUID, generation: int) -> None:
+        """Files of the plan are gone: its parts are to be written again."""
+
+        def work(session: Session) -> None:
+            row = session.get_one(IssuedExport, export_id, with_for_update=True)
+            if row.generation != generation:
+                return
+            row.parts_done = row.rows = row.bytes = 0
+            session.execute(
+                sa.delete(IssuedExportPart).where(IssuedExportPart.export_id == export_id)
+            )
+
+        self._database.run(work)
+
     def hold(self, export_id: uuid.UUID, generation: int, token: str | None) -> None:
         """Tell the workers by which token they see the moment of the plan; None: it is gone."""
         self._change(
