@@ -43,6 +43,7 @@ SUMS = "SHA256SUMS"
 SIGNATURE = "SHA256SUMS.sig"
 PUBLIC_KEY = "public-key.pem"
 
+
 class FilesGoneError(CoachError):
     """Files of parts that were written are not there any more: the parts must be written again."""
 

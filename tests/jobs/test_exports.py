@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
+import signal
 import uuid
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 
 from coachops.bootstrap import Services
@@ -15,13 +19,15 @@ from coachops.core.actor import SYSTEM
 from coachops.core.errors import CoachError
 from coachops.core.settings import Settings
 from coachops.db.models import Coach
-from coachops.export import require_intact, verify_export
+from coachops.export import require_intact, snapshot, verify_export
 from coachops.export.issued import ExportRequest, open_place
 from coachops.jobs import Jobs, coordinating
 from coachops.jobs.exports import SUITE, register
 from coachops.jobs.runtime import Outcome
 from tests.coaching.builders import Pair, make_transcript
 from tests.jobs.parts import SQLITE, everything_stored
+
+POSTGRES = pytest.mark.parametrize("backend", ["postgres"])
 
 
 def test_an_export_is_made_below_the_home_and_proves_itself(
@@ -160,3 +166,60 @@ def test_an_export_whose_parts_somebody_removed_is_not_published_and_is_written_
     (again,) = jobs.run_inline([jobs.retry(SYSTEM, queued)])
     assert again.state == "done", again.error
     require_intact(folder, verify_export(folder))
+
+
+@SQLITE
+def test_a_reading_process_that_dies_is_replaced_and_the_export_goes_on(
+    services: Services, jobs: Jobs, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshot, "SMALL_BYTES", 0)
+    monkeypatch.setattr(coordinating, "PATIENCE", 5.0)
+    make_transcript(services.database, pair)
+    write, killed = coordinating.write, []
+
+    def after_a_death(*args: Any) -> str:
+        if not killed:
+            killed.extend(
+                child.pid
+                for child in psutil.Process().children(recursive=True)
+                if "coachops.export.workers.child" in child.cmdline()
+            )
+            for pid in killed:
+                os.kill(pid, signal.SIGKILL)
+        return write(*args)
+
+    monkeypatch.setattr(coordinating, "write", after_a_death)
+    queued = jobs.enqueue_export(SYSTEM, formats=["jsonl"])
+    (row,) = jobs.run_inline([queued])
+    assert killed
+    assert row.state == "done", row.error
+    folder = Path(jobs.export_of(queued).place)
+    require_intact(folder, verify_export(folder))
+
+
+@SQLITE
+def test_an_export_whose_reading_processes_always_die_is_given_up(
+    services: Services, jobs: Jobs, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coordinating, "PATIENCE", 1.0)
+
+    def dies(*_: object) -> str:
+        raise CoachError("COACH-EXP-021", reason="signal 9")
+
+    monkeypatch.setattr(coordinating, "write", dies)
+    (row,) = jobs.run_inline([jobs.enqueue_export(SYSTEM, formats=["jsonl"])])
+    assert (row.state, row.error_code) == ("failed", "COACH-EXP-021")
+
+
+@POSTGRES
+def test_a_part_whose_job_was_given_up_fails_the_export_instead_of_being_waited_for(
+    jobs: Jobs, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coordinating, "ASK_EVERY", 0.1)
+
+    def away(*_: object) -> str:
+        raise CoachError("COACH-DB-001", reason="the worker does not reach it")
+
+    monkeypatch.setattr(coordinating, "write", away)
+    (row,) = jobs.run_inline([jobs.enqueue_export(SYSTEM, formats=["jsonl"], datasets=["coaches"])])
+    assert (row.state, row.error_code) == ("failed", "COACH-JOB-002")
