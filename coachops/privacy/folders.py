@@ -5,6 +5,7 @@ Exports are found by their manifests (`issued`), since packed files cannot be se
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import email
 import shutil
@@ -68,8 +69,17 @@ def abandoned(home: Path) -> list[HeldFile]:
     return [
         HeldFile("exports", path)
         for path in sorted((home / EXPORTS).glob(".*.partial-*"))
-        if dt.datetime.fromtimestamp(path.stat().st_mtime, clock.UTC) < before
+        if _written_at(path) < before
     ]
+
+
+def _written_at(folder: Path) -> dt.datetime:
+    """When something was last written below the folder, whose own time does not tell."""
+    newest = folder.stat().st_mtime
+    for path in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):  # a part is given its name at this moment
+            newest = max(newest, path.stat().st_mtime)
+    return dt.datetime.fromtimestamp(newest, clock.UTC)
 
 
 def report_runs(folder: Path) -> Iterator[Path]:

@@ -257,10 +257,11 @@ def test_half_an_export_of_a_killed_process_goes_and_one_under_way_stays(
     for folder in (dead, alive):
         folder.mkdir()
         (folder / "clients.csv").write_text(GONE)
-    os.utime(dead, (1_600_000_000, 1_600_000_000))
+    for path in (dead / "clients.csv", dead, alive):  # a folder's own time is that of its making
+        os.utime(path, (1_600_000_000, 1_600_000_000))
     erase_client(services, SYSTEM, str(gone.client_id))
     assert [path.name for path in exports.iterdir()] == [alive.name]
-    os.utime(alive, (1_600_000_000, 1_600_000_000))  # its process was killed, too
+    os.utime(alive / "clients.csv", (1_600_000_000, 1_600_000_000))  # its process was killed, too
     run_retention(services)
     assert list(exports.iterdir()) == []
 
