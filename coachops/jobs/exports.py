@@ -106,7 +106,8 @@ class Exports:
             wanted: as `check_request`.
 
         Raises:
-            CoachError: as `check_request` and `run_export`.
+            CoachError: as `check_request` and `run_export`; COACH-EXP-044 where somebody cancelled
+                it meanwhile, such as an erasure: then nothing is left of it.
         """
         from coachops.export import run_export  # noqa: PLC0415 only where it is made
 
@@ -140,8 +141,12 @@ class Exports:
         except BaseException as error:
             known = error if isinstance(error, CoachError) else CoachError("COACH-EXP-052")
             self.registry.fail(row.id, known)
+            if self.registry.get(SUITE, str(row.id)).state == "cancelled":
+                raise CoachError("COACH-EXP-044", ref=row.id) from error
             raise
-        self.registry.finish(row.id, manifest, listing(out, manifest))
+        if not self.registry.finish(row.id, manifest, listing(out, manifest)):
+            open_place(settings, row.place).delete()
+            raise CoachError("COACH-EXP-044", ref=row.id)
         return manifest
 
     def enqueue(self, export: Issued) -> str:

@@ -21,6 +21,7 @@ from coachops.core.settings import Settings
 from coachops.db.models import Coach
 from coachops.export import require_intact, snapshot, verify_export
 from coachops.export.issued import ExportRequest, open_place
+from coachops.export.issued.places import listing
 from coachops.jobs import Jobs, coordinating
 from coachops.jobs.exports import SUITE, register
 from coachops.jobs.runtime import Outcome
@@ -223,3 +224,34 @@ def test_a_part_whose_job_was_given_up_fails_the_export_instead_of_being_waited_
     monkeypatch.setattr(coordinating, "write", away)
     (row,) = jobs.run_inline([jobs.enqueue_export(SYSTEM, formats=["jsonl"], datasets=["coaches"])])
     assert (row.state, row.error_code) == ("failed", "COACH-JOB-002")
+
+
+@SQLITE
+@pytest.mark.parametrize("late", [False, True])
+def test_a_command_whose_export_is_cancelled_meanwhile_leaves_nothing(
+    services: Services,
+    jobs: Jobs,
+    pair: Pair,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    late: bool,
+) -> None:
+    """As an erasure does, which must not leave the client in what appears afterwards."""
+    make_transcript(services.database, pair)
+
+    def cancel() -> None:
+        (export,) = jobs.exports.page(SUITE)
+        if export.open:
+            jobs.exports.remove(SUITE, str(export.id))
+
+    def files(folder: Path, manifest: dict[str, Any]) -> list[dict[str, Any]]:
+        cancel()
+        return listing(folder, manifest)
+
+    monkeypatch.setattr("coachops.jobs.exports.listing", files)
+    with pytest.raises(CoachError) as caught:
+        jobs.exports.run_here(
+            SUITE, tmp_path / "out", progress=lambda *_: None if late else cancel()
+        )
+    assert caught.value.code == "COACH-EXP-044"
+    assert list(tmp_path.glob("*out*")) == []
