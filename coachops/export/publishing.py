@@ -129,9 +129,9 @@ def finish(folder: Path, out: Path, paths: Sequence[str]) -> None:
     """
     wanted = set(paths)
     with translated(out):
-        for path in paths:
-            if not (folder / path).exists():
-                raise FilesGoneError("COACH-EXP-006", path=out, reason=f"{path} was removed")
+        for name in paths:
+            if not (folder / name).exists():
+                raise FilesGoneError("COACH-EXP-006", path=out, reason=f"{name} was removed")
         for path in list(folder.rglob("*")):  # what a worker that was killed left behind
             if not path.is_dir() and path.relative_to(folder).as_posix() not in wanted:
                 path.unlink()

@@ -63,6 +63,7 @@ class BucketPlace:
         folder = self.work(generation)
         manifest, paths = describe(folder)
         with self._translated():
+            self._require_free(manifest, paths)
             for path in paths:  # the manifest is the last one
                 if (folder / path).is_file():
                     self._files().put_file(str(folder / path), f"{self._root}/{path}")
@@ -94,6 +95,17 @@ class BucketPlace:
             self._files().rm_file(f"{self._root}/{MANIFEST}")
         self._remove(self._root)
         self.discard()
+
+    def _require_free(self, manifest: Manifest, paths: Sequence[str]) -> None:
+        """Refuse a prefix below which something else lies: mixed, neither would be whole."""
+        found = self._files().find(self._root)
+        there = {name.removeprefix(f"{self._root}/") for name in found} - {""}
+        own = True
+        if MANIFEST in there:
+            text = self._files().cat_file(f"{self._root}/{MANIFEST}").decode("utf-8", "replace")
+            own = manifest["export_id"] in text
+        if not own or not there <= set(paths):
+            raise CoachError("COACH-EXP-003", path=self.url)
 
     def _take_over(self, generation: int, path: str) -> None:
         try:

@@ -173,7 +173,8 @@ class Registry:
             state: `running` where the caller makes it itself, without a job.
 
         Raises:
-            CoachError: COACH-EXP-042 where the key belongs to another request.
+            CoachError: COACH-EXP-042 where the key belongs to another request; COACH-EXP-003 where
+                another export goes to the same place at this moment.
         """
         export_id, now = ids.new_id(), clock.now()
         name = key or f"{now:%Y-%m-%dT%H%M%SZ}-{export_id.hex[-8:]}"
@@ -201,6 +202,8 @@ class Registry:
 
         def work(session: Session) -> tuple[IssuedExport, bool]:
             values["client_ids"] = _clients_of(session, request)
+            if not managed:
+                _require_unused(session, owner, place, hashed)
             inserted = session.execute(
                 _insert(session, IssuedExport)
                 .values(**values)
@@ -604,6 +607,20 @@ def _same(
     if row.request_digest != request.digest:
         raise CoachError("COACH-EXP-042")
     return row
+
+
+def _require_unused(session: Session, owner: Owner, place: str, hashed: str | None) -> None:
+    """Refuse a place where a job makes another export: their work folders would be the same."""
+    other = sa.select(IssuedExport.id).where(
+        IssuedExport.place == place, IssuedExport.state.in_(OPEN), IssuedExport.run > 0
+    )
+    if hashed is not None:  # the same one again
+        same = sa.and_(
+            IssuedExport.owner == owner.name, IssuedExport.idempotency_key_hash == hashed
+        )
+        other = other.where(~sa.func.coalesce(same, sa.false()))
+    if session.scalar(other.limit(1)) is not None:
+        raise CoachError("COACH-EXP-003", path=place)
 
 
 def _clients_of(session: Session, request: ExportRequest) -> list[str] | None:
