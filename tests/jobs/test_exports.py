@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
 import os
@@ -19,8 +20,9 @@ from coachops.core.actor import SYSTEM
 from coachops.core.errors import CoachError
 from coachops.core.settings import Settings
 from coachops.db.models import Coach
-from coachops.export import require_intact, snapshot, verify_export
+from coachops.export import DATASETS, require_intact, snapshot, verify_export
 from coachops.export.issued import ExportRequest, open_place
+from coachops.export.issued.moments import mark_of
 from coachops.export.issued.places import listing
 from coachops.jobs import Jobs, coordinating
 from coachops.jobs.exports import SUITE, register
@@ -255,3 +257,16 @@ def test_a_command_whose_export_is_cancelled_meanwhile_leaves_nothing(
         )
     assert caught.value.code == "COACH-EXP-044"
     assert list(tmp_path.glob("*out*")) == []
+
+
+@SQLITE
+def test_the_data_count_as_others_where_a_schema_is_of_another_version(
+    services: Services, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else an update of the suite in the middle of an export would mix rows of two schemas."""
+    with services.database.connect() as connection:
+        before = mark_of(connection)
+        assert mark_of(connection) == before
+        newer = dataclasses.replace(DATASETS["goals"], version="1.1.0")
+        monkeypatch.setitem(DATASETS, "goals", newer)
+        assert mark_of(connection) != before
