@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from coachops import privacy
 from coachops.core import clock
 from coachops.core.actor import SYSTEM
 from coachops.core.errors import CoachError
@@ -206,8 +207,12 @@ class Exports:
                 fail(self._services.database, export.id, known)
 
     def delete_old(self) -> int:
-        """Delete the files of exports whose time is over; returns how many exports."""
-        due = self.registry.due_for_deletion()
+        """Delete the files of exports whose time is over; returns how many exports.
+
+        While a legal hold stands, they stay: nobody can tell which of them the duty needs.
+        """
+        held = bool(privacy.list_holds(self._services.database, SYSTEM))
+        due = self.registry.due_for_deletion(expiring=not held)
         for export in due:
             self.registry.expire(SUITE, export.id)
             try:

@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
+from coachops import privacy
 from coachops.bootstrap import Services
 from coachops.core import clock
 from coachops.core.actor import SYSTEM
@@ -270,3 +271,19 @@ def test_the_data_count_as_others_where_a_schema_is_of_another_version(
         newer = dataclasses.replace(DATASETS["goals"], version="1.1.0")
         monkeypatch.setitem(DATASETS, "goals", newer)
         assert mark_of(connection) != before
+
+
+@SQLITE
+def test_files_of_exports_do_not_expire_while_a_legal_hold_stands(
+    services: Services, jobs: Jobs, pair: Pair
+) -> None:
+    queued = jobs.enqueue_export(SYSTEM, datasets=["clients"])
+    jobs.run_inline([queued])
+    folder = Path(jobs.export_of(queued).place)
+    hold = privacy.add(services.database, SYSTEM, pair.client_id, "claim pending")
+    with clock.frozen(clock.now() + dt.timedelta(days=8)):
+        assert jobs.exports.delete_old() == 0
+        assert folder.exists()
+        privacy.release(services.database, SYSTEM, str(hold))
+        assert jobs.exports.delete_old() == 1
+        assert not folder.exists()

@@ -524,8 +524,12 @@ class Registry:
             files_deleted_at=clock.now(),
         )
 
-    def due_for_deletion(self, limit: int = 100) -> list[Issued]:
-        """Exports of ours whose time is over, or that nobody wants, and whose files may be there."""
+    def due_for_deletion(self, limit: int = 100, *, expiring: bool = True) -> list[Issued]:
+        """Exports of ours whose time is over, or that nobody wants, and whose files may be there.
+
+        Parameters:
+            expiring: False leaves those that only time has ended.
+        """
         now = clock.now()
         query = (
             _visible(_SUITE)
@@ -535,7 +539,9 @@ class Registry:
                 sa.or_(
                     IssuedExport.state.in_(("expired", "cancelled")),
                     sa.and_(
-                        IssuedExport.state.in_(("ready", "failed")), IssuedExport.expires_at <= now
+                        sa.literal(expiring),
+                        IssuedExport.state.in_(("ready", "failed")),
+                        IssuedExport.expires_at <= now,
                     ),
                 ),
             )
