@@ -197,14 +197,15 @@ def finish(database: Database, home: Path) -> list[str]:
     journal.sync(database, home)
     entries = journal.read(home)
     late = [
-        HeldFile("exports", each.folder)
+        each
         for each in issued.of_folder(home / folders.EXPORTS)
-        for entry in entries
-        if each.folder is not None
-        and each.made_at < entry.at
-        and each.holds(entry.client_id, entry.coach_ids, entry.born_at)
+        if any(
+            each.made_at < entry.at and each.holds(entry.client_id, entry.coach_ids, entry.born_at)
+            for entry in entries
+        )
     ]
-    left = folders.remove([*late, *folders.abandoned(home)])
+    left = folders.remove([*_copies(late), *folders.abandoned(home)])
+    issued.note_removed(database, late)
     with database.read() as session:
         open_ones = session.execute(
             sa.select(Erasure.client_id, Erasure.address_hash, Erasure.remaining).where(

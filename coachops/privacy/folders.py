@@ -5,6 +5,7 @@ Exports are found by their manifests (`issued`), since packed files cannot be se
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import email
 import shutil
@@ -69,16 +70,20 @@ def abandoned(home: Path) -> list[HeldFile]:
     return [
         HeldFile("exports", path)
         for path in sorted([*exports.glob(".*.partial-*"), *exports.glob(".work/*")])
-        if dt.datetime.fromtimestamp(_written_at(path), clock.UTC) < before
+        if _written_at(path) < before
     ]
 
 
-def _written_at(folder: Path) -> float:
-    """When something in it was last written; a moment of today where it is just going."""
+def _written_at(folder: Path) -> dt.datetime:
+    """When something was last written below the folder, whose own time does not tell."""
     try:
-        return max(path.stat().st_mtime for path in (folder, *folder.rglob("*")))
-    except FileNotFoundError:
-        return clock.now().timestamp()
+        newest = folder.stat().st_mtime
+        for path in folder.rglob("*"):
+            with contextlib.suppress(FileNotFoundError):  # a part is given its name at this moment
+                newest = max(newest, path.stat().st_mtime)
+    except FileNotFoundError:  # it is just going
+        return clock.now()
+    return dt.datetime.fromtimestamp(newest, clock.UTC)
 
 
 def report_runs(folder: Path) -> Iterator[Path]:

@@ -13,6 +13,7 @@ import pytest
 from coachops.bootstrap import Services
 from coachops.bootstrap import services as open_services
 from coachops.core.actor import SYSTEM
+from coachops.core.errors import CoachError
 from coachops.core.settings import Settings, load_settings
 from coachops.export import require_intact, verify_export
 from coachops.export.issued import Issued
@@ -199,3 +200,20 @@ def test_a_disk_that_is_full_publishes_nothing_and_the_job_goes_on_when_there_is
     assert again.state == "done", again.error
     require_intact(out, verify_export(out))
     assert list(out.parent.glob(".*")) == []
+
+
+@SQLITE
+def test_an_export_never_mixes_with_another_one_below_its_prefix(
+    jobs: Jobs, pair: Pair, bucket: Any, s3: S3Server, tmp_path: Path
+) -> None:
+    out = f"s3://{s3.bucket}/mine"
+    first, _ = jobs.exports.start(SUITE, out=out, formats=["jsonl", "csv"])
+    with pytest.raises(CoachError, match="COACH-EXP-003"):  # they would write the same files
+        jobs.exports.start(SUITE, out=out, formats=["jsonl"])
+    assert jobs.run_inline([jobs.exports.enqueue(first)])[0].state == "done"
+    second, _ = jobs.exports.start(SUITE, out=out, formats=["jsonl"])
+    (row,) = jobs.run_inline([jobs.exports.enqueue(second)])
+    assert (row.state, row.error_code) == ("failed", "COACH-EXP-003")
+    copy = fetch(bucket, s3, first, tmp_path / "copy")
+    require_intact(copy, verify_export(copy))
+    assert str(first.id) in (copy / "manifest.json").read_text()

@@ -7,7 +7,7 @@ admin) sees it. To add something that can be asked for: a field of `ExportReques
 
 from coachops.export.issued.narrowing import narrowed
 from coachops.export.issued.places import Place, open_place
-from coachops.export.issued.registry import Issued, Owner, Registry
+from coachops.export.issued.registry import Issued, Owner, Registry, Standing
 from coachops.export.issued.request import ExportRequest, check_request
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Owner",
     "Place",
     "Registry",
+    "Standing",
     "check_request",
     "narrowed",
     "open_place",

@@ -173,7 +173,8 @@ class Registry:
             state: `running` where the caller makes it itself, without a job.
 
         Raises:
-            CoachError: COACH-EXP-042 where the key belongs to another request.
+            CoachError: COACH-EXP-042 where the key belongs to another request; COACH-EXP-003 where
+                another export goes to the same place at this moment.
         """
         export_id, now = ids.new_id(), clock.now()
         name = key or f"{now:%Y-%m-%dT%H%M%SZ}-{export_id.hex[-8:]}"
@@ -201,6 +202,8 @@ class Registry:
 
         def work(session: Session) -> tuple[IssuedExport, bool]:
             values["client_ids"] = _clients_of(session, request)
+            if not managed:
+                _require_unused(session, owner, place, hashed)
             inserted = session.execute(
                 _insert(session, IssuedExport)
                 .values(**values)
@@ -291,6 +294,20 @@ class Registry:
             return row.generation
 
         return self._database.run(work)
+
+    def void(self, export_id: uuid.UUID, generation: int) -> None:
+        """Files of the plan are gone: its parts are to be written again."""
+
+        def work(session: Session) -> None:
+            row = session.get_one(IssuedExport, export_id, with_for_update=True)
+            if row.generation != generation:
+                return
+            row.parts_done = row.rows = row.bytes = 0
+            session.execute(
+                sa.delete(IssuedExportPart).where(IssuedExportPart.export_id == export_id)
+            )
+
+        self._database.run(work)
 
     def hold(self, export_id: uuid.UUID, generation: int, token: str | None) -> None:
         """Tell the workers by which token they see the moment of the plan; None: it is gone."""
@@ -507,8 +524,12 @@ class Registry:
             files_deleted_at=clock.now(),
         )
 
-    def due_for_deletion(self, limit: int = 100) -> list[Issued]:
-        """Exports of ours whose time is over, or that nobody wants, and whose files may be there."""
+    def due_for_deletion(self, limit: int = 100, *, expiring: bool = True) -> list[Issued]:
+        """Exports of ours whose time is over, or that nobody wants, and whose files may be there.
+
+        Parameters:
+            expiring: False leaves those that only time has ended.
+        """
         now = clock.now()
         query = (
             _visible(_SUITE)
@@ -518,7 +539,9 @@ class Registry:
                 sa.or_(
                     IssuedExport.state.in_(("expired", "cancelled")),
                     sa.and_(
-                        IssuedExport.state.in_(("ready", "failed")), IssuedExport.expires_at <= now
+                        sa.literal(expiring),
+                        IssuedExport.state.in_(("ready", "failed")),
+                        IssuedExport.expires_at <= now,
                     ),
                 ),
             )
@@ -590,6 +613,20 @@ def _same(
     if row.request_digest != request.digest:
         raise CoachError("COACH-EXP-042")
     return row
+
+
+def _require_unused(session: Session, owner: Owner, place: str, hashed: str | None) -> None:
+    """Refuse a place where a job makes another export: their work folders would be the same."""
+    other = sa.select(IssuedExport.id).where(
+        IssuedExport.place == place, IssuedExport.state.in_(OPEN), IssuedExport.run > 0
+    )
+    if hashed is not None:  # the same one again
+        same = sa.and_(
+            IssuedExport.owner == owner.name, IssuedExport.idempotency_key_hash == hashed
+        )
+        other = other.where(~sa.func.coalesce(same, sa.false()))
+    if session.scalar(other.limit(1)) is not None:
+        raise CoachError("COACH-EXP-003", path=place)
 
 
 def _clients_of(session: Session, request: ExportRequest) -> list[str] | None:
