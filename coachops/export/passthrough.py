@@ -2,7 +2,8 @@ r"""CSV as PostgreSQL writes it, passed through in large blocks: the fastest way
 
 Used where lossless, uncompressed CSV is the only format and every column is of a kind whose text
 PostgreSQL writes as the profile demands. Such a file has no digest of typed rows; `export verify`
-computes it. NULL is `\N`; a text that is itself `\N` gets one more backslash (so do `\\N`, …).
+computes it. NULL is `\N`; a text that is itself `\N` gets one more backslash (so do `\\N`, …),
+which the reader adds (`readers/text.py`): asking the server about every text costs it a tenth.
 """
 
 from __future__ import annotations
@@ -18,9 +19,6 @@ from coachops.export.queries import Condition, order_columns, restricted
 
 _KINDS = frozenset({"uuid", "text", "code", "integer", "int64", "boolean"})
 """Not JSON, which only we make canonical; not times, whose infinities must be refused by row."""
-
-_BACKSLASH = sa.literal_column(r"E'\\'", sa.Text())
-_LITERAL_NULL = sa.literal_column(r"E'^\\\\+N$'", sa.Text())
 
 
 def possible(dataset: Dataset, spec: ExportSpec) -> bool:
@@ -42,13 +40,5 @@ def text_query(dataset: Dataset, conditions: Sequence[Condition | None]) -> sa.S
 
 
 def _text(column: Column) -> Any:
-    if column.kind == "boolean":
-        return sa.cast(column.source, sa.Text())  # true and false instead of t and f
-    if column.kind in {"text", "code"} and not column.enum:
-        suspect = sa.and_(
-            sa.func.starts_with(column.source, _BACKSLASH),
-            column.source.regexp_match(_LITERAL_NULL),
-        )
-        longer = sa.func.concat(_BACKSLASH, column.source)
-        return sa.case((suspect, longer), else_=column.source)
-    return column.source
+    """`true` and `false` instead of `t` and `f`; every other text is written as it must be."""
+    return sa.cast(column.source, sa.Text()) if column.kind == "boolean" else column.source

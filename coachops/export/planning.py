@@ -145,7 +145,7 @@ def _counts(
     connection: Connection, dataset: Dataset, condition: Condition | None
 ) -> dict[str, int]:
     """Rows selected, left out by the filters, and never exported; they add up to the table."""
-    columns = [sa.func.count()]
+    columns: list[sa.ColumnElement[int]] = [sa.func.count()]
     if dataset.where is not None:
         columns.append(sa.func.count().filter(dataset.where))
     found = connection.execute(sa.select(*columns).select_from(dataset.table)).one()

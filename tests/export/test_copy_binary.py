@@ -113,7 +113,7 @@ def test_every_type_is_read_as_the_driver_reads_it(
     three.execute(f"CREATE TABLE things (n serial, {listed})")
     with three.cursor() as cursor:
         cursor.executemany(
-            f"INSERT INTO things ({', '.join(names)}) VALUES ({', '.join(['%s'] * len(names))})",
+            f"INSERT INTO things ({', '.join(names)}) VALUES ({', '.join(['%s'] * len(names))})",  # noqa: S608 words of this test
             [
                 [
                     psycopg.types.json.Jsonb(v) if k == "json" and v is not None else v
@@ -125,7 +125,7 @@ def test_every_type_is_read_as_the_driver_reads_it(
     cast = [f"{n}::text" if k == "json" else n for n, k in zip(names, made.kinds, strict=True)]
     before, receiving.BATCH_ROWS = receiving.BATCH_ROWS, batch_rows
     try:
-        query = f"SELECT {', '.join(cast)} FROM things ORDER BY n"
+        query = f"SELECT {', '.join(cast)} FROM things ORDER BY n"  # noqa: S608 words of this test
         batches = received(two, dataset_of(made.kinds), query)
     finally:
         receiving.BATCH_ROWS = before
@@ -135,7 +135,7 @@ def test_every_type_is_read_as_the_driver_reads_it(
     found = [list(row.values()) for batch in batches for row in batch.to_pylist()]
     expected = [
         [expected_value(k, v) for k, v in zip(made.kinds, row, strict=True)]
-        for row in three.execute(f"SELECT {', '.join(names)} FROM things ORDER BY n")
+        for row in three.execute(f"SELECT {', '.join(names)} FROM things ORDER BY n")  # noqa: S608 words of this test
     ]
     assert found == expected
 

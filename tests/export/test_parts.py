@@ -199,7 +199,7 @@ def test_a_value_of_sqlite_that_no_format_holds_names_its_row(
     with sqlite_organisation.write() as session:
         guilty = session.scalars(sa.select(Insight.id).order_by(Insight.id).offset(3)).first()
         session.execute(
-            sa.text(f"UPDATE insights SET citations = {stored} WHERE id = :id"),
+            sa.text(f"UPDATE insights SET citations = {stored} WHERE id = :id"),  # noqa: S608 words of this test
             {"id": guilty.hex if guilty else ""},
         )
     with pytest.raises(CoachError) as caught:
@@ -219,7 +219,7 @@ def test_a_number_of_sqlite_that_is_none_is_refused(
 ) -> None:
     """SQLite lets any value into any column; the types of an export are those of the registry."""
     with sqlite_organisation.write() as session:
-        session.execute(sa.text(f"UPDATE insights SET ordinal = {stored} WHERE ordinal = 1"))
+        session.execute(sa.text(f"UPDATE insights SET ordinal = {stored} WHERE ordinal = 1"))  # noqa: S608 words of this test
     with pytest.raises(CoachError) as caught:
         written(sqlite_organisation, tmp_path, ExportSpec(("csv",), ("insights",)), workers=workers)
     assert caught.value.code == "COACH-EXP-009"

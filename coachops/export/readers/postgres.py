@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 import psycopg2
@@ -20,6 +20,7 @@ from coachops.core.errors import CoachError
 from coachops.export.orders import Order, Progress, require_rows, write_files
 from coachops.export.plan import PartResult
 from coachops.export.readers.receiving import Rows
+from coachops.export.readers.text import Blocks
 from coachops.export.shapes import Shape
 from coachops.export.tokens import PostgresToken
 from coachops.export.writers.csv import CsvRows
@@ -36,7 +37,6 @@ _FACTS = """
 SELECT (SELECT system_identifier::text FROM pg_control_system()),
        extract(epoch FROM pg_postmaster_start_time())::float8, current_setting('server_encoding')
 """
-_TEXT_BLOCK = 256 * 1024
 _TEXT_OPTIONS = r"FORMAT csv, NULL '\N'"
 _RETRY_AFTER_SECONDS = 5
 
@@ -110,7 +110,7 @@ def _passed_through(connection: Any, order: Order, progress: Progress) -> PartRe
     output = Output(order.folder, shape.name, "csv", part.shard)
     try:
         output.write(CsvRows(shape, excel=False).header())
-        blocks = _Blocks(output, count)
+        blocks = Blocks(output, count)
         with _translated(), connection.cursor() as cursor:
             cursor.copy_expert(f"COPY ({order.query}) TO STDOUT ({_TEXT_OPTIONS})", blocks)
         blocks.flush()
@@ -119,31 +119,6 @@ def _passed_through(connection: Any, order: Order, progress: Progress) -> PartRe
     finally:
         output.abort()
     return PartResult(part.number, rows, (entry,))
-
-
-class _Blocks:
-    """Joins small pieces to large ones."""
-
-    def __init__(self, file: Output, count: Callable[[int], None]) -> None:
-        self._file, self._count = file, count
-        self._pieces: list[bytes] = []
-        taking = self._taking()
-        next(taking)
-        self.write = taking.send
-
-    def flush(self) -> None:
-        self._count(len(self._pieces))
-        self._file.write(b"".join(self._pieces))
-        self._pieces.clear()
-
-    def _taking(self) -> Generator[None, bytes, None]:
-        pieces = self._pieces
-        add = pieces.append
-        while True:
-            for _ in range(2_048):
-                add((yield))
-            if sum(map(len, pieces)) >= _TEXT_BLOCK:
-                self.flush()
 
 
 class _Receiver:

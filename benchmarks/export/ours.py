@@ -1,0 +1,78 @@
+"""One export of ours in a process of its own; prints what it took as JSON.
+
+python -m benchmarks.export.ours URL FORMATS WORKERS OUT [DATASETS] [--verify] [--no-digest]
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import polars as pl
+import pyarrow.parquet
+
+from coachops.core.actor import SYSTEM
+from coachops.db import Database
+from coachops.export import blocks, orders, run_export, verify_export
+from coachops.export.readers import postgres
+
+LOADED = (pl, pyarrow.parquet, postgres)
+
+
+def used() -> float:
+    """Processor seconds of this process and those it has started."""
+    both = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return sum(usage.ru_utime + usage.ru_stime for usage in map(resource.getrusage, both))
+
+
+def main(arguments: list[str]) -> None:
+    """Make the export and print the figures."""
+    given = [text for text in arguments if not text.startswith("--")]
+    url, formats, workers, out = given[:4]
+    datasets = given[4].split(",") if len(given) > 4 else None
+    digesting = [0.0]
+    if "--digest" in arguments:
+        _watch_digest(digesting)
+    shutil.rmtree(out, ignore_errors=True)
+    database = Database(url)
+    wall, cpu = time.perf_counter(), used()
+    manifest = run_export(
+        database, SYSTEM, Path(out), formats.split(","), datasets, workers=int(workers)
+    )
+    if "--verify" in arguments:
+        checks = verify_export(Path(out))
+        if not all(check.ok for check in checks):
+            raise RuntimeError(next(check for check in checks if not check.ok))
+    database.close()
+    peak = max(
+        resource.getrusage(which).ru_maxrss
+        for which in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    figures = {
+        "wall": time.perf_counter() - wall,
+        "cpu": used() - cpu,
+        "peak_mb": peak / 1024,
+        "rows": sum(dataset["rows"] for dataset in manifest["datasets"]),
+        "digest": digesting[0],
+    }
+    print(json.dumps(figures))
+
+
+def _watch_digest(seconds: list[float]) -> None:
+    """Count the processor seconds inside the digest of typed rows."""
+
+    class Watched(blocks.BlockDigest):
+        def update(self, batch: pyarrow.RecordBatch) -> None:
+            before = time.thread_time()
+            super().update(batch)
+            seconds[0] += time.thread_time() - before
+
+    orders.BlockDigest = Watched  # type: ignore[misc]
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
