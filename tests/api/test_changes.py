@@ -19,8 +19,6 @@ from tests.api.conftest import Site
 from tests.coaching.builders import Pair, make_pair, make_transcript
 from tests.feed.replica import digests
 
-pytest_plugins = ["tests.api.conftest"]
-
 
 @pytest.fixture
 def site(make_site: Callable[..., Site], database: Database) -> Site:
