@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from coachops.db import Database, migrate
 from tests.support.postgres import _drop_root, find_postgres, free_port
 
 CACHE = Path("build/bench-export").absolute()
+_LEAVE_SECONDS = 10.0
 LENGTH = 100
 """Utterances of a session."""
 
@@ -72,16 +74,30 @@ def sources(rows: int) -> Iterator[Sources]:
 
 
 def server_seconds(source: Sources) -> float:
-    """Processor seconds that the PostgreSQL server has used in all."""
+    """Processor seconds that the PostgreSQL server has used in all.
+
+    A session counts once the server has taken leave of it, a moment after its client ended.
+    """
     if not source.postgres:
         return 0.0
     pid = int((source.folder.parent / "postgres/data/postmaster.pid").read_text().split()[0])
     server = psutil.Process(pid)
+    until = time.monotonic() + _LEAVE_SECONDS
+    while time.monotonic() < until and any(map(_serves_client, server.children())):
+        time.sleep(0.02)
     used = sum(server.cpu_times()[:4])  # its own and those of sessions that have ended
     for session in server.children():
         with contextlib.suppress(psutil.NoSuchProcess):
             used += sum(session.cpu_times()[:2])
     return used
+
+
+def _serves_client(process: psutil.Process) -> bool:
+    """Whether it is a session, by the address of its client in the title."""
+    try:
+        return "127.0.0.1(" in " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _to_head(url: str) -> None:
