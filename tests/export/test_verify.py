@@ -267,3 +267,44 @@ def test_who_signed_is_checked(copy: Path, tmp_path: Path) -> None:
     with pytest.raises(CoachError) as caught:
         verify_export(copy, key=KEY.fingerprint)
     assert caught.value.code == "COACH-EXP-011"
+
+
+def members(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    """The way to every member of a document, of lists the first item only."""
+    if isinstance(value, dict):
+        below = [members(each, (*path, name)) for name, each in value.items()]
+    else:
+        below = [members(each, (*path, 0)) for each in value[:1]] if isinstance(value, list) else []
+    return [*([path] if path else []), *(each for group in below for each in group)]
+
+
+def at(document: Any, path: tuple[str | int, ...]) -> Any:
+    for step in path:
+        document = document[step]
+    return document
+
+
+@pytest.mark.parametrize("change", [None, [], {}, -1, "x", "gone"], ids=repr)
+def test_a_manifest_that_a_stranger_wrote_is_judged_and_never_trips_verify(
+    copy: Path, change: Any
+) -> None:
+    """Every member in turn is removed or of another sort, and all hashes fit again."""
+    manifest = json.loads((copy / "manifest.json").read_bytes())
+    needed = json.loads((copy / f"schemas/manifest-{manifest['format_version']}.json").read_bytes())
+    tried = [path for path in members(manifest) if path[0] not in {"coachops_version", "database"}]
+    assert len(tried) > 40
+    for path in tried:
+        forged = json.loads(json.dumps(manifest)) | {"signed_by": None}
+        if change == "gone" and isinstance(path[-1], str):
+            del at(forged, path[:-1])[path[-1]]
+        else:
+            at(forged, path[:-1])[path[-1]] = change
+        reseal_as(copy, json.dumps(forged).encode())
+        try:
+            found = bad(copy)
+        except CoachError as error:
+            assert error.code in {"COACH-EXP-010", "COACH-EXP-017"}, path  # noqa: PT017
+            continue
+        if path[0] in needed["required"] and len(path) == 1 and change == "gone":
+            assert found, path
+    assert any(path[:1] == ("formats",) for path in tried)

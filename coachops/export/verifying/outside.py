@@ -12,12 +12,12 @@ from typing import Any
 from coachops.core.errors import CoachError
 from coachops.export.manifest import FORMAT, MANIFEST
 from coachops.export.publishing import PUBLIC_KEY, SIGNATURE, SUMS
-from coachops.export.schemas import FORMAT_VERSION
+from coachops.export.schemas import FORMAT_VERSION, manifest_schema
 from coachops.export.signing import fingerprint_of, signed_by
 from coachops.export.verifying.checks import Check
 
+_OF_DATA = frozenset({"format", "shard", "rows", "digest", "blocks"})
 _LINE = re.compile(r"([0-9a-f]{64})  ([^\n\\]+)\n")
-_NEEDED = ("datasets", "files", "formats", "csv_profile", "completeness", "signed_by", "digest")
 
 
 def read_manifest(folder: Path, checks: list[Check]) -> dict[str, Any] | None:
@@ -45,18 +45,48 @@ def read_manifest(folder: Path, checks: list[Check]) -> dict[str, Any] | None:
         detail = f"is not the one that {SUMS} lists: one of the two was changed"
         checks.append(Check("manifest", MANIFEST, False, detail))
         return None
-    try:
-        _ = [manifest[name] for name in _NEEDED]
-        listed = {entry["path"]: entry["sha256"] for entry in manifest["files"]}
-    except (KeyError, TypeError):
-        checks.append(Check("manifest", MANIFEST, False, "lacks what a manifest must tell"))
+    wrong = _contradiction(manifest)
+    if wrong:
+        checks.append(Check("manifest", MANIFEST, False, wrong))
         return None
+    listed = {entry["path"]: entry["sha256"] for entry in manifest["files"]}
     if listed | {MANIFEST: sums[MANIFEST]} != sums:
         checks.append(Check("manifest", SUMS, False, f"lists other files than {MANIFEST}"))
         return None
     detail = f"export {manifest['export_id']} of {manifest['snapshot_at']}"
     checks.append(Check("manifest", MANIFEST, True, detail))
     return manifest
+
+
+def _contradiction(manifest: dict[str, Any]) -> str:
+    """What the manifest fails to tell, or tells in two ways; "" where it makes sense."""
+    from jsonschema import Draft202012Validator  # noqa: PLC0415 only here
+
+    # a later minor version may tell more
+    error = next(Draft202012Validator(_opened(manifest_schema())).iter_errors(manifest), None)
+    if error is not None:
+        return f"is not as its schema says: {error.json_path}"
+    named = {
+        (dataset["name"], name) for dataset in manifest["datasets"] for name in manifest["formats"]
+    }
+    data = [entry for entry in manifest["files"] if "dataset" in entry]
+    if not all(entry.keys() >= _OF_DATA for entry in data):
+        return "does not tell everything about a data file"
+    found = {(entry["dataset"], entry["format"]) for entry in data}
+    if not named or named != found:
+        return "names other datasets and formats than it has files of"
+    return ""
+
+
+def _opened(schema: Any) -> Any:
+    """The schema, with more members allowed everywhere."""
+    if isinstance(schema, dict):
+        return {
+            name: _opened(value)
+            for name, value in schema.items()
+            if not (name == "additionalProperties" and value is False)
+        }
+    return [_opened(each) for each in schema] if isinstance(schema, list) else schema
 
 
 def verify_signature(
