@@ -5,7 +5,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := $(BIN)/python
 DEMO_HOME ?= $(CURDIR)/demo
-PYTEST_FLAGS ?= -n 2 --dist loadfile
+# three workers on two cores: a third of the time goes into waiting for disks and servers
+PYTEST_FLAGS ?= -n 3 --dist loadfile
 FAULT_FLAGS ?= -n2 --dist=load
 export NO_MKDOCS_2_WARNING := 1
 

@@ -25,7 +25,6 @@ AREAS = {
     "JOB": "Background work",
     "API": "Requests over HTTP",
     "QRN": "What could not be accepted",
-    "PRV": "Erasure, holds and retention",
     "BKP": "Backup and recovery",
     "SYS": "Installation",
     "DB": "Database",

@@ -9,7 +9,6 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 from sqlalchemy.engine import Connection
-from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from coachops import audit
@@ -136,6 +135,8 @@ async def changes(  # noqa: PLR0917 FastAPI passes them by name
         if found.changes or clock.monotonic() >= until or await request.is_disconnected():
             break
         await asyncio.sleep(LOOK_EVERY)
+    if cursor is None:
+        await run_in_threadpool(_begun, context, caller, dataset)
     headers = {"ETag": found.etag, "Cache-Control": "private, no-cache"}
     if found.has_more:
         following = request.url.include_query_params(cursor=found.cursor)
@@ -202,8 +203,6 @@ def _look(
         seen = _seen(context, connection, caller, dataset, refs)
         at = resume(connection, seen, cursor, secret)
         found = page(connection, seen, at, secret, limit, cursor_in_rows=cursor_in_rows)
-    if cursor is None:
-        context.services.database.aside(lambda session: _begun(session, caller, dataset))
     return seen, found
 
 
@@ -231,9 +230,11 @@ def _sequence(context: Context) -> None:
             raise
 
 
-def _begun(session: Session, caller: Calling, dataset: str) -> None:
-    """Who began to copy a dataset is on record, as for an export."""
-    audit.record(session, caller.actor, "feed.begun", "dataset", dataset)
+def _begun(context: Context, caller: Calling, dataset: str) -> None:
+    """Who began to copy a dataset is on record, as for an export: once, however long it waits."""
+    context.services.database.aside(
+        lambda session: audit.record(session, caller.actor, "feed.begun", "dataset", dataset)
+    )
 
 
 def _body(context: Context, seen: Seen, found: Page) -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from coachops.core.errors import CoachError
 
-_RANGE = re.compile(r"bytes=\s*(\d*)\s*-\s*(\d*)\s*", re.IGNORECASE)
+_RANGE = re.compile(r"bytes=\s*(\d{0,18})\s*-\s*(\d{0,18})\s*", re.IGNORECASE)
 
 
 def wanted_range(headers: Mapping[str, str], size: int, etag: str) -> tuple[int, int] | None:

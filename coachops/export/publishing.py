@@ -43,6 +43,11 @@ SUMS = "SHA256SUMS"
 SIGNATURE = "SHA256SUMS.sig"
 PUBLIC_KEY = "public-key.pem"
 
+
+class FilesGoneError(CoachError):
+    """Files of parts that were written are not there any more: the parts must be written again."""
+
+
 Variant = Callable[[Dataset], tuple[Dataset, Any]]
 """What of a dataset is written (`parts.Privacy`)."""
 
@@ -119,10 +124,14 @@ def finish(folder: Path, out: Path, paths: Sequence[str]) -> None:
     """Remove what is not in the bundle, have it all on the disk, and rename the folder.
 
     Raises:
+        FilesGoneError: somebody removed files that were written, so it is not whole.
         CoachError: COACH-EXP-003, COACH-EXP-006.
     """
     wanted = set(paths)
     with translated(out):
+        for name in paths:
+            if not (folder / name).exists():
+                raise FilesGoneError("COACH-EXP-006", path=out, reason=f"{name} was removed")
         for path in list(folder.rglob("*")):  # what a worker that was killed left behind
             if not path.is_dir() and path.relative_to(folder).as_posix() not in wanted:
                 path.unlink()

@@ -6,6 +6,7 @@ worker, so the parts are written here, one after the other, inside the held tran
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 import uuid
@@ -15,11 +16,11 @@ from typing import TYPE_CHECKING
 from coachops.core import clock
 from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
-from coachops.export.issued import Place, Registry, open_place
+from coachops.export.issued import Place, Registry, Standing, open_place
 from coachops.export.issued.moments import mark_of
 from coachops.export.parts import write_part
 from coachops.export.planning import plan_within
-from coachops.export.publishing import describe
+from coachops.export.publishing import FilesGoneError, describe
 from coachops.export.snapshot import DEFAULT_WORKERS, open_moment
 from coachops.jobs.exports import SUITE, announce
 from coachops.jobs.queue import JobQueue
@@ -35,8 +36,10 @@ if TYPE_CHECKING:
 
 LOOK_EVERY = 0.2
 """Seconds between two looks at the parts."""
+ASK_EVERY = 5.0
+"""Seconds between two looks at the jobs of the parts."""
 PATIENCE = 900.0
-"""Seconds without a database after which an export is given up; it can be begun again."""
+"""Seconds without a database, or without a part that could be written, after which an export is given up; it can be begun again."""
 
 LOST = "COACH-EXP-020"
 BROKEN = "COACH-EXP-021"
@@ -66,23 +69,25 @@ class Coordinator:
         Raises:
             CoachError: of a part that could not be written; of the database when it stays away.
         """
-        waited = _Patience()
+        waited, most = _Patience(), -1
         while True:
             try:
-                ended = self._ended()
+                standing = self._registry.standing(self._id)
+                ended = self._ended(standing)
                 if ended is not None:
                     return ended
+                if len(standing.done) > most:  # it goes on: only what never does is given up
+                    waited.reset()
+                    most = len(standing.done)
                 with open_moment(self._services.database) as moment:
                     plan = self._plan(moment.connection)
-                    waited.reset()
                     self._have_written(plan, moment.token)
             except CoachError as error:
                 if not is_passing(error):
                     raise
                 waited.wait(error)
 
-    def _ended(self) -> str | None:
-        standing = self._registry.standing(self._id)
+    def _ended(self, standing: Standing) -> str | None:
         if standing.state != "running":
             return standing.state
         if standing.failed is not None:
@@ -118,12 +123,16 @@ class Coordinator:
                     )
                 )
             return
-        queue = JobQueue(self._services.settings)
-        try:
-            for number in missing:
-                queue.enqueue_part(self._job, str(self._id), generation, number)
-        finally:
-            queue.close()
+        with contextlib.closing(JobQueue(self._services.settings)) as queue:
+            jobs = {
+                queue.enqueue_part(self._job, str(self._id), generation, number): number
+                for number in missing
+            }
+            self._wait(plan, token, queue, jobs)
+
+    def _wait(self, plan: Plan, token: str, queue: JobQueue, jobs: dict[str, int]) -> None:
+        """Until all parts are written, or one cannot be."""
+        asked, over = clock.monotonic(), frozenset[str]()
         while True:
             standing = self._registry.standing(self._id)
             all_done = len(standing.done) == len(plan.parts)
@@ -131,6 +140,14 @@ class Coordinator:
                 return
             if standing.token != token:  # a worker found that it opens nothing any more
                 raise CoachError("COACH-EXP-020", reason="its server went away")
+            left = [ref for ref in over if jobs[ref] not in standing.done]
+            if left:  # its job ended before this look, and has not said why
+                reason = f"part {jobs[min(left)]} was given up"
+                raise CoachError("COACH-JOB-002", name="export_part", reason=reason)
+            if clock.monotonic() - asked > ASK_EVERY:
+                with contextlib.suppress(CoachError):  # the queue is away: the parts go on
+                    over = queue.ended([ref for ref in jobs if jobs[ref] not in standing.done])
+                asked = clock.monotonic()
             time.sleep(LOOK_EVERY)
 
 
@@ -158,6 +175,8 @@ def write(services: Services, export_id: uuid.UUID, generation: int, number: int
             return "unwanted"
         except Exception as error:  # else the coordinator would wait for it for ever
             if isinstance(error, CoachError) and is_passing(error):
+                if services.database.is_sqlite and error.code in {LOST, BROKEN}:
+                    raise  # the coordinator is in this process: it holds a new moment
                 waited.wait(error)
                 continue
             known = error if isinstance(error, CoachError) else unexpected(error)
@@ -242,10 +261,16 @@ def publish(services: Services, export_id: uuid.UUID) -> Outcome:
     actor = Actor(export.requested_by_id, "service", "")
     registry.record_made(export_id, actor, rows=rows, datasets=len(export.datasets))
     variant = services.privacy_profile(plan.spec.privacy)
-    manifest, files = place.publish(
-        generation,
-        lambda folder: describe(plan, results, folder, key=services.signing_key, privacy=variant),
-    )
+    try:
+        manifest, files = place.publish(
+            generation,
+            lambda folder: describe(
+                plan, results, folder, key=services.signing_key, privacy=variant
+            ),
+        )
+    except FilesGoneError:
+        registry.void(export_id, generation)  # else starting it again would end here again
+        raise
     if manifest["export_id"] != str(export_id):
         raise CoachError("COACH-EXP-003", path=export.place)
     wanted = registry.finish(

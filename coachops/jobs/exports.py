@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from coachops import privacy
 from coachops.core import clock
 from coachops.core.actor import SYSTEM
 from coachops.core.errors import CoachError
@@ -106,7 +107,8 @@ class Exports:
             wanted: as `check_request`.
 
         Raises:
-            CoachError: as `check_request` and `run_export`.
+            CoachError: as `check_request` and `run_export`; COACH-EXP-044 where somebody cancelled
+                it meanwhile, such as an erasure: then nothing is left of it.
         """
         from coachops.export import run_export  # noqa: PLC0415 only where it is made
 
@@ -140,8 +142,12 @@ class Exports:
         except BaseException as error:
             known = error if isinstance(error, CoachError) else CoachError("COACH-EXP-052")
             self.registry.fail(row.id, known)
+            if self.registry.get(SUITE, str(row.id)).state == "cancelled":
+                raise CoachError("COACH-EXP-044", ref=row.id) from error
             raise
-        self.registry.finish(row.id, manifest, listing(out, manifest))
+        if not self.registry.finish(row.id, manifest, listing(out, manifest)):
+            open_place(settings, row.place).delete()
+            raise CoachError("COACH-EXP-044", ref=row.id)
         return manifest
 
     def enqueue(self, export: Issued) -> str:
@@ -201,8 +207,12 @@ class Exports:
                 fail(self._services.database, export.id, known)
 
     def delete_old(self) -> int:
-        """Delete the files of exports whose time is over; returns how many exports."""
-        due = self.registry.due_for_deletion()
+        """Delete the files of exports whose time is over; returns how many exports.
+
+        While a legal hold stands, they stay: nobody can tell which of them the duty needs.
+        """
+        held = bool(privacy.list_holds(self._services.database, SYSTEM))
+        due = self.registry.due_for_deletion(expiring=not held)
         for export in due:
             self.registry.expire(SUITE, export.id)
             try:

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 _NOT_OF_CLIENTS = {"activity", "audit_events"}
 _UNSAFE = re.compile(r"[^\w.-]+")
+_NAME_BYTES = 200
+"""Of the name of an uploaded file: file systems take 255 in all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,7 @@ def _copy_originals(database: Database, client_id: uuid.UUID, folder: Path) -> i
         count = 0
         for count, (held_on, source_name, original) in enumerate(rows, 1):
             safe = _UNSAFE.sub("_", source_name).strip("._") or "transcript"
+            safe = safe.encode()[-_NAME_BYTES:].decode(errors="ignore")  # keeps how it ends
             (folder / f"{held_on}-{count:03d}-{safe}").write_bytes(original)
     return count
 

@@ -67,10 +67,27 @@ class JobQueue:
         self._enqueue(job.kind, QUEUE_OF[job.kind], str(job), arguments, delay_seconds)
         return str(job)
 
-    def enqueue_part(self, job: JobId, export_id: str, generation: int, number: int) -> None:
-        """Queue a part of an export's plan for any worker; a second time nothing happens."""
+    def enqueue_part(self, job: JobId, export_id: str, generation: int, number: int) -> str:
+        """Queue a part of an export's plan for any worker; a second time nothing happens.
+
+        Returns:
+            the id of its job.
+        """
         ref = f"export_part/{job.subject}/{job.number}/{generation}/{number}"
         self._enqueue("export_part", PARTS_QUEUE, ref, (export_id, generation, number), None)
+        return ref
+
+    def ended(self, refs: Sequence[str]) -> frozenset[str]:
+        """Which of these jobs neither wait nor run any more.
+
+        Raises:
+            CoachError: COACH-JOB-003.
+        """
+        found: set[str] = set()
+        for start in range(0, len(refs), _PREFIXES_AT_ONCE):
+            rows = self._list(workflow_ids=list(refs[start : start + _PREFIXES_AT_ONCE]))
+            found |= {row.id for row in rows if not row.active}
+        return frozenset(found)
 
     def _enqueue(
         self,

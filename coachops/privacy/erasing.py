@@ -130,12 +130,20 @@ def erase(
             "client.erased",
             {"client_id": client_id, "exports": len(copies)},
             key=f"client.erased/{client_id}",
-            about=Grant(frozenset(), frozenset(traces.coach_ids), frozenset({client_id})),
+            # of nobody's client no limit to coaches lets anything through
+            about=Grant(frozenset(), frozenset(traces.coach_ids) or None, frozenset({client_id})),
         )
         return gone
 
-    gone = database.run(work)
-    again = folders.find(home, traces)  # what was written meanwhile
+    gone, erased_at = database.run(work), clock.now()
+    known = {each.export_id for each in copies}
+    late = [
+        each
+        for each in issued.concerned(exports, traces)
+        if each.export_id not in known and each.made_at <= erased_at
+    ]
+    copies = sorted([*late, *copies], key=lambda each: each.made_at, reverse=True)
+    again = [*folders.find(home, traces), *_copies(late)]  # what was written meanwhile
     remaining += folders.remove(again)
     journal.sync(database, home)
     remaining += older.erase(database, home, client_id, address_hash)
@@ -189,14 +197,15 @@ def finish(database: Database, home: Path) -> list[str]:
     journal.sync(database, home)
     entries = journal.read(home)
     late = [
-        HeldFile("exports", each.folder)
+        each
         for each in issued.of_folder(home / folders.EXPORTS)
-        for entry in entries
-        if each.folder is not None
-        and each.made_at < entry.at
-        and each.holds(entry.client_id, entry.coach_ids, entry.born_at)
+        if any(
+            each.made_at < entry.at and each.holds(entry.client_id, entry.coach_ids, entry.born_at)
+            for entry in entries
+        )
     ]
-    left = folders.remove([*late, *folders.abandoned(home)])
+    left = folders.remove([*_copies(late), *folders.abandoned(home)])
+    issued.note_removed(database, late)
     with database.read() as session:
         open_ones = session.execute(
             sa.select(Erasure.client_id, Erasure.address_hash, Erasure.remaining).where(

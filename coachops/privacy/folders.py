@@ -5,6 +5,7 @@ Exports are found by their manifests (`issued`), since packed files cannot be se
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import email
 import shutil
@@ -65,11 +66,24 @@ def remove(held: Iterable[HeldFile]) -> list[str]:
 def abandoned(home: Path) -> list[HeldFile]:
     """Exports that a killed process left half: nobody can tell whom they hold."""
     before = clock.now() - _UNDER_WAY
+    exports = home / EXPORTS
     return [
         HeldFile("exports", path)
-        for path in sorted((home / EXPORTS).glob(".*.partial-*"))
-        if dt.datetime.fromtimestamp(path.stat().st_mtime, clock.UTC) < before
+        for path in sorted([*exports.glob(".*.partial-*"), *exports.glob(".work/*")])
+        if _written_at(path) < before
     ]
+
+
+def _written_at(folder: Path) -> dt.datetime:
+    """When something was last written below the folder, whose own time does not tell."""
+    try:
+        newest = folder.stat().st_mtime
+        for path in folder.rglob("*"):
+            with contextlib.suppress(FileNotFoundError):  # a part is given its name at this moment
+                newest = max(newest, path.stat().st_mtime)
+    except FileNotFoundError:  # it is just going
+        return clock.now()
+    return dt.datetime.fromtimestamp(newest, clock.UTC)
 
 
 def report_runs(folder: Path) -> Iterator[Path]:

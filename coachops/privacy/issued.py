@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 
+from coachops.core import clock, ids
 from coachops.db import Database
 from coachops.db.models import AuditEvent, IssuedExport, User
 from coachops.privacy.folders import EXPORTS
@@ -117,10 +118,12 @@ def of_folder(
 ) -> list[Issued]:
     """The exports whose manifests lie in a folder."""
     found = []
-    for path in sorted(folder.glob("*/manifest.json")):
+    of_packages = folder.glob("*/data/manifest.json")  # a client's package holds an export
+    for path in sorted([*folder.glob("*/manifest.json"), *of_packages]):
+        whole = folder / path.relative_to(folder).parts[0]
         try:
             manifest = json.loads(path.read_text(encoding="utf-8"))
-            found.append(_of_manifest(manifest, path.parent, makers or {}))
+            found.append(_of_manifest(manifest, whole, makers or {}))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue  # not one of ours
     return found
@@ -133,6 +136,25 @@ def concerned(exports: IssuedExports, traces: Traces) -> list[Issued]:
         for each in exports.issued()
         if each.holds(traces.client_id, traces.coach_ids, traces.born_at)
     ]
+
+
+def note_removed(database: Database, exports: Iterable[Issued]) -> None:
+    """Those of them whose folder is gone have expired: whoever asks for a file is told so."""
+    gone = [
+        ids.parse_id(each.export_id)
+        for each in exports
+        if each.folder is not None and not each.folder.exists()
+    ]
+    if not gone:
+        return
+    database.run(
+        lambda session: session.execute(
+            sa.update(IssuedExport)
+            .where(IssuedExport.id.in_(gone), IssuedExport.state == "ready")
+            .values(state="expired", files_deleted_at=clock.now())
+            .execution_options(synchronize_session=False)
+        )
+    )
 
 
 def _of_row(row: IssuedExport, made_by: str) -> Issued:

@@ -258,16 +258,21 @@ def _files(database: Database, home: Path, kind: str, before: dt.datetime, *, dr
         )
     if held:  # files are about many; which of them a duty needs, nobody can tell
         return 0
-    old = [HeldFile(kind, path) for path in _old_files(home, kind, before)]
-    return len(old) if dry_run else len(old) - len(folders.remove(old))
+    exports: list[issued.Issued] = []
+    if kind == "exports":
+        known = issued.of_folder(home / folders.EXPORTS)
+        exports = [each for each in known if each.made_at < before]
+        old = [HeldFile(kind, each.folder) for each in exports if each.folder is not None]
+    else:
+        old = [HeldFile(kind, path) for path in _old_files(home, kind, before)]
+    if dry_run:
+        return len(old)
+    left = folders.remove(old)
+    issued.note_removed(database, exports)
+    return len(old) - len(left)
 
 
 def _old_files(home: Path, kind: str, before: dt.datetime) -> Iterator[Path]:
-    if kind == "exports":
-        for each in issued.of_folder(home / folders.EXPORTS):
-            if each.folder is not None and each.made_at < before:
-                yield each.folder
-        return
     folder = home / {"outbox": folders.OUTBOX, "mail_reports": folders.MAIL_REPORTS}.get(
         kind, folders.REPORTS
     )

@@ -33,6 +33,8 @@ _METADATA = frozenset(
 )  # fmt: skip
 """Services of clouds that give a machine its credentials; some lie in networks that look harmless."""
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_NOWHERE = tuple(ipaddress.IPv6Network(each) for each in ("::/96", "64:ff9b:1::/48", "fec0::/10"))
+"""Of a network's own, whatever this Python says: IPv4 in old forms, its own NAT64, old local ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,9 @@ class Rules:
             return False
         if host.lower() in self.hosts or any(real in network for network in self.networks):
             return True
-        return self.loopback if real.is_loopback else real.is_global
+        if real.is_loopback:
+            return self.loopback
+        return real.is_global and not any(real in network for network in _NOWHERE)
 
 
 def _network(text: str) -> Network | None:

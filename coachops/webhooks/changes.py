@@ -20,7 +20,7 @@ from coachops.core.grants import Grant
 from coachops.db import Database
 from coachops.db.models import WebhookDelivery, WebhookEndpoint, WebhookEvent
 from coachops.webhooks.events import CHANGED
-from coachops.webhooks.outbox import emit_to, grant_of
+from coachops.webhooks.outbox import emit_to, grant_of, served
 
 FEED = "/v1/changes"
 
@@ -74,7 +74,7 @@ def _interested(session: Session, before: dt.datetime) -> list[tuple[uuid.UUID, 
     )
     rows = session.scalars(
         sa.select(WebhookEndpoint).where(
-            WebhookEndpoint.disabled_at.is_(None),
+            *served(),
             sa.or_(
                 WebhookEndpoint.told_at.is_(None),
                 WebhookEndpoint.told_at <= before,

@@ -24,6 +24,7 @@ from coachops.core.errors import CoachError
 from coachops.db import Database
 from coachops.db.models import WebhookDelivery, WebhookEndpoint, WebhookEvent
 from coachops.webhooks.events import TEST
+from coachops.webhooks.outbox import served
 from coachops.webhooks.secrets import Seal
 from coachops.webhooks.sending import Answer, Letter
 
@@ -107,7 +108,7 @@ def due_endpoints(database: Database, limit: int, key_id: str) -> list[tuple[uui
         sa.select(WebhookEndpoint.id, failing)
         .join(WebhookDelivery, WebhookDelivery.endpoint_id == WebhookEndpoint.id)
         .where(
-            WebhookEndpoint.disabled_at.is_(None),
+            *served(),
             WebhookEndpoint.key_id == key_id,
             _free(now),
             *_due(now),

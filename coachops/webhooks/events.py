@@ -96,6 +96,7 @@ EVENTS: dict[str, type[EventData]] = {
 
 TEST = "webhook.test"
 CHANGED = "data.changed"
+ERASED = "client.erased"
 CHOICES = tuple(name for name in EVENTS if name != TEST)
 """What an endpoint can ask for; a test goes to any."""
 

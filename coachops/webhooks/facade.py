@@ -21,7 +21,7 @@ from coachops.db import Database
 from coachops.db.models import WebhookDelivery, WebhookEndpoint, WebhookEvent
 from coachops.webhooks import delivering
 from coachops.webhooks.addresses import Rules, parse
-from coachops.webhooks.events import CHOICES, TEST
+from coachops.webhooks.events import CHOICES, ERASED, TEST
 from coachops.webhooks.outbox import emit_to, grant_of
 from coachops.webhooks.rows import (
     FAILING_AFTER,
@@ -89,6 +89,10 @@ class Webhooks:
             raise _refused("Description", "at most 200 characters")
         if not within(limits, grant):
             raise _refused("Limits", "wider than what the token may see")
+        if grant.privacy != "full" and ERASED in types:
+            raise _refused(
+                "Event type", f"{ERASED} names a client; the token may see pseudonyms only"
+            )
         endpoint_id = operation_id or ids.new_id()
         secret = new_secret()
 

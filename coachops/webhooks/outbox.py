@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from coachops.core import clock, ids
 from coachops.core.grants import EVERYTHING, Grant
 from coachops.db import Database
-from coachops.db.models import WebhookDelivery, WebhookEndpoint, WebhookEvent
+from coachops.db.models import User, WebhookDelivery, WebhookEndpoint, WebhookEvent
 from coachops.webhooks.events import EVENTS, checked
 
 LONGEST_KEY = 200
@@ -63,6 +63,17 @@ def grant_of(endpoint: WebhookEndpoint) -> Grant:
     return Grant(datasets, people(endpoint.coaches), people(endpoint.clients))
 
 
+def served() -> tuple[sa.ColumnElement[bool], ...]:
+    """Endpoints that are told of events: those that are on, unless the service that added them is
+    disabled. What an admin added is the installation's, and stays when the admin goes."""
+    shut_out = sa.exists().where(
+        User.id == WebhookEndpoint.created_by,
+        User.role == "service",
+        User.disabled_at.is_not(None),
+    )
+    return WebhookEndpoint.disabled_at.is_(None), ~shut_out.correlate(WebhookEndpoint)
+
+
 def forget(database: Database, before: dt.datetime) -> int:
     """Remove deliveries that ended before an instant, and events that none is left of; how many."""
     with database.connect(write=True) as connection:
@@ -80,7 +91,7 @@ def _listeners(session: Session, event_type: str, about: Grant) -> list[uuid.UUI
     # held until the end: one that is removed meanwhile must not fail the act itself
     enabled = session.scalars(
         sa.select(WebhookEndpoint)
-        .where(WebhookEndpoint.disabled_at.is_(None))
+        .where(*served())
         .order_by(WebhookEndpoint.id)
         .with_for_update(read=True, key_share=True)
     )

@@ -154,6 +154,20 @@ def test_scopes_and_limits_of_the_token_hold(site: Site, pair: Pair) -> None:
     outside = site.client.put("/v1/coaches/c9", headers=narrow, json=ADA)
     assert (outside.status_code, outside.json()["code"]) == (403, "COACH-IDN-016")
     assert site.client.put("/v1/coaches/c1", json=ADA).status_code in {401, 403}
+    coaches = site.token(
+        "crm@example.org", "roster:write", "sessions:write", grant=Grant(frozenset({"coaches"}))
+    )
+    assert site.client.put("/v1/coaches/c7", headers=coaches, json=ADA).status_code == 201
+    for answer in (
+        site.client.get(f"/v1/clients/{known}", headers=coaches),
+        site.client.put(f"/v1/clients/{known}", headers=coaches, json={"name": "Maya"}),
+        site.client.delete("/v1/sessions/s1", headers=coaches),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (403, "COACH-IDN-016")
+    (line, _) = results(
+        send_batch(site, coaches, ndjson({"type": "client", "external_id": known, "name": "Maya"}))
+    )
+    assert (line["status"], line["code"]) == ("rejected", "COACH-IDN-016")
 
 
 def test_a_batch_takes_parents_first_and_answers_line_by_line(

@@ -8,10 +8,16 @@ from typing import Any
 
 import pytest
 
+from coachops.core.actor import SYSTEM
 from coachops.core.grants import Grant
+from coachops.db import change_feed
+from coachops.jobs.changes import FeedChanges
+from coachops.webhooks import emit, tell_changes
+from coachops.webhooks.delivering import due_endpoints
 from tests.api.conftest import ORIGIN, Site
 from tests.coaching.builders import make_pair
 from tests.support.receiver import Receiver
+from tests.webhooks.conftest import ready
 
 SCOPE = "webhooks:manage"
 
@@ -141,11 +147,45 @@ def test_a_token_with_limits_is_told_of_nothing_beyond_them(
     for more in ({"datasets": ["messages"]}, {"coaches": [str(uuid.UUID(int=8))]}):
         refused = client.post("/v1/webhooks", json=body(receiver.url(), **more), headers=bearer)
         assert (refused.status_code, refused.json()["code"]) == (422, "COACH-WHK-003")
+    hidden = site.token("robot@example.org", SCOPE, grant=Grant(privacy="pseudonymous"))
+    named = body(receiver.url(), event_types=["client.erased"])
+    refused = client.post("/v1/webhooks", json=named, headers=hidden)
+    assert (refused.status_code, refused.json()["code"]) == (422, "COACH-WHK-003")
     narrower = body(receiver.url(), datasets=["goals"])
     assert client.post("/v1/webhooks", json=narrower, headers=bearer).status_code == 201
     hidden = client.get(wide.headers["location"], headers=bearer)
     assert (hidden.status_code, hidden.json()["code"]) == (404, "COACH-WHK-001")
     assert len(client.get("/v1/webhooks", headers=bearer).json()["webhooks"]) == 2
+
+
+def test_a_service_that_is_disabled_is_told_nothing_more_and_what_an_admin_added_goes_on(
+    site: Site, receiver: Receiver, bearer: dict[str, str]
+) -> None:
+    services, events = site.services, ["export.ready", "data.changed"]
+    database = services.database
+    made = site.client.post(
+        "/v1/webhooks", json=body(receiver.url("/robot"), event_types=events), headers=bearer
+    )
+    robot = uuid.UUID(made.json()["webhook"]["id"])
+    _, kept = services.webhooks.add(SYSTEM, receiver.url("/kept"), events)
+
+    def emitted(name: str) -> None:
+        database.run(lambda session: emit(session, "export.ready", ready(name), key=name))
+
+    def due() -> set[uuid.UUID]:
+        found = due_endpoints(database, 10, services.webhooks.seal.key_id)
+        return {endpoint for endpoint, _ in found}
+
+    emitted("before")
+    assert due() == {robot, kept.id}
+    services.identity.disable(SYSTEM, "robot@example.org")
+    assert due() == {kept.id}
+    emitted("after")
+    make_pair(database)
+    change_feed.sequence(database)
+    assert tell_changes(database, FeedChanges(database), 0) == 1
+    told = {hook: len(services.webhooks.deliveries(SYSTEM, hook)) for hook in (robot, kept.id)}
+    assert told == {robot: 1, kept.id: 3}
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,12 @@ def test_every_command_has_help_with_an_example(name: str, home: Path) -> None:
     import typer
 
     command = typer.main.get_command(importlib.import_module(f"coachops.cli.{GROUPS[name][0]}").app)
-    for leaf in getattr(command, "commands", {"": command}).values():
+    waiting = list(getattr(command, "commands", {"": command}).values())
+    while waiting:
+        leaf = waiting.pop()
+        if inside := getattr(leaf, "commands", None):
+            waiting += inside.values()
+            continue
         assert "Example:" in (leaf.help or ""), f"{name} {leaf.name}"
 
 

@@ -51,11 +51,12 @@ def digests(results: list[PartResult]) -> dict[str, str]:
 
 
 def children() -> list[psutil.Process]:
-    return [
-        process
-        for process in psutil.Process().children(recursive=True)
-        if "coachops.export.workers.child" in " ".join(process.cmdline())
-    ]
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # it ended while it was looked at
+            if "coachops.export.workers.child" in " ".join(process.cmdline()):
+                found.append(process)
+    return found
 
 
 @pytest.mark.usefixtures("small_blocks")

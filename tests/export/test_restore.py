@@ -12,10 +12,12 @@ from typing import Any
 
 import psycopg
 import pytest
+import sqlalchemy as sa
 
 from coachops.core.actor import SYSTEM
 from coachops.core.errors import CoachError
 from coachops.db import Database, migrate
+from coachops.db.models import Analysis
 from coachops.export import DATASETS, SigningKey, restore_export, run_export
 from tests.export.conftest import HARD_TEXTS, make_organisation
 
@@ -29,6 +31,10 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     database = Database(f"sqlite:///{folder / 'coachops.db'}")
     migrate.upgrade(database)
     make_organisation(database, sessions=12)
+    with database.write() as session:  # one that failed counts nothing
+        newest = session.scalars(sa.select(Analysis).order_by(Analysis.id.desc())).first()
+        assert newest is not None
+        newest.counts, newest.status = None, "failed"
     run_export(database, SYSTEM, folder / "all", FORMATS, key=KEY)
     run_export(database, SYSTEM, folder / "excel", ["csv"], csv_profile="excel")
     database.close()

@@ -13,6 +13,7 @@ import pytest
 from coachops.bootstrap import Services
 from coachops.bootstrap import services as open_services
 from coachops.core.actor import SYSTEM
+from coachops.core.errors import CoachError
 from coachops.core.settings import Settings, load_settings
 from coachops.export import require_intact, verify_export
 from coachops.export.issued import Issued
@@ -88,7 +89,9 @@ def fetch(bucket: Any, s3: S3Server, export: Issued, folder: Path) -> Path:
 def test_an_export_goes_into_the_bucket_whole_and_is_read_back_in_ranges(
     jobs: Jobs, pair: Pair, bucket: Any, s3: S3Server, tmp_path: Path, settings: Settings
 ) -> None:
-    queued = jobs.enqueue_export(SYSTEM, formats=["jsonl", "parquet"], compression="gzip")
+    queued = jobs.enqueue_export(
+        SYSTEM, datasets=["clients", "utterances"], formats=["jsonl", "parquet"], compression="gzip"
+    )
     (row,) = jobs.run_inline([queued])
     assert row.state == "done", row.error
     export = jobs.export_of(queued)
@@ -107,6 +110,19 @@ def test_an_export_goes_into_the_bucket_whole_and_is_read_back_in_ranges(
     assert names(bucket, s3) == set()
 
 
+@SQLITE
+def test_folders_of_exports_are_closed_to_other_users_of_the_machine(
+    jobs: Jobs, pair: Pair, tmp_path: Path, settings: Settings
+) -> None:
+    out = tmp_path / "elsewhere" / "today"
+    queued = jobs.enqueue_export(SYSTEM, formats=["jsonl"], out=str(out))
+    (row,) = jobs.run_inline([queued])
+    assert row.state == "done", row.error
+    staged = BucketPlace("s3://a/b/of-today", settings.home / "exports" / ".work").work(1)
+    for folder in (out, out / "data", out / "schemas", staged, staged / "data", staged.parent):
+        assert folder.stat().st_mode & 0o077 == 0, folder
+
+
 class StorageGoesError(Exception):
     """Stands for the network."""
 
@@ -121,14 +137,16 @@ def test_a_bucket_that_goes_half_way_leaves_no_export_and_the_job_goes_on_later(
     keep = BucketPlace.keep
 
     def until_it_goes(self: BucketPlace, generation: int, files: list[str]) -> None:
-        if len(kept) >= 4:
+        if len(kept) >= 2:
             monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")  # nobody listens there
             self._opened = None
         keep(self, generation, files)
         kept.extend(files)
 
     monkeypatch.setattr(BucketPlace, "keep", until_it_goes)
-    queued = jobs.enqueue_export(SYSTEM, formats=["jsonl"])
+    queued = jobs.enqueue_export(
+        SYSTEM, datasets=["coaches", "clients", "sessions", "utterances"], formats=["jsonl"]
+    )
     (row,) = jobs.run_inline([queued])
     assert (row.state, row.error_code) == ("failed", "COACH-EXP-050")
     failed = jobs.export_of(queued)
@@ -186,3 +204,20 @@ def test_a_disk_that_is_full_publishes_nothing_and_the_job_goes_on_when_there_is
     assert again.state == "done", again.error
     require_intact(out, verify_export(out))
     assert list(out.parent.glob(".*")) == []
+
+
+@SQLITE
+def test_an_export_never_mixes_with_another_one_below_its_prefix(
+    jobs: Jobs, pair: Pair, bucket: Any, s3: S3Server, tmp_path: Path
+) -> None:
+    out = f"s3://{s3.bucket}/mine"
+    first, _ = jobs.exports.start(SUITE, out=out, formats=["jsonl", "csv"])
+    with pytest.raises(CoachError, match="COACH-EXP-003"):  # they would write the same files
+        jobs.exports.start(SUITE, out=out, formats=["jsonl"])
+    assert jobs.run_inline([jobs.exports.enqueue(first)])[0].state == "done"
+    second, _ = jobs.exports.start(SUITE, out=out, formats=["jsonl"])
+    (row,) = jobs.run_inline([jobs.exports.enqueue(second)])
+    assert (row.state, row.error_code) == ("failed", "COACH-EXP-003")
+    copy = fetch(bucket, s3, first, tmp_path / "copy")
+    require_intact(copy, verify_export(copy))
+    assert str(first.id) in (copy / "manifest.json").read_text()

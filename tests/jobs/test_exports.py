@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
+import os
+import signal
+import uuid
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 
+from coachops import privacy
 from coachops.bootstrap import Services
 from coachops.core import clock
 from coachops.core.actor import SYSTEM
 from coachops.core.errors import CoachError
 from coachops.core.settings import Settings
 from coachops.db.models import Coach
-from coachops.export import require_intact, verify_export
-from coachops.export.issued import ExportRequest
-from coachops.jobs import Jobs
+from coachops.export import DATASETS, require_intact, snapshot, verify_export
+from coachops.export.issued import ExportRequest, open_place
+from coachops.export.issued.moments import mark_of
+from coachops.export.issued.places import listing
+from coachops.jobs import Jobs, coordinating
 from coachops.jobs.exports import SUITE, register
+from coachops.jobs.runtime import Outcome
 from tests.coaching.builders import Pair, make_transcript
 from tests.jobs.parts import SQLITE, everything_stored
+
+POSTGRES = pytest.mark.parametrize("backend", ["postgres"])
 
 
 def test_an_export_is_made_below_the_home_and_proves_itself(
@@ -136,3 +148,142 @@ def test_an_export_that_nobody_queued_is_queued_and_old_files_are_deleted(
         assert jobs.exports.delete_old() == 0
     assert not folder.exists()
     assert jobs.exports.get(SUITE, made.key).state == "expired"
+
+
+def test_an_export_whose_parts_somebody_removed_is_not_published_and_is_written_again(
+    services: Services, jobs: Jobs, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_transcript(services.database, pair)
+    queued = jobs.enqueue_export(SYSTEM, formats=["jsonl"])
+    folder = Path(jobs.export_of(queued).place)
+    publish = coordinating.publish
+
+    def too_late(services: Services, export_id: uuid.UUID) -> Outcome:
+        open_place(services.settings, str(folder)).discard()  # a clean-up of old leftovers
+        return publish(services, export_id)
+
+    monkeypatch.setattr(coordinating, "publish", too_late)
+    (row,) = jobs.run_inline([queued])
+    assert (row.state, row.error_code) == ("failed", "COACH-EXP-006")
+    assert not folder.exists()
+    monkeypatch.setattr(coordinating, "publish", publish)
+    (again,) = jobs.run_inline([jobs.retry(SYSTEM, queued)])
+    assert again.state == "done", again.error
+    require_intact(folder, verify_export(folder))
+
+
+@SQLITE
+def test_a_reading_process_that_dies_is_replaced_and_the_export_goes_on(
+    services: Services, jobs: Jobs, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshot, "SMALL_BYTES", 0)
+    monkeypatch.setattr(coordinating, "PATIENCE", 5.0)
+    make_transcript(services.database, pair)
+    write, killed = coordinating.write, []
+
+    def after_a_death(*args: Any) -> str:
+        if not killed:
+            killed.extend(
+                child.pid
+                for child in psutil.Process().children(recursive=True)
+                if "coachops.export.workers.child" in child.cmdline()
+            )
+            for pid in killed:
+                os.kill(pid, signal.SIGKILL)
+        return write(*args)
+
+    monkeypatch.setattr(coordinating, "write", after_a_death)
+    queued = jobs.enqueue_export(SYSTEM, formats=["jsonl"])
+    (row,) = jobs.run_inline([queued])
+    assert killed
+    assert row.state == "done", row.error
+    folder = Path(jobs.export_of(queued).place)
+    require_intact(folder, verify_export(folder))
+
+
+@SQLITE
+def test_an_export_whose_reading_processes_always_die_is_given_up(
+    services: Services, jobs: Jobs, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coordinating, "PATIENCE", 1.0)
+
+    def dies(*_: object) -> str:
+        raise CoachError("COACH-EXP-021", reason="signal 9")
+
+    monkeypatch.setattr(coordinating, "write", dies)
+    (row,) = jobs.run_inline([jobs.enqueue_export(SYSTEM, formats=["jsonl"])])
+    assert (row.state, row.error_code) == ("failed", "COACH-EXP-021")
+
+
+@POSTGRES
+def test_a_part_whose_job_was_given_up_fails_the_export_instead_of_being_waited_for(
+    jobs: Jobs, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coordinating, "ASK_EVERY", 0.1)
+
+    def away(*_: object) -> str:
+        raise CoachError("COACH-DB-001", reason="the worker does not reach it")
+
+    monkeypatch.setattr(coordinating, "write", away)
+    (row,) = jobs.run_inline([jobs.enqueue_export(SYSTEM, formats=["jsonl"], datasets=["coaches"])])
+    assert (row.state, row.error_code) == ("failed", "COACH-JOB-002")
+
+
+@SQLITE
+@pytest.mark.parametrize("late", [False, True])
+def test_a_command_whose_export_is_cancelled_meanwhile_leaves_nothing(
+    services: Services,
+    jobs: Jobs,
+    pair: Pair,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    late: bool,
+) -> None:
+    """As an erasure does, which must not leave the client in what appears afterwards."""
+    make_transcript(services.database, pair)
+
+    def cancel() -> None:
+        (export,) = jobs.exports.page(SUITE)
+        if export.open:
+            jobs.exports.remove(SUITE, str(export.id))
+
+    def files(folder: Path, manifest: dict[str, Any]) -> list[dict[str, Any]]:
+        cancel()
+        return listing(folder, manifest)
+
+    monkeypatch.setattr("coachops.jobs.exports.listing", files)
+    with pytest.raises(CoachError) as caught:
+        jobs.exports.run_here(
+            SUITE, tmp_path / "out", progress=lambda *_: None if late else cancel()
+        )
+    assert caught.value.code == "COACH-EXP-044"
+    assert list(tmp_path.glob("*out*")) == []
+
+
+@SQLITE
+def test_the_data_count_as_others_where_a_schema_is_of_another_version(
+    services: Services, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else an update of the suite in the middle of an export would mix rows of two schemas."""
+    with services.database.connect() as connection:
+        before = mark_of(connection)
+        assert mark_of(connection) == before
+        newer = dataclasses.replace(DATASETS["goals"], version="1.1.0")
+        monkeypatch.setitem(DATASETS, "goals", newer)
+        assert mark_of(connection) != before
+
+
+@SQLITE
+def test_files_of_exports_do_not_expire_while_a_legal_hold_stands(
+    services: Services, jobs: Jobs, pair: Pair
+) -> None:
+    queued = jobs.enqueue_export(SYSTEM, datasets=["clients"])
+    jobs.run_inline([queued])
+    folder = Path(jobs.export_of(queued).place)
+    hold = privacy.add(services.database, SYSTEM, pair.client_id, "claim pending")
+    with clock.frozen(clock.now() + dt.timedelta(days=8)):
+        assert jobs.exports.delete_old() == 0
+        assert folder.exists()
+        privacy.release(services.database, SYSTEM, str(hold))
+        assert jobs.exports.delete_old() == 1
+        assert not folder.exists()

@@ -20,6 +20,7 @@ from coachops.core.actor import SYSTEM, Actor
 from coachops.core.errors import CoachError
 from coachops.db.models import AuditEvent, Base, Client, Erasure, Message, QuarantineItem
 from coachops.export import run_export, verify_export
+from coachops.jobs.packaging import make_package
 from coachops.jobs.privacy import erase_client, erased_id, look_at, run_retention
 from coachops.jobs.queue import JobQueue
 from coachops.privacy.rows import PARTS
@@ -249,20 +250,65 @@ def test_an_export_that_was_under_way_is_removed_by_the_daily_run(
 
 
 @SQLITE
+def test_an_export_that_was_made_while_files_were_removed_goes_and_is_listed(
+    services: Services, gone: Subject
+) -> None:
+    database, home = services.database, services.settings.home
+    made: list[str] = []
+
+    class Busy(privacy.RegisteredExports):
+        """Somebody makes an export just after it was asked which there are."""
+
+        def issued(self) -> list[privacy.Issued]:
+            found = super().issued()
+            if not made:
+                manifest = run_export(database, SYSTEM, home / "exports" / "between", ["csv"])
+                made.append(manifest["export_id"])
+            return found
+
+    erased = privacy.erase(database, SYSTEM, home, gone.client_id, "request", Busy(database, home))
+    assert made[0] in {each.export_id for each in erased.exports}
+    assert not (home / "exports" / "between").exists()
+
+
+@SQLITE
+def test_a_package_in_the_folder_of_exports_goes_as_a_whole(
+    services: Services, gone: Subject, stays: Subject
+) -> None:
+    exports = services.settings.home / "exports"
+    for each in (gone, stays):
+        make_package(services, SYSTEM, str(each.client_id), exports / f"package-{each.client_id}")
+    erase_client(services, SYSTEM, str(gone.client_id))
+    left = {path.name for path in exports.iterdir()}
+    assert f"package-{gone.client_id}" not in left
+    assert f"package-{stays.client_id}" in left
+    assert files_with(services.settings.home, GONE) == []
+
+
+@SQLITE
 def test_half_an_export_of_a_killed_process_goes_and_one_under_way_stays(
     services: Services, gone: Subject
 ) -> None:
     exports = services.settings.home / "exports"
     dead, alive = exports / ".a.partial-1", exports / ".b.partial-2"
-    for folder in (dead, alive):
-        folder.mkdir()
+    staged = exports / ".work" / "c" / "1"  # on its way to a bucket
+    for folder in (dead, alive, staged):
+        folder.mkdir(parents=True)
         (folder / "clients.csv").write_text(GONE)
-    os.utime(dead, (1_600_000_000, 1_600_000_000))
+
+    def age(*folders: Path) -> None:
+        for folder in folders:
+            for path in (folder, *folder.rglob("*")):
+                os.utime(path, (1_600_000_000, 1_600_000_000))
+
+    age(dead)
+    os.utime(alive, (1_600_000_000, 1_600_000_000))  # its own time is that of its making
     erase_client(services, SYSTEM, str(gone.client_id))
-    assert [path.name for path in exports.iterdir()] == [alive.name]
-    os.utime(alive, (1_600_000_000, 1_600_000_000))  # its process was killed, too
+    assert {path.name for path in exports.iterdir()} == {alive.name, ".work"}
+    age(alive, staged.parent)  # their processes were killed, too
     run_retention(services)
-    assert list(exports.iterdir()) == []
+    assert [path.name for path in exports.iterdir()] == [".work"]
+    assert list((exports / ".work").iterdir()) == []
 
 
 @SQLITE

@@ -220,6 +220,23 @@ def test_files_go_by_their_own_age(services: Services, gone: Subject, tmp_path: 
 
 
 @SQLITE
+def test_an_export_that_went_by_its_period_is_shown_as_expired(
+    services: Services, gone: Subject
+) -> None:
+    with Jobs(services.settings, services) as jobs:
+        queued = jobs.enqueue_export(SYSTEM, datasets=["coaches"])
+        jobs.run_inline([queued])
+        privacy.set_period(services.database, SYSTEM, "exports", 1)
+        with clock.frozen(clock.now() + dt.timedelta(days=2)):
+            run_retention(services)
+            export = jobs.export_of(queued)
+            assert not Path(export.place).exists()
+            assert (export.state, export.files_deleted_at) == ("expired", clock.now())
+            with pytest.raises(CoachError, match="COACH-EXP-044"):
+                export.file("manifest.json")
+
+
+@SQLITE
 @pytest.mark.parametrize(
     ("kind", "days"), [("sessions", 10), ("messages", 0), ("messages", -1), ("messages", 99_999)]
 )

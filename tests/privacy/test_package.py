@@ -78,6 +78,17 @@ def test_sha256sum_finds_every_file_as_it_was_made(
 
 
 @SQLITE
+def test_a_file_of_a_very_long_name_is_in_it_too(
+    services: Services, gone: Subject, tmp_path: Path
+) -> None:
+    with services.database.write() as session:
+        session.get_one(Transcript, gone.transcript_id).source_name = f"{'会' * 190}.vtt"
+    make_package(services, SYSTEM, str(gone.client_id), tmp_path / "package")
+    (file,) = (tmp_path / "package" / "transcripts").iterdir()
+    assert file.name.endswith("会会.vtt")
+
+
+@SQLITE
 def test_files_with_lines_that_a_coach_left_out_can_stay_here(
     services: Services, gone: Subject, tmp_path: Path
 ) -> None:

@@ -8,10 +8,11 @@ import pytest
 import sqlalchemy as sa
 
 from coachops.bootstrap import Services
+from coachops.core import ids
 from coachops.core.actor import SYSTEM
 from coachops.core.errors import CoachError
 from coachops.core.grants import Grant
-from coachops.db.models import Coach, WebhookDelivery, WebhookEvent
+from coachops.db.models import Client, Coach, WebhookDelivery, WebhookEvent
 from coachops.jobs.privacy import erase_client
 from coachops.privacy import holds
 from tests.support.subjects import Subject
@@ -51,6 +52,20 @@ def test_whoever_may_hold_copies_is_told_by_id_and_nobody_else(
     assert endpoints == wanted
     with services.database.read() as session:
         assert session.get(Coach, gone.pair.coach_id) is not None
+
+
+def test_of_a_client_whom_nobody_coaches_no_limit_to_coaches_lets_anything_through(
+    services: Services,
+) -> None:
+    client_id = ids.new_id()
+    with services.database.write() as session:
+        session.add(Client(id=client_id, external_id="k-1", name="Noor"))
+    hooks = [
+        services.webhooks.add(SYSTEM, "http://127.0.0.1:1/", ["client.erased"], limits=limits)[1].id
+        for limits in (Grant(), Grant(coaches=frozenset({uuid.UUID(int=7)})))
+    ]
+    erase_client(services, SYSTEM, str(client_id))
+    assert _told(services)[1] == {hooks[0]}
 
 
 def test_one_that_is_refused_is_not_told(services: Services, gone: Subject) -> None:

@@ -28,6 +28,7 @@ from coachops.db.models import (
     Feedback,
     Goal,
     GoalRating,
+    InboundRow,
     Insight,
     InsightEdit,
     LegalHold,
@@ -130,6 +131,10 @@ def plant(services: Services, marker: str, *, coach_of: Pair | None = None) -> S
         }
         session.add_all(
             [
+                InboundRow(
+                    row_id=pair.client_id, source=f"crm of {marker}"[:50], kind="client",
+                    digests={"name": digest("name")}, version=digest("row"), written_at=now,
+                ),
                 Feedback(
                     message_id=message.id, session_id=meeting.id, client_id=pair.client_id,
                     helpfulness=4, next_focus=marker, received_at=now,

@@ -22,7 +22,17 @@ from coachops.coaching.directory.model import (
 )
 from coachops.coaching.directory.writing import find, holder_of_email
 from coachops.core.errors import CoachError
-from coachops.db.models import Client, Coach, CoachingSession, Engagement, Transcript
+from coachops.db.models import (
+    ActionItem,
+    Client,
+    Coach,
+    CoachingSession,
+    Engagement,
+    Feedback,
+    GoalRating,
+    Message,
+    Transcript,
+)
 
 T = TypeVar("T", bound=Coach | Client | Engagement)
 
@@ -188,6 +198,23 @@ def _check_meeting(
             fields=["held_on"],
         )  # fmt: skip
     if isinstance(row, CoachingSession) and "engagement" in changed:
-        has_words = sa.select(sa.exists().where(Transcript.session_id == row.id))
-        if session.scalar(has_words):
-            raise taken("engagement", "the session has a transcript")
+        left = left_behind(session, row.id)
+        if left is not None:  # it would go to another client, and perhaps to another coach
+            raise taken("engagement", f"the session has a {left}")
+
+
+def left_behind(session: Session, meeting_id: uuid.UUID) -> str | None:
+    """What a session left behind, in a word; None where nothing hangs on it."""
+    for what, condition in (
+        ("transcript", Transcript.session_id == meeting_id),
+        (
+            "next step",
+            sa.or_(ActionItem.session_id == meeting_id, ActionItem.last_session_id == meeting_id),
+        ),
+        ("letter", Message.session_id == meeting_id),
+        ("answer of the client", Feedback.session_id == meeting_id),
+        ("rating", GoalRating.session_id == meeting_id),
+    ):
+        if session.scalar(sa.select(sa.exists().where(condition))):
+            return what
+    return None

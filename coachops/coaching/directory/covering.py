@@ -14,11 +14,18 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from coachops.coaching.directory.model import Row
+from coachops.coaching.directory.model import KindName, Row
 from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
 from coachops.core.grants import EVERYTHING, Grant
 from coachops.db.models import Client, Coach, CoachingSession, Engagement, InboundRow
+
+_DATASET: dict[KindName, str] = {
+    "coach": "coaches",
+    "client": "clients",
+    "engagement": "engagements",
+    "session": "sessions",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,16 @@ class Writer:
         if self.grant.limits_people:
             return CoachError("COACH-IDN-016", what=f"the {what} '{ref}'")
         return CoachError("COACH-CCH-001", what=what, ref=ref)
+
+
+def require_dataset(writer: Writer, kind: KindName) -> None:
+    """Refuse a sort of row that the token's limits leave out: what is written is shown, too.
+
+    Raises:
+        CoachError: COACH-IDN-016.
+    """
+    if not writer.grant.allows_dataset(_DATASET[kind]):
+        raise CoachError("COACH-IDN-016", what=f"the dataset '{_DATASET[kind]}'")
 
 
 def covers(session: Session, writer: Writer, row: Row, today: dt.date) -> bool:

@@ -18,20 +18,13 @@ from sqlalchemy.orm import Session
 
 from coachops import audit
 from coachops.coaching.directory import checks, writing
-from coachops.coaching.directory.covering import Writer, covers
+from coachops.coaching.directory.covering import Writer, covers, require_dataset
 from coachops.coaching.directory.model import TABLES, Inbound, KindName, Row
 from coachops.coaching.directory.reading import Seen, digest, see
 from coachops.core import clock, ids
 from coachops.core.errors import CoachError
 from coachops.db import Database, erasures
-from coachops.db.models import (
-    CoachingSession,
-    Feedback,
-    GoalRating,
-    InboundRow,
-    Message,
-    Transcript,
-)
+from coachops.db.models import CoachingSession, InboundRow
 
 Status = Literal["created", "updated", "unchanged"]
 
@@ -114,6 +107,7 @@ def put_in(
 ) -> Written:
     """`put` as part of a transaction."""
     checks.require_role(writer, body.kind)
+    require_dataset(writer, body.kind)
     row = _open(session, body.kind, external_id)
     now = None if row is None else see(session, row)
     if row is not None and not covers(session, writer, row, today):
@@ -148,8 +142,9 @@ def get(database: Database, writer: Writer, kind: KindName, external_id: str) ->
     """The row of `external_id`.
 
     Raises:
-        CoachError: COACH-CCH-001 where there is none that the caller may see.
+        CoachError: COACH-CCH-001 where there is none that the caller may see; COACH-IDN-016.
     """
+    require_dataset(writer, kind)
     with database.read() as session:
         row = writing.find(session, TABLES[kind], external_id)
         if row is None or not covers(session, writer, row, database.today()):
@@ -163,25 +158,21 @@ def cancel_session(
     """Delete a session that did not take place: nothing may hang on it.
 
     Raises:
-        CoachError: COACH-CCH-001 not there; COACH-INB-006 it has a transcript, a letter, an answer
-            or a rating; COACH-INB-001, COACH-INB-002 as `put`; COACH-IDN-003.
+        CoachError: COACH-CCH-001 not there; COACH-INB-006 it has a transcript, a next step, a letter,
+            an answer or a rating; COACH-INB-001, COACH-INB-002 as `put`; COACH-IDN-003.
     """
 
     def work(session: Session) -> None:
         checks.require_role(writer, "session")
+        require_dataset(writer, "session")
         meeting = writing.find(session, CoachingSession, external_id, lock=True)
         if meeting is None or not covers(session, writer, meeting, database.today()):
             raise CoachError("COACH-CCH-001", what="session", ref=external_id)
         if not writer.actor.may_change(meeting.coach_id):
             raise CoachError("COACH-IDN-003", what="changing data of clients")
-        for what, table in (
-            ("transcript", Transcript),
-            ("letter", Message),
-            ("answer of the client", Feedback),
-            ("rating", GoalRating),
-        ):
-            if session.scalar(sa.select(sa.exists().where(table.session_id == meeting.id))):
-                raise CoachError("COACH-INB-006", ref=external_id, what=what)
+        left = checks.left_behind(session, meeting.id)
+        if left is not None:
+            raise CoachError("COACH-INB-006", ref=external_id, what=left)
         now = see(session, meeting)
         condition.check("session", now)
         kept = session.get(InboundRow, (meeting.id, writer.source))

@@ -5,9 +5,10 @@ is written down, with ids instead of addresses; the row outlives the files; only
 admin) sees it. To add something that can be asked for: a field of `ExportRequest`.
 """
 
+from coachops.export.issued.model import Issued, Owner, Standing
 from coachops.export.issued.narrowing import narrowed
 from coachops.export.issued.places import Place, open_place
-from coachops.export.issued.registry import Issued, Owner, Registry
+from coachops.export.issued.registry import Registry
 from coachops.export.issued.request import ExportRequest, check_request
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Owner",
     "Place",
     "Registry",
+    "Standing",
     "check_request",
     "narrowed",
     "open_place",

@@ -17,6 +17,7 @@ from coachops.core.errors import CoachError
 from coachops.export.disk import translated
 from coachops.export.issued.places import CHUNK, Describer, Manifest, listing
 from coachops.export.manifest import MANIFEST
+from coachops.export.publishing import FilesGoneError
 
 _READ_AT_ONCE = 8 * CHUNK
 _CONNECT_SECONDS = 5
@@ -43,7 +44,8 @@ class BucketPlace:
         """See `Place`."""
         folder = self._work / str(generation)
         with translated(self._work):
-            (folder / "data").mkdir(parents=True, exist_ok=True, mode=0o700)
+            for each in (folder.parent, folder, folder / "data"):  # `mkdir` makes parents public
+                each.mkdir(parents=True, exist_ok=True, mode=0o700)
         return folder
 
     def keep(self, generation: int, names: Sequence[str]) -> None:
@@ -62,13 +64,12 @@ class BucketPlace:
         folder = self.work(generation)
         manifest, paths = describe(folder)
         with self._translated():
+            self._require_free(manifest, paths)
             for path in paths:  # the manifest is the last one
                 if (folder / path).is_file():
                     self._files().put_file(str(folder / path), f"{self._root}/{path}")
                 else:
-                    self._files().cp_file(
-                        f"{self._staging}/{generation}/{path}", f"{self._root}/{path}"
-                    )
+                    self._take_over(generation, path)
         return manifest, listing(folder, manifest)
 
     def read(self, name: str, start: int, end: int) -> Iterator[bytes]:
@@ -95,6 +96,24 @@ class BucketPlace:
             self._files().rm_file(f"{self._root}/{MANIFEST}")
         self._remove(self._root)
         self.discard()
+
+    def _require_free(self, manifest: Manifest, paths: Sequence[str]) -> None:
+        """Refuse a prefix below which something else lies: mixed, neither would be whole."""
+        found = self._files().find(self._root)
+        there = {name.removeprefix(f"{self._root}/") for name in found} - {""}
+        own = True
+        if MANIFEST in there:
+            text = self._files().cat_file(f"{self._root}/{MANIFEST}").decode("utf-8", "replace")
+            own = manifest["export_id"] in text
+        if not own or not there <= set(paths):
+            raise CoachError("COACH-EXP-003", path=self.url)
+
+    def _take_over(self, generation: int, path: str) -> None:
+        try:
+            self._files().cp_file(f"{self._staging}/{generation}/{path}", f"{self._root}/{path}")
+        except FileNotFoundError:
+            reason = f"{path} was removed"
+            raise FilesGoneError("COACH-EXP-050", place=self.url, reason=reason) from None
 
     def _remove(self, prefix: str) -> None:
         with self._translated(), contextlib.suppress(FileNotFoundError):

@@ -94,7 +94,8 @@ class FolderPlace:
         """See `Place`."""
         folder = self._out.parent / f"{self._prefix}{generation}"
         with translated(self._out):
-            (folder / "data").mkdir(parents=True, exist_ok=True, mode=0o700)
+            for each in (folder, folder / "data"):  # of parents `mkdir` makes public ones
+                each.mkdir(parents=True, exist_ok=True, mode=0o700)
         return folder
 
     def keep(self, generation: int, names: Sequence[str]) -> None:

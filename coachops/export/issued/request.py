@@ -135,6 +135,9 @@ def check_request(
     require_known(formats, datasets, csv_profile, compression)
     if privacy is not None and privacy not in PRIVACY_PROFILES:
         raise CoachError("COACH-SYS-002", reason="The privacy must be full or pseudonymous.")
+    if grant.privacy == "pseudonymous" and (coaches or clients):
+        # the rows of somebody who was named would tell whose pseudonym theirs is
+        raise CoachError("COACH-EXP-043", what="data of people it names, only pseudonyms")
     with database.connect() as connection:
         found = make_filters(
             connection,

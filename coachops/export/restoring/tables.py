@@ -12,7 +12,7 @@ _CHECKS_SQLITE = {
     "boolean": "{0} IN (0, 1)",
     "date": "length({0}) = 10",
     "instant": "length({0}) = 27",
-    "json": "json_valid({0})",
+    "json": "{0} IS NULL OR json_valid({0})",  # of NULL, older versions say that it is not
 }
 _TYPES_SQLITE = {"integer": "INTEGER", "int64": "INTEGER", "boolean": "INTEGER"}
 _TYPES_POSTGRES = {

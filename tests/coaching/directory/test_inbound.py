@@ -28,6 +28,7 @@ from coachops.db.models import (
     CoachingSession,
     Engagement,
     InboundRow,
+    Message,
 )
 from tests.coaching.builders import make_pair, make_transcript
 
@@ -286,6 +287,32 @@ def test_a_session_with_a_transcript_stays_in_its_engagement(database: Database)
         "COACH-INB-005", database, "session", "s1", when=FORCED, engagement="second",
         held_on="2026-11-02",
     )  # fmt: skip
+
+
+def test_a_session_with_a_letter_never_goes_to_another_client(database: Database) -> None:
+    """Letters belong to whom their session belongs: they would be exported to the other coach."""
+    add_people(database)
+    send(database, "coach", "c2", name="Ann Lee", email="ann@example.org")
+    send(database, "client", "k2", name="Noor", email="noor@example.org")
+    send(database, "engagement", "e2", coach="c2", client="k2", started_on="2026-09-01")
+    send(database, "session", "s1", engagement="e1", held_on="2026-11-02")
+    with database.write() as session:
+        meeting = session.scalars(sa.select(CoachingSession)).one()
+        session.add(
+            Message(
+                session_id=meeting.id, client_id=meeting.client_id, coach_id=meeting.coach_id,
+                recipient_name="Maya", recipient_email="maya@example.org", subject="Our session",
+                body="Dear Maya", engine_body="Dear Maya",
+            )
+        )  # fmt: skip
+    error = refused(
+        "COACH-INB-005", database, "session", "s1", when=FORCED, engagement="e2",
+        held_on="2026-11-02",
+    )  # fmt: skip
+    assert error.details["fields"] == ["engagement"]
+    assert (
+        send(database, "session", "s1", engagement="e1", held_on="2026-11-03").status == "updated"
+    )
 
 
 def test_a_limited_source_keeps_to_its_coaches(database: Database) -> None:

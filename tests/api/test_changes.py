@@ -19,8 +19,6 @@ from tests.api.conftest import Site
 from tests.coaching.builders import Pair, make_pair, make_transcript
 from tests.feed.replica import digests
 
-pytest_plugins = ["tests.api.conftest"]
-
 
 @pytest.fixture
 def site(make_site: Callable[..., Site], database: Database) -> Site:
@@ -90,6 +88,18 @@ def test_who_begins_is_on_record(site: Site, admin: dict[str, str]) -> None:
             sa.select(AuditEvent.subject_id).where(AuditEvent.action == "feed.begun")
         ).all()
     assert [row.subject_id for row in found] == ["sessions"]
+
+
+def test_who_waits_for_the_first_row_is_on_record_once(
+    site: Site, admin: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("coachops.api.changes.LOOK_EVERY", 0.05)
+    assert get(site, admin, dataset="goals", wait=1).json()["changes"] == []
+    with site.services.database.read() as session:
+        found = session.scalars(
+            sa.select(AuditEvent.subject_id).where(AuditEvent.action == "feed.begun")
+        ).all()
+    assert found == ["goals"]
 
 
 def test_an_unchanged_page_is_not_sent_again(site: Site, admin: dict[str, str]) -> None:
