@@ -102,7 +102,7 @@ def received(two: Any, dataset: Dataset, query: str) -> list[pa.RecordBatch]:
 
 
 @pytest.mark.postgres
-@given(made=rowsets(), batch_rows=st.sampled_from([1, 2, 3, 5, 32_768]))
+@given(made=rowsets(), batch_rows=st.sampled_from([1, 2, 3, 5, 16_384]))
 def test_every_type_is_read_as_the_driver_reads_it(
     connections: tuple[Any, Any], made: Rowset, batch_rows: int
 ) -> None:

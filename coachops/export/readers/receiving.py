@@ -19,8 +19,8 @@ from coachops.export.readers.copy_binary import HEADER, TRAILER, FramingError
 from coachops.export.readers.values import named
 from coachops.export.shapes import Shape
 
-BATCH_ROWS = 32_768
-"""Rows of a batch: half a block of the digest, so that batches fall alike from every database."""
+BATCH_ROWS = 16_384
+"""Rows of a batch: a quarter of a block of the digest, so that batches fall alike from every database."""
 
 BATCH_BYTES = 32 * 1024 * 1024
 """A batch that has grown to this ends early, so that long texts do not fill the memory."""
