@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from coachops import audit
 from coachops.api.access import Caller, Calling, Context, InContext
+from coachops.api.problem_examples import shown
 from coachops.api.v1 import PROBLEMS
 from coachops.core import clock
 from coachops.core.errors import CoachError, Kind
@@ -65,6 +66,17 @@ class DigestBucket(BaseModel):
 
 class Digest(BaseModel):
     """The digests of a dataset as it is now, and the cursor of that moment."""
+
+    model_config = shown(
+        {
+            "dataset": "sessions",
+            "schema_version": "1.0.0",
+            "pos": 4711,
+            "rows": 1,
+            "cursor": "eyJ2IjoxfQ.c2ln",
+            "buckets": [{"bucket": 7, "count": 1, "sum": "00" * 32, "changed": False}],
+        }
+    )
 
     dataset: str
     schema_version: str

@@ -78,7 +78,12 @@ def file_responses() -> dict[int | str, dict[str, Any]]:
             "description": "RFC 9530, of the whole file.",
         },
     }
-    binary = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+    binary = {
+        "application/octet-stream": {
+            "schema": {"type": "string", "format": "binary"},
+            "example": "rows",
+        }
+    }
     return {
         200: {"description": "The whole file.", "headers": headers, "content": binary},
         206: {

@@ -77,7 +77,7 @@ class ExportProgress(BaseModel):
     bytes: int
     parts: int
     parts_done: int
-    eta_seconds: float | None
+    eta_seconds: float | None = None
 
 
 class ExportState(BaseModel):
@@ -88,14 +88,14 @@ class ExportState(BaseModel):
     requested_by: str | None
     made_at: dt.datetime
     snapshot_at: dt.datetime | None
-    finished_at: dt.datetime | None
+    finished_at: dt.datetime | None = None
     expires_at: dt.datetime | None
     datasets: list[str]
     formats: list[str]
     privacy: str
     request: dict[str, Any]
     progress: ExportProgress
-    error_code: str | None
+    error_code: str | None = None
     url: str
 
 

@@ -12,6 +12,7 @@ from fastapi import APIRouter, FastAPI, Header, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from coachops.api.access import Caller, Calling, InContext
+from coachops.api.problem_examples import shown
 from coachops.api.v1 import PROBLEMS
 from coachops.core.grants import Grant
 from coachops.core.text import CleanLine
@@ -30,6 +31,38 @@ IdempotencyKey = Annotated[
         description="The same request with the same key within two days is done once.",
     ),
 ]
+
+# without nulls, which the document leaves out
+_ID = "01938b5e-7c1a-7d42-9f6e-3f1c5a2b8d90"
+_HOOK: dict[str, Any] = {
+    "id": _ID,
+    "url": "https://crm.example.org/hooks/coachops",
+    "description": "CRM",
+    "event_types": ["export.ready", "data.changed"],
+    "datasets": ["sessions"],
+    "coaches": [_ID],
+    "clients": [_ID],
+    "state": "off",
+    "disabled_reason": "gone",
+    "failing_since": "2026-11-30T09:15:00Z",
+    "previous_until": "2026-12-01T09:15:00Z",
+    "waiting": 0,
+    "created_by": _ID,
+    "created_at": "2026-11-30T09:15:00Z",
+}
+_DELIVERY: dict[str, Any] = {
+    "id": _ID,
+    "webhook_id": _ID,
+    "event_id": "evt_01938b5e7c1a7d42",
+    "event_type": "export.ready",
+    "state": "waiting",
+    "attempts": 1,
+    "next_at": "2026-11-30T09:15:07Z",
+    "last_attempt_at": "2026-11-30T09:15:02Z",
+    "last_status": 503,
+    "failure": "status",
+    "occurred_at": "2026-11-30T09:15:01Z",
+}
 
 
 class WebhookIn(BaseModel):
@@ -61,6 +94,8 @@ class WebhookIn(BaseModel):
 class Webhook(BaseModel):
     """A receiver. `state` is `on`, `failing` (its newest attempts failed) or `off`."""
 
+    model_config = shown(_HOOK)
+
     id: uuid.UUID
     url: str
     description: str
@@ -80,6 +115,8 @@ class Webhook(BaseModel):
 class WithSecret(BaseModel):
     """A receiver and the secret that it verifies with. Keep it: it is shown this once."""
 
+    model_config = shown({"secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "webhook": _HOOK})
+
     secret: Annotated[str, Field(examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"])]
     webhook: Webhook
 
@@ -87,11 +124,15 @@ class WithSecret(BaseModel):
 class Listed(BaseModel):
     """Receivers, the newest first."""
 
+    model_config = shown({"webhooks": [_HOOK]})
+
     webhooks: list[Webhook]
 
 
 class Delivery(BaseModel):
     """An event on its way to a receiver. `event_id` is the `webhook-id` that the receiver sees."""
+
+    model_config = shown(_DELIVERY)
 
     id: uuid.UUID
     webhook_id: uuid.UUID
@@ -108,6 +149,8 @@ class Delivery(BaseModel):
 
 class Deliveries(BaseModel):
     """Deliveries, the newest first."""
+
+    model_config = shown({"deliveries": [_DELIVERY]})
 
     deliveries: list[Delivery]
 

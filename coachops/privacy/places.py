@@ -82,9 +82,12 @@ PLACES: tuple[Place, ...] = (
         ("activity", "audit_events", "audit_head"),
     ),
     Place(
-        "inbound", "what other systems last wrote: keyed digests; their replies, for two days, with "
-        "ids and external ids", _DATABASE, "digests are deleted; replies go after two days",
-        ("inbound_rows", "kept_replies"),
+        "inbound", "what other systems last wrote: keyed digests", _DATABASE, _DELETED,
+        ("inbound_rows",),
+    ),
+    Place(
+        "replies", "answers to repeated calls of other systems: ids and external ids", _DATABASE,
+        "go after two days", ("kept_replies",),
     ),
     Place(
         "feed", "which rows changed, in order: ids only", _DATABASE,

@@ -37,6 +37,8 @@ ANOTHER_ANCHOR = (
 )
 NO_GOAL_HAS_RATINGS = sa.text("DELETE FROM goals WHERE id IN (SELECT goal_id FROM goal_ratings)")
 
+AT = "2026-11-23T09:30:00.000000Z"
+
 
 def copy_in(connection: Connection) -> None:
     """COPY on PostgreSQL, executemany on SQLite."""
@@ -122,13 +124,13 @@ def test_insert_or_replace_tells_the_row_that_it_removed(sqlite_organisation: Da
         connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
         connection.exec_driver_sql(
             "INSERT INTO clients (id, external_id, name, email, created_at, updated_at) "
-            "VALUES (?, 'to be replaced', 'A', NULL, '2026', '2026')", ("1" * 32,),
+            "VALUES (?, 'to be replaced', 'A', NULL, ?, ?)", ("1" * 32, AT, AT),
         )  # fmt: skip
     replica.catch_up()
     with database.connect(write=True) as connection:
         connection.exec_driver_sql(
             "INSERT OR REPLACE INTO clients (id, external_id, name, email, created_at, updated_at) "
-            "VALUES (?, 'to be replaced', 'B', NULL, '2026', '2026')", ("2" * 32,),
+            "VALUES (?, 'to be replaced', 'B', NULL, ?, ?)", ("2" * 32, AT, AT),
         )  # fmt: skip
     replica.catch_up()
     assert replica.reasons == ["deleted"]

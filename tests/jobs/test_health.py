@@ -86,9 +86,9 @@ def test_the_command_fails_where_work_waits_for_nobody(settings: Settings, jobs:
     assert json.loads(queued.stdout)["state"] == "waiting"
     asked = run_command(settings, "export", "run", "--background", "--dataset", "coaches", "--json")
     document = json.loads(asked.stdout)
-    assert document["folder"].startswith(str(settings.home / "exports"))
+    assert document["place"].startswith(str(settings.home / "exports"))
     assert len(jobs.list_jobs(state="waiting")) == 3
-    both = run_command(settings, "export", "run", "--background", "--out", "x")
-    assert (both.returncode, "COACH-SYS-002" in both.stderr) == (2, True)
+    neither = run_command(settings, "export", "run")
+    assert (neither.returncode, "COACH-SYS-002" in neither.stderr) == (2, True)
     told = run_command(settings, "job", "status")
     assert "Waiting: 3" in told.stdout

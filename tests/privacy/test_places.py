@@ -19,7 +19,7 @@ from tests.support.subjects import Subject
 
 ROOT = Path(__file__).resolve().parents[2]
 ABOUT_CLIENTS = {
-    "client", "sessions", "analyses", "ai_replies", "goals", "letters", "quarantine",
+    "client", "sessions", "analyses", "ai_replies", "goals", "letters", "quarantine", "inbound",
 }  # fmt: skip
 
 
