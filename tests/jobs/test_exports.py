@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
 import json
-import os
-import signal
+import threading
 import uuid
 from pathlib import Path
 from typing import Any
@@ -179,17 +179,16 @@ def test_a_reading_process_that_dies_is_replaced_and_the_export_goes_on(
     monkeypatch.setattr(snapshot, "SMALL_BYTES", 0)
     monkeypatch.setattr(coordinating, "PATIENCE", 5.0)
     make_transcript(services.database, pair)
-    write, killed = coordinating.write, []
+    write, at_once = coordinating.write, threading.Lock()
+    killed: list[int] = []
 
     def after_a_death(*args: Any) -> str:
-        if not killed:
-            killed.extend(
-                child.pid
-                for child in psutil.Process().children(recursive=True)
-                if "coachops.export.workers.child" in child.cmdline()
-            )
-            for pid in killed:
-                os.kill(pid, signal.SIGKILL)
+        with at_once:
+            for child in psutil.Process().children(recursive=True) if not killed else ():
+                with contextlib.suppress(psutil.NoSuchProcess):  # others end while this looks
+                    if "coachops.export.workers.child" in child.cmdline():
+                        child.kill()
+                        killed.append(child.pid)
         return write(*args)
 
     monkeypatch.setattr(coordinating, "write", after_a_death)
