@@ -13,11 +13,12 @@ from starlette.concurrency import run_in_threadpool
 
 from coachops import audit
 from coachops.api.access import Caller, Calling, Context, InContext
-from coachops.api.problem_examples import shown
+from coachops.api.problem_examples import one_of, problems, shown
 from coachops.api.v1 import PROBLEMS
 from coachops.core import clock
 from coachops.core.errors import CoachError, Kind
 from coachops.db import change_feed
+from coachops.export.datasets import DATASETS
 from coachops.export.feed import MOST, Cursor, Page, Seen, digest, page, resume, seen_by
 from coachops.export.selection import make_filters
 
@@ -86,7 +87,9 @@ class Digest(BaseModel):
     buckets: list[DigestBucket]
 
 
-Name = Annotated[str, Query(description="Name of the dataset, such as `sessions`.")]
+Name = Annotated[
+    str, one_of(*DATASETS), Query(description="Name of the dataset, such as `sessions`.")
+]
 Position = Annotated[
     str | None, Query(max_length=2000, description="As the last answer gave it; empty: all rows.")
 ]
@@ -99,6 +102,11 @@ Clients = Annotated[
     Query(max_length=100, description="Only rows of this client (REF); repeat for several."),
 ]
 
+_REFUSED = problems(
+    "COACH-EXP-001", "COACH-FED-001", "COACH-FED-002", "COACH-FED-003", "COACH-FED-004",
+    "COACH-FED-005", "COACH-FED-006", "COACH-CCH-001",
+)  # fmt: skip
+
 _ANSWERS: dict[int | str, dict[str, object]] = {
     200: {
         "description": "What changed after the cursor, in order.",
@@ -110,6 +118,7 @@ _ANSWERS: dict[int | str, dict[str, object]] = {
     },
     304: {"description": "The page is the one whose ETag was sent."},
     **PROBLEMS,
+    **_REFUSED,
 }
 
 
@@ -158,7 +167,7 @@ async def changes(  # noqa: PLR0917 FastAPI passes them by name
     return Response(_body(context, seen, found), media_type="application/json", headers=headers)
 
 
-@router.get("/digest", responses=PROBLEMS)
+@router.get("/digest", responses=PROBLEMS | _REFUSED)
 def digests(
     caller: Caller,
     context: InContext,

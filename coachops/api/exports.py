@@ -25,16 +25,30 @@ from coachops.api.export_examples import (
     WANTED,
     file_responses,
 )
+from coachops.api.problem_examples import one_of
+from coachops.api.problem_examples import problems as refusals
 from coachops.api.ranges import is_known, wanted_range
 from coachops.api.v1 import PROBLEMS
+from coachops.coaching.directory.model import Day
 from coachops.core.errors import CoachError
 from coachops.core.text import CleanLine
+from coachops.export.datasets import DATASETS
 from coachops.export.issued import Issued, Owner
+from coachops.export.writers import CSV_PROFILES, FORMATS
 
 router = APIRouter(prefix="/v1/exports", tags=["exports"])
 
-Names = Annotated[list[Annotated[str, CleanLine(max=200)]], Field(max_length=1000)]
+Refs = Annotated[list[Annotated[str, CleanLine(max=200)]], Field(max_length=1000)]
+DatasetName = Annotated[str, CleanLine(max=200), one_of(*DATASETS)]
 ExportId = Annotated[uuid.UUID, Path(description="Id of the export.")]
+
+_NOT_POSSIBLE = (
+    "COACH-EXP-001", "COACH-EXP-002", "COACH-EXP-007", "COACH-EXP-008", "COACH-EXP-016",
+    "COACH-CCH-001", "COACH-EXP-042", "COACH-EXP-043",
+)  # fmt: skip
+"""What an export may be refused for."""
+_THIS = {"export_id": "$response.body#/export_id"}
+_NOT_THERE = ("COACH-EXP-040", "COACH-EXP-044")
 
 MEDIA_TYPES = {
     ".csv": "text/csv; charset=utf-8",
@@ -52,15 +66,19 @@ class ExportWanted(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [WANTED]})
 
-    datasets: Names = Field(default=[], description="Names of datasets; empty: all.")
-    formats: Annotated[list[str], Field(min_length=1, max_length=10)] = Field(
-        default=["csv"], description="Some of csv, json, jsonl and parquet."
+    datasets: Annotated[list[DatasetName], Field(max_length=1000)] = Field(
+        default=[], description="Names of datasets; empty: all."
     )
-    since: dt.date | None = Field(default=None, description="First day.")
-    until: dt.date | None = Field(default=None, description="Day after the last.")
-    coaches: Names = Field(default=[], description="E-mail, external id or id; empty: all.")
-    clients: Names = Field(default=[], description="E-mail, external id or id; empty: all.")
-    csv_profile: str = Field(default="lossless", description="lossless or excel.")
+    formats: Annotated[
+        list[Annotated[str, one_of(*FORMATS)]], Field(min_length=1, max_length=10)
+    ] = Field(default=["csv"], description="One or several.")
+    since: Day | None = Field(default=None, description="First day.")
+    until: Day | None = Field(default=None, description="Day after the last.")
+    coaches: Refs = Field(default=[], description="E-mail, external id or id; empty: all.")
+    clients: Refs = Field(default=[], description="E-mail, external id or id; empty: all.")
+    csv_profile: Annotated[str, one_of(*CSV_PROFILES)] = Field(
+        default="lossless", description="Of CSV files."
+    )
     privacy: Literal["full", "pseudonymous"] | None = Field(
         default=None, description="pseudonymous: no names, addresses or words. Null: as granted."
     )
@@ -130,11 +148,20 @@ class ExportPage(BaseModel):
     status_code=202,
     response_model=ExportState,
     responses=PROBLEMS
+    | refusals(*_NOT_POSSIBLE)
     | {
         202: {
             "description": "It is queued; look at `Location` for its state.",
             "content": {"application/json": {"example": RUNNING}},
             "headers": {"Location": {"schema": {"type": "string"}}},
+            "links": {
+                "read": {"operationId": "read_export", "parameters": _THIS},
+                "remove": {"operationId": "remove_export", "parameters": _THIS},
+                "manifest": {
+                    "operationId": "fetch_file",
+                    "parameters": _THIS | {"name": "manifest.json"},
+                },
+            },
         }
     },
 )
@@ -200,6 +227,7 @@ def list_exports(
     "/{export_id}",
     response_model=ExportReady,
     responses=PROBLEMS
+    | refusals(*_NOT_THERE, "COACH-EXP-047", "COACH-EXP-051", "COACH-EXP-050", "COACH-EXP-006")
     | {
         200: {
             "description": "It is ready.",
@@ -243,7 +271,12 @@ def read_export(export_id: ExportId, caller: Caller, context: InContext) -> Resp
     return JSONResponse(ready.model_dump(mode="json"))
 
 
-@router.delete("/{export_id}", status_code=204, response_class=Response, responses=PROBLEMS)
+@router.delete(
+    "/{export_id}",
+    status_code=204,
+    response_class=Response,
+    responses=PROBLEMS | refusals(*_NOT_THERE),
+)
 def remove_export(export_id: ExportId, caller: Caller, context: InContext) -> None:
     """Cancel an export that is being made, or delete the files of one that is ready.
 
@@ -256,7 +289,16 @@ def remove_export(export_id: ExportId, caller: Caller, context: InContext) -> No
 @router.get(
     "/{export_id}/files/{name:path}",
     response_class=Response,
-    responses=PROBLEMS | file_responses(),
+    responses=PROBLEMS
+    | refusals(
+        *_NOT_THERE,
+        "COACH-EXP-045",
+        "COACH-EXP-041",
+        "COACH-EXP-046",
+        "COACH-EXP-050",
+        "COACH-EXP-006",
+    )
+    | file_responses(),
 )
 @router.head("/{export_id}/files/{name:path}", include_in_schema=False)
 async def fetch_file(

@@ -179,8 +179,19 @@ PROBLEMS = problems("COACH-IDN-012", "COACH-IDN-015", "COACH-API-006")
 """What nearly every route may answer; `openapi` adds what all of them may."""
 
 
+_READ_IT = {
+    "read": {
+        "operationId": "read_transcript",
+        "parameters": {"transcript_id": "$response.body#/transcript_id"},
+    }
+}
 _UPLOADED: dict[int | str, dict[str, Any]] = {
-    200: {"model": Imported, "description": "The client has this file already."},
+    200: {
+        "model": Imported,
+        "description": "The client has this file already.",
+        "links": _READ_IT,
+    },
+    201: {"links": _READ_IT},
     **problems("COACH-TRN-006", "COACH-CCH-001", "COACH-INB-007", "COACH-IDN-016"),
 }
 

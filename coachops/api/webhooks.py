@@ -12,16 +12,26 @@ from fastapi import APIRouter, FastAPI, Header, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from coachops.api.access import Caller, Calling, InContext
-from coachops.api.problem_examples import shown
+from coachops.api.problem_examples import one_of, problems, shown
 from coachops.api.v1 import PROBLEMS
 from coachops.core.grants import Grant
 from coachops.core.text import CleanLine
+from coachops.export.datasets import DATASETS
 from coachops.webhooks import CHOICES, EVENTS
-from coachops.webhooks.rows import DeliveryRow, WebhookRow
+from coachops.webhooks.rows import STATES, DeliveryRow, WebhookRow
 
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
 
 SCOPE = "webhooks:manage"
+
+_NOT_THERE = problems("COACH-WHK-001")
+_LINKS = {
+    name: {"operationId": name, "parameters": {"webhook_id": "$response.body#/webhook/id"}}
+    for name in (
+        "read_webhook", "rotate_secret", "enable_webhook", "send_test", "list_deliveries",
+        "remove_webhook",
+    )
+}  # fmt: skip
 
 IdempotencyKey = Annotated[
     str | None,
@@ -81,12 +91,14 @@ class WebhookIn(BaseModel):
         },
     )
 
-    url: Annotated[str, Field(min_length=1, max_length=2000)]
+    url: Annotated[str, Field(min_length=1, max_length=2000, json_schema_extra={"format": "uri"})]
     event_types: Annotated[
-        list[str], Field(min_length=1, max_length=20, description=f"Of {', '.join(CHOICES)}.")
+        list[Annotated[str, one_of(*CHOICES)]], Field(min_length=1, max_length=20)
     ]
     description: Annotated[str, CleanLine(max=200)] = ""
-    datasets: Annotated[list[str] | None, Field(max_length=100)] = None
+    datasets: Annotated[list[Annotated[str, one_of(*DATASETS)]] | None, Field(max_length=100)] = (
+        None
+    )
     coaches: Annotated[list[uuid.UUID] | None, Field(max_length=1000)] = None
     clients: Annotated[list[uuid.UUID] | None, Field(max_length=1000)] = None
 
@@ -155,7 +167,13 @@ class Deliveries(BaseModel):
     deliveries: list[Delivery]
 
 
-@router.post("", status_code=201, responses=PROBLEMS)
+@router.post(
+    "",
+    status_code=201,
+    responses=PROBLEMS
+    | problems("COACH-WHK-002", "COACH-WHK-003", "COACH-WHK-006")
+    | {201: {"links": _LINKS}},
+)
 def add_webhook(
     body: WebhookIn,
     caller: Caller,
@@ -186,7 +204,7 @@ def list_webhooks(caller: Caller, context: InContext) -> Listed:
     return Listed(webhooks=[_webhook(each) for each in rows])
 
 
-@router.get("/{webhook_id}", responses=PROBLEMS)
+@router.get("/{webhook_id}", responses=PROBLEMS | _NOT_THERE)
 def read_webhook(webhook_id: uuid.UUID, caller: Caller, context: InContext) -> Webhook:
     """One receiver, and whether it works."""
     return _webhook(
@@ -194,13 +212,13 @@ def read_webhook(webhook_id: uuid.UUID, caller: Caller, context: InContext) -> W
     )
 
 
-@router.delete("/{webhook_id}", status_code=204, responses=PROBLEMS)
+@router.delete("/{webhook_id}", status_code=204, responses=PROBLEMS | _NOT_THERE)
 def remove_webhook(webhook_id: uuid.UUID, caller: Caller, context: InContext) -> None:
     """Remove a receiver; what waits for it is not sent."""
     context.services.webhooks.remove(caller.require(SCOPE), webhook_id, grant=caller.grant)
 
 
-@router.post("/{webhook_id}/rotate", responses=PROBLEMS)
+@router.post("/{webhook_id}/rotate", responses=PROBLEMS | _NOT_THERE)
 def rotate_secret(
     webhook_id: uuid.UUID,
     caller: Caller,
@@ -217,7 +235,7 @@ def rotate_secret(
     return WithSecret(secret=secret, webhook=_webhook(row))
 
 
-@router.post("/{webhook_id}/enable", responses=PROBLEMS)
+@router.post("/{webhook_id}/enable", responses=PROBLEMS | _NOT_THERE)
 def enable_webhook(webhook_id: uuid.UUID, caller: Caller, context: InContext) -> Webhook:
     """Send again to a receiver that was switched off after it failed for days."""
     return _webhook(
@@ -225,7 +243,25 @@ def enable_webhook(webhook_id: uuid.UUID, caller: Caller, context: InContext) ->
     )
 
 
-@router.post("/{webhook_id}/test", status_code=202, responses=PROBLEMS)
+@router.post(
+    "/{webhook_id}/test",
+    status_code=202,
+    responses=PROBLEMS
+    | problems("COACH-WHK-001", "COACH-WHK-004")
+    | {
+        202: {
+            "links": {
+                "redeliver": {
+                    "operationId": "redeliver",
+                    "parameters": {
+                        "webhook_id": "$request.path.webhook_id",
+                        "delivery_id": "$response.body#/id",
+                    },
+                }
+            }
+        }
+    },
+)
 def send_test(
     webhook_id: uuid.UUID,
     caller: Caller,
@@ -240,13 +276,16 @@ def send_test(
     return _delivery(row)
 
 
-@router.get("/{webhook_id}/deliveries", responses=PROBLEMS)
+@router.get(
+    "/{webhook_id}/deliveries",
+    responses=PROBLEMS | problems("COACH-WHK-001", "COACH-WHK-003"),
+)
 def list_deliveries(
     webhook_id: uuid.UUID,
     caller: Caller,
     context: InContext,
     state: Annotated[
-        list[str] | None, Query(description="waiting, delivered, exhausted, dropped; all if none.")
+        list[Annotated[str, one_of(*STATES)]] | None, Query(description="All if none.")
     ] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 50,
 ) -> Deliveries:
@@ -258,7 +297,9 @@ def list_deliveries(
 
 
 @router.post(
-    "/{webhook_id}/deliveries/{delivery_id}/redeliver", status_code=202, responses=PROBLEMS
+    "/{webhook_id}/deliveries/{delivery_id}/redeliver",
+    status_code=202,
+    responses=PROBLEMS | problems("COACH-WHK-001", "COACH-WHK-004", "COACH-WHK-007"),
 )
 def redeliver(
     webhook_id: uuid.UUID,

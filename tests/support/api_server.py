@@ -6,6 +6,7 @@ Settings come from the environment, as for `coachops serve`; there are no dashbo
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import uvicorn
 
 from coachops.api import create_app
 from coachops.bootstrap import services
+from coachops.identity.limits import FailureLimit
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -61,8 +63,13 @@ class _Server(uvicorn.Server):
 def main() -> None:
     opened = services()
     try:
+        app = create_app(opened)
+        if os.environ.get("ANY_NUMBER_OF_BAD_TOKENS"):
+            app.state.context = dataclasses.replace(
+                app.state.context, bad_tokens=FailureLimit(1_000_000)
+            )
         config = uvicorn.Config(
-            create_app(opened),
+            app,
             host=opened.settings.host,
             port=opened.settings.port,
             log_level="warning",
