@@ -86,18 +86,19 @@ def run_export(
         progress(name, written[name])
 
     with draft_folder(out) as folder:
-        with open_moment(database, workers=workers) as moment:
+        with open_moment(database, workers=workers, lightly=True) as moment:
             spec = _spec(
                 moment.connection, formats, datasets, since, until, coaches, clients,
                 csv_profile=csv_profile, compression=compression, zone=zone, shard_rows=shard_rows,
                 privacy="full" if privacy is None else privacy[0],
             )  # fmt: skip
             plan = plan_within(moment.connection, spec, export_id=export_id, feed=feed)
+            if not moment.settle():
+                plan = plan_within(moment.connection, spec, export_id=export_id, feed=feed)
             variant = None if privacy is None else privacy[1]
             results = write_parts(
-                database, plan, folder, moment.token,
-                workers=max(workers, 1), privacy=variant, progress=told,
-            )  # fmt: skip
+                database, plan, folder, moment.token, privacy=variant, progress=told
+            )
         manifest, paths = describe(plan, results, folder, key=key, privacy=variant)
         record_export(database, actor, manifest)
         finish(folder, out.absolute(), paths)

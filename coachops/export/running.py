@@ -11,8 +11,7 @@ from pathlib import Path
 from coachops.db import Database
 from coachops.export.parts import Privacy, Progress, order_of, quiet, write_part
 from coachops.export.plan import Part, PartResult, Plan
-from coachops.export.snapshot import servers_of, sqlite_moment
-from coachops.export.workers.pool import Pool
+from coachops.export.snapshot import pool_of, sqlite_moment
 
 _Write = Callable[[Part], PartResult]
 
@@ -23,15 +22,13 @@ def write_parts(
     folder: Path,
     token: str,
     *,
-    workers: int = 1,
     privacy: Privacy | None = None,
     progress: Progress = quiet,
 ) -> list[PartResult]:
     """Write every part of `plan` below `folder`; the results come in the order of the plan.
 
     Parameters:
-        token: of the moment to read (`open_moment`).
-        workers: processes that write at the same time on PostgreSQL; on SQLite the moment has them.
+        token: of the moment to read (`open_moment`), which may have processes that write.
         progress: called with the dataset and how many more rows were written.
 
     Raises:
@@ -43,7 +40,7 @@ def write_parts(
         with lock:
             progress(name, rows)
 
-    with _writing(database, plan, folder, token, workers, privacy, told) as (write, at_once, stop):
+    with _writing(database, plan, folder, token, privacy, told) as (write, at_once, stop):
         return _all(plan.parts, write, at_once, stop)
 
 
@@ -53,7 +50,6 @@ def _writing(
     plan: Plan,
     folder: Path,
     token: str,
-    workers: int,
     privacy: Privacy | None,
     progress: Progress,
 ) -> Iterator[tuple[_Write, int, Callable[[], None]]]:
@@ -62,24 +58,18 @@ def _writing(
     def here(part: Part) -> PartResult:
         return write_part(database, plan, part, folder, token, privacy=privacy, progress=progress)
 
-    if database.is_sqlite:
-        pool = sqlite_moment(token).pool
-        if pool is None:
-            yield here, 1, _nothing
-        else:
-            yield here, pool.count, pool.stop
-        return
-    at_once = min(workers, len(plan.parts))
-    if at_once < 2:
+    pool = pool_of(token)
+    if pool is None:
+        if database.is_sqlite:
+            sqlite_moment(token)  # refuses one that is not held
         yield here, 1, _nothing
         return
-    with Pool(at_once, servers=servers_of(database)) as pool:
 
-        def there(part: Part) -> PartResult:
-            order = order_of(plan, part, folder, sqlite=False, privacy=privacy)
-            return pool.write(order, token=token, progress=progress)
+    def there(part: Part) -> PartResult:
+        order = order_of(plan, part, folder, sqlite=database.is_sqlite, privacy=privacy)
+        return pool.write(order, token=token, progress=progress)
 
-        yield there, at_once, pool.stop
+    yield there, pool.count, pool.stop
 
 
 def _nothing() -> None:

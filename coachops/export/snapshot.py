@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -22,6 +22,7 @@ from coachops.core import ids
 from coachops.core.errors import CoachError
 from coachops.db import Database
 from coachops.db.engine import sqlite_file
+from coachops.export.moments import mark_of
 from coachops.export.plan import Plan
 from coachops.export.planning import no_time_limit
 from coachops.export.tokens import PostgresToken
@@ -34,19 +35,58 @@ DEFAULT_WORKERS = 2
 """Processes that read a larger SQLite file, unless told otherwise."""
 
 
-@dataclass(frozen=True, slots=True)
 class SqliteMoment:
-    """A moment of an SQLite file.
+    """A moment of an SQLite file. A context manager: it is held until the block ends.
 
     Attributes:
-        connection: sees it, for the plan and for small files.
         lock: taken while `connection` is read.
-        pool: processes that see it too; None for a small file.
+        pool: processes that see it too, once it is settled; None for a small file.
     """
 
-    connection: Connection
-    lock: threading.RLock
-    pool: Pool | None
+    def __init__(self, database: Database, pool: Pool | None) -> None:
+        self.pool = pool
+        self.lock = threading.RLock()
+        self._database = database
+        self._reading = contextlib.ExitStack()
+        self._settled = pool is None
+        self._connection: Connection | None = None
+
+    def __enter__(self) -> Self:
+        self._begin()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._reading.close()
+
+    @property
+    def connection(self) -> Connection:
+        """Sees the moment, for the plan and for small files."""
+        if self._connection is None:
+            raise TypeError("this moment is not held")
+        return self._connection
+
+    def settle(self) -> bool:
+        """Let the other processes see the moment; whether it is still the one that was seen so far.
+
+        If rows changed meanwhile it is a new one, for `connection` too, and this is asked no more.
+        """
+        if self._settled or self.pool is None:
+            return True
+        self.pool.wait()
+        seen = mark_of(self.connection)
+        with self._database.connect(write=True) as alone:  # nobody else writes while all begin
+            same = mark_of(alone) == seen
+            if not same:
+                self._begin()
+            self.pool.begin()
+        self._settled = True
+        return same
+
+    def _begin(self) -> None:
+        """SQLite fixes the moment at the first read, not at BEGIN."""
+        self._reading.close()
+        self._connection = self._reading.enter_context(self._database.connect())
+        self._connection.execute(sa.text("SELECT count(*) FROM sqlite_master"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +94,24 @@ class Moment:
     """A moment that is held.
 
     Attributes:
-        connection: sees it. token: for `write_part`.
+        token: for `write_part`.
+        settle: before parts are written, of a moment that was opened `lightly`: while it is false,
+            rows had changed, and a plan must be made anew.
     """
 
-    connection: Connection
     token: str
+    settle: Callable[[], bool]
+    _connection: Callable[[], Connection]
+
+    @property
+    def connection(self) -> Connection:
+        """Sees the moment."""
+        return self._connection()
 
 
 _held: dict[str, SqliteMoment] = {}
+_pools: dict[str, Pool] = {}
+"""By token: on PostgreSQL the processes that wait for orders of an export."""
 
 
 @contextlib.contextmanager
@@ -84,8 +134,12 @@ def hold_snapshot(database: Database, plan: Plan, *, workers: int = 0) -> Iterat
 
 
 @contextlib.contextmanager
-def open_moment(database: Database, *, workers: int = 0) -> Iterator[Moment]:
+def open_moment(database: Database, *, workers: int = 0, lightly: bool = False) -> Iterator[Moment]:
     """This moment, held until the block ends, with a connection that sees it.
+
+    Parameters:
+        workers: processes that read; 0 chooses by the size of the file, and is one on PostgreSQL.
+        lightly: do not wait for the processes that read SQLite; then `Moment.settle` must be asked.
 
     Raises:
         CoachError: as `hold_snapshot`.
@@ -95,11 +149,19 @@ def open_moment(database: Database, *, workers: int = 0) -> Iterator[Moment]:
             token = f"sqlite-{ids.new_id()}"
             _held[token] = held
             try:
-                yield Moment(held.connection, token)
+                if not lightly:
+                    held.settle()
+                yield Moment(token, held.settle, lambda: held.connection)
             finally:
                 del _held[token]
         return
-    with database.connect() as connection:
+    with contextlib.ExitStack() as stack:
+        pool = (
+            stack.enter_context(Pool(workers, servers=servers_of(database)))
+            if workers > 1
+            else None
+        )
+        connection = stack.enter_context(database.connect())
         no_time_limit(connection)
         raw: Any = connection.connection.driver_connection
         facts = raw.facts
@@ -107,7 +169,15 @@ def open_moment(database: Database, *, workers: int = 0) -> Iterator[Moment]:
         token = PostgresToken(
             str(facts.host), facts.system, facts.started, facts.timeline, snapshot
         ).to_text()
-        yield Moment(connection, token)
+        if pool is not None:
+            _pools[token] = pool
+            stack.callback(_pools.pop, token)
+        yield Moment(token, lambda: True, lambda: connection)
+
+
+def pool_of(token: str) -> Pool | None:
+    """The processes that read the moment of a token; None where this one does."""
+    return _held[token].pool if token in _held else _pools.get(token)
 
 
 def sqlite_moment(token: str) -> SqliteMoment:
@@ -132,24 +202,13 @@ def servers_of(database: Database) -> list[tuple[str, dict[str, Any]]]:
 @contextlib.contextmanager
 def _sqlite_moment(database: Database, workers: int) -> Iterator[SqliteMoment]:
     file = sqlite_file(database.engine)
-    if file is None or (workers < 2 and _is_small(file)):
-        with database.connect() as connection:
-            _begin_reading(connection)
-            yield SqliteMoment(connection, threading.RLock(), None)
-        return
     with contextlib.ExitStack() as stack:
-        pool = stack.enter_context(Pool(workers or DEFAULT_WORKERS, sqlite=file.absolute()))
-        with database.connect(write=True):  # nobody else writes while all begin to read
-            connection = stack.enter_context(database.connect())
-            _begin_reading(connection)
-            pool.begin()
-        yield SqliteMoment(connection, threading.RLock(), pool)
+        pool = None
+        if file is not None and (workers > 1 or not _is_small(file)):
+            chosen = Pool(workers or DEFAULT_WORKERS, sqlite=file.absolute())
+            pool = stack.enter_context(chosen)
+        yield stack.enter_context(SqliteMoment(database, pool))
 
 
 def _is_small(file: Path) -> bool:
     return file.stat().st_size <= SMALL_BYTES
-
-
-def _begin_reading(connection: Connection) -> None:
-    """SQLite fixes the moment at the first read, not at BEGIN."""
-    connection.execute(sa.text("SELECT count(*) FROM sqlite_master"))

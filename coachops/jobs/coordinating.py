@@ -17,7 +17,7 @@ from coachops.core import clock
 from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
 from coachops.export.issued import Place, Registry, Standing, open_place
-from coachops.export.issued.moments import mark_of
+from coachops.export.moments import mark_of
 from coachops.export.parts import write_part
 from coachops.export.planning import plan_within
 from coachops.export.publishing import FilesGoneError, describe
@@ -79,8 +79,10 @@ class Coordinator:
                 if len(standing.done) > most:  # it goes on: only what never does is given up
                     waited.reset()
                     most = len(standing.done)
-                with open_moment(self._services.database) as moment:
+                with open_moment(self._services.database, lightly=True) as moment:
                     plan = self._plan(moment.connection)
+                    if not moment.settle():
+                        plan = self._plan(moment.connection)
                     self._have_written(plan, moment.token)
             except CoachError as error:
                 if not is_passing(error):

@@ -23,8 +23,8 @@ from coachops.core.settings import Settings
 from coachops.db.models import Coach
 from coachops.export import DATASETS, require_intact, snapshot, verify_export
 from coachops.export.issued import ExportRequest, open_place
-from coachops.export.issued.moments import mark_of
 from coachops.export.issued.places import listing
+from coachops.export.moments import mark_of
 from coachops.jobs import Jobs, coordinating
 from coachops.jobs.exports import SUITE, register
 from coachops.jobs.runtime import Outcome

@@ -23,7 +23,7 @@ from coachops.core.settings import Settings
 from coachops.db.models import Message, Transcript
 from coachops.export.blocks import BLOCK_ROWS
 from coachops.export.issued import Issued
-from coachops.export.issued.moments import mark_of
+from coachops.export.moments import mark_of
 from coachops.export.parts import write_part
 from coachops.export.plan import Plan
 from coachops.export.planning import plan_within

@@ -23,6 +23,8 @@ _PATIENCE = 5.0
 class Pool:
     """Processes that write parts. A context manager: at its end none of them is left.
 
+    They load their modules while the one that started them goes on; whoever needs them waits.
+
     Parameters:
         count: how many.
         sqlite: the file that they read.
@@ -38,15 +40,14 @@ class Pool:
         self._children: list[_Child] = []
         self._idle: queue.Queue[_Child] = queue.Queue()
         self._broken = threading.Event()
+        self._ready = False
+        self._waiting = threading.Lock()
 
     def __enter__(self) -> Self:
         try:
             self._children = [_Child() for _ in range(self.count)]
             for child in self._children:
                 child.send(self._first)
-            for child in self._children:
-                child.receive("ready")
-                self._idle.put(child)
         except BaseException:
             self._end()
             raise
@@ -60,8 +61,19 @@ class Pool:
     ) -> None:
         self._end()
 
+    def wait(self) -> None:
+        """Wait until all processes can take orders. Raises COACH-EXP-021."""
+        with self._waiting:
+            if self._ready:
+                return
+            for child in self._children:
+                child.receive("ready")
+                self._idle.put(child)
+            self._ready = True
+
     def begin(self) -> None:
         """Have all processes fix the moment that they read (SQLite)."""
+        self.wait()
         for child in self._children:
             child.send(("begin",))
         for child in self._children:
@@ -76,6 +88,7 @@ class Pool:
         Raises:
             CoachError: COACH-EXP-021 a process died; and whatever writing a part raises.
         """
+        self.wait()
         child = self._take()
         try:
             child.send(("part", order, token))
