@@ -158,6 +158,8 @@ class Dataset:
         table: the table whose rows it holds.
         source: FROM clause of the whole query.
         order: columns whose values rise strictly from row to row; unique.
+        lead: of a joined parent, the column that equals the first one of `order`: SQLite reads the
+            whole fastest parent by parent.
         where: rows that are never exported are excluded here.
         selected_with: a foreign key: filters select the row exactly when they select that parent.
         scope: for all other datasets.
@@ -173,6 +175,7 @@ class Dataset:
     columns: tuple[Column, ...]
     foreign_keys: tuple[ForeignKey, ...] = ()
     source: Any = None
+    lead: Any = None
     order: tuple[str, ...] = ()
     where: Any = None
     selected_with: str | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from coachops.core import clock, ids
 from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
 from coachops.db import Database
+from coachops.export.ahead import PlanAhead
 from coachops.export.compatibility import released_schemas
 from coachops.export.datasets import DATASETS
 from coachops.export.definitions import Dataset
@@ -80,6 +82,7 @@ def run_export(
     actor.require_role("admin", "analyst", "service", what="export data")
     require_known(formats, datasets or (), csv_profile, compression)
     written: dict[str, int] = {}
+    variant = None if privacy is None else privacy[1]
 
     def told(name: str, more: int) -> None:
         written[name] = written.get(name, 0) + more
@@ -92,13 +95,21 @@ def run_export(
                 csv_profile=csv_profile, compression=compression, zone=zone, shard_rows=shard_rows,
                 privacy="full" if privacy is None else privacy[0],
             )  # fmt: skip
-            plan = plan_within(moment.connection, spec, export_id=export_id, feed=feed)
-            if not moment.settle():
-                plan = plan_within(moment.connection, spec, export_id=export_id, feed=feed)
-            variant = None if privacy is None else privacy[1]
-            results = write_parts(
-                database, plan, folder, moment.token, privacy=variant, progress=told
-            )
+            make = partial(plan_within, spec=spec, export_id=export_id, feed=feed)
+            write = partial(
+                write_parts, database, spec, folder=folder, token=moment.token,
+                privacy=variant, progress=told,
+            )  # fmt: skip
+            if database.is_sqlite:
+                plan = make(moment.connection)
+                if not moment.settle():
+                    plan = make(moment.connection)
+                results = write(sorted(plan.parts, key=lambda part: -part.rows))
+            else:
+                connection = moment.connection
+                with PlanAhead(lambda tell: make(connection, announce=tell)) as ahead:
+                    results = write(ahead.parts())
+                    plan = ahead.plan()
         manifest, paths = describe(plan, results, folder, key=key, privacy=variant)
         record_export(database, actor, manifest)
         finish(folder, out.absolute(), paths)

@@ -9,9 +9,9 @@ from coachops.db import Database
 from coachops.export import passthrough
 from coachops.export.datasets import DATASETS
 from coachops.export.orders import Order, Privacy, Progress, Transform, quiet, write_files
-from coachops.export.plan import ExportSpec, Part, PartResult, Plan
+from coachops.export.plan import ExportSpec, Part, PartResult
 from coachops.export.planning import filters_of
-from coachops.export.queries import sql_text, typed_query, within
+from coachops.export.queries import part_query, sql_text, within
 from coachops.export.readers import postgres, read_batches
 from coachops.export.selection import Selection
 from coachops.export.shapes import Shape
@@ -23,7 +23,7 @@ __all__ = ["Privacy", "Progress", "Transform", "order_of", "quiet", "write_part"
 
 def write_part(
     database: Database,
-    plan: Plan,
+    spec: ExportSpec,
     part: Part,
     folder: Path,
     token: str,
@@ -31,7 +31,7 @@ def write_part(
     privacy: Privacy | None = None,
     progress: Progress = quiet,
 ) -> PartResult:
-    """Write the files of a part below `folder`; they are there whole, or not at all.
+    """Write the files of a part of a plan of `spec` below `folder`; they are there whole, or not at all.
 
     May be called by several threads or, on PostgreSQL, on several machines at once.
 
@@ -44,33 +44,33 @@ def write_part(
         CoachError: COACH-EXP-006, -009, -020 … -023, COACH-DB-001.
     """
     if not database.is_sqlite:
-        order = order_of(plan, part, folder, sqlite=False, privacy=privacy)
+        order = order_of(spec, part, folder, sqlite=False, privacy=privacy)
         joined = PostgresToken.from_text(token)
         return postgres.carry_out(order, servers_of(database), joined, progress)
     moment = sqlite_moment(token)
-    order = order_of(plan, part, folder, sqlite=True, privacy=privacy)
+    order = order_of(spec, part, folder, sqlite=True, privacy=privacy)
     if moment.pool is not None:
         return moment.pool.write(order, progress=progress)
     with moment.lock:
-        conditions = part_conditions(plan.spec, part)
+        conditions = part_conditions(spec, part)
         batches = read_batches(moment.connection, DATASETS[part.dataset], *conditions)
         return write_files(order, batches, progress)
 
 
 def order_of(
-    plan: Plan, part: Part, folder: Path, *, sqlite: bool, privacy: Privacy | None = None
+    spec: ExportSpec, part: Part, folder: Path, *, sqlite: bool, privacy: Privacy | None = None
 ) -> Order:
     """The order to write a part, for any process."""
     dataset = DATASETS[part.dataset]
-    conditions = part_conditions(plan.spec, part)
-    passed = not sqlite and privacy is None and passthrough.possible(dataset, plan.spec)
+    selected = Selection(filters_of(spec)).condition(dataset)
+    passed = not sqlite and privacy is None and passthrough.possible(dataset, spec)
     statement = (
-        passthrough.text_query(dataset, conditions)
+        passthrough.text_query(dataset, [selected, *within(dataset, part)])
         if passed
-        else typed_query(dataset, conditions, sqlite=sqlite)
+        else part_query(dataset, part, selected, sqlite=sqlite)
     )
     return Order(
-        plan.spec,
+        spec,
         part,
         Shape.of(dataset),
         folder,

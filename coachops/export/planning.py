@@ -22,6 +22,7 @@ from coachops.core import clock, ids
 from coachops.core.errors import CoachError
 from coachops.db import Database
 from coachops.export import blocks
+from coachops.export.ahead import Announce
 from coachops.export.datasets import DATASETS
 from coachops.export.definitions import Dataset
 from coachops.export.feed.handing import Handoff, handoff
@@ -56,10 +57,12 @@ def plan_within(
     *,
     export_id: str | None = None,
     feed: bytes = b"",
+    announce: Announce = lambda _part: None,
 ) -> Plan:
     """The plan of an export of the moment that the open transaction sees.
 
-    Parameters: as `make_plan`.
+    Parameters: as `make_plan`, and
+        announce: told each part, in order, as soon as nothing of it can change.
 
     Raises:
         CoachError: COACH-EXP-001, COACH-SYS-002.
@@ -73,10 +76,11 @@ def plan_within(
     for name in spec.datasets:
         dataset = _known(name)
         condition = selection.condition(dataset)
-        counts[name] = _counts(connection, dataset, condition)
+        counts[name] = {}
         cuts = _cuts(connection, dataset, condition, counts[name], rows_per_file(dataset, spec))
         for shard, (low, high, rows) in enumerate(cuts, 1):
             parts.append(Part(len(parts), name, shard, low, high, rows))
+            announce(parts[-1])
     revision = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
     return Plan(
         export_id=export_id or str(ids.new_id()),
@@ -119,6 +123,7 @@ def rows_per_file(dataset: Dataset, spec: ExportSpec) -> int:
 def no_time_limit(connection: Connection) -> None:
     """The suite's limit of a minute per statement is for requests; a big table takes more."""
     if connection.dialect.name == "postgresql":
+        connection.execute(sa.text("SET LOCAL jit = off"))  # takes longer here than it saves
         connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
         connection.execute(sa.text("SET LOCAL idle_in_transaction_session_timeout = 0"))
 
@@ -164,25 +169,44 @@ def _cuts(
     counts: dict[str, int],
     most: int,
 ) -> Iterator[tuple[Key | None, Key | None, int]]:
-    """The first key of each part, the one after its last, and its rows."""
-    low: Key | None = None
-    left = counts["rows"]
+    """The first key of each part, the one after its last, and its rows; `counts` are filled in.
+
+    The first part of a long dataset is known before its rows are counted, so it can be begun.
+    """
+    low = _cut(connection, dataset, condition, None, most)
+    if low is not None:
+        yield None, low, most
+    counts.update(_counts(connection, dataset, condition))
     if not counts["never_exported"] and condition is None:
         dataset = dataclasses.replace(dataset, where=None)  # the index alone knows every rank
+    left = counts["rows"] - (0 if low is None else most)
     while left > most:
-        # the place of a row in the order is its rank: each look goes on from the last cut
-        statement = restricted(
-            sa.select(*order_columns(dataset)).select_from(dataset.table),
-            dataset,
-            [condition, None if low is None else from_key(dataset, low)],
-        )
-        found = connection.execute(
-            statement.order_by(*order_columns(dataset)).offset(most).limit(1)
-        ).one()
-        high = _key(found)
+        high = _cut(connection, dataset, condition, low, most)
         yield low, high, most
         low, left = high, left - most
     yield low, None, left
+
+
+def _cut(
+    connection: Connection,
+    dataset: Dataset,
+    condition: Condition | None,
+    low: Key | None,
+    most: int,
+) -> Key | None:
+    """The key of the row that follows `most` rows from `low` on; None where there are no more.
+
+    The place of a row in the order is its rank, so each look goes on from the last cut.
+    """
+    statement = restricted(
+        sa.select(*order_columns(dataset)).select_from(dataset.table),
+        dataset,
+        [condition, None if low is None else from_key(dataset, low)],
+    )
+    found = connection.execute(
+        statement.order_by(*order_columns(dataset)).offset(most).limit(1)
+    ).one_or_none()
+    return None if found is None else _key(found)
 
 
 def _key(values: Sequence[Any]) -> Key:

@@ -31,6 +31,7 @@ _POSTGRES_TYPES: dict[str, sa.types.TypeEngine[Any]] = {
 }
 _POSTGRES = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]  # no % is doubled
 _SQLITE = sqlite.dialect(paramstyle="named")
+_LEAST_ID = str(uuid.UUID(int=0))
 
 
 def typed_query(
@@ -41,6 +42,23 @@ def typed_query(
     statement = sa.select(*(wire(column).label(column.name) for column in dataset.columns))
     statement = statement.select_from(dataset.table if dataset.source is None else dataset.source)
     return restricted(statement, dataset, conditions).order_by(*order_columns(dataset))
+
+
+def part_query(
+    dataset: Dataset, part: Part, selected: Condition | None, *, sqlite: bool
+) -> sa.Select[Any]:
+    """`typed_query` of the rows of a part that a condition selects."""
+    conditions = [selected, *within(dataset, part)]
+    if not sqlite or dataset.lead is None:
+        return typed_query(dataset, conditions, sqlite=sqlite)
+    # between the parents of the first and the last row; also where there is no bound, because only
+    # a condition on the parent makes SQLite begin with it
+    first = _literal(dataset.column(dataset.sort[0]), part.low[0] if part.low else _LEAST_ID)
+    conditions.append(dataset.lead >= first)
+    if part.high is not None:
+        conditions.append(dataset.lead <= _literal(dataset.column(dataset.sort[0]), part.high[0]))
+    statement = typed_query(dataset, conditions, sqlite=True)
+    return statement.order_by(None).order_by(dataset.lead, *order_columns(dataset)[1:])
 
 
 def restricted(

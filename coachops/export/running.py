@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 
 from coachops.db import Database
 from coachops.export.parts import Privacy, Progress, order_of, quiet, write_part
-from coachops.export.plan import Part, PartResult, Plan
+from coachops.export.plan import ExportSpec, Part, PartResult
 from coachops.export.snapshot import pool_of, sqlite_moment
 
 _Write = Callable[[Part], PartResult]
@@ -18,16 +18,19 @@ _Write = Callable[[Part], PartResult]
 
 def write_parts(
     database: Database,
-    plan: Plan,
+    spec: ExportSpec,
+    parts: Iterable[Part],
     folder: Path,
     token: str,
     *,
     privacy: Privacy | None = None,
     progress: Progress = quiet,
 ) -> list[PartResult]:
-    """Write every part of `plan` below `folder`; the results come in the order of the plan.
+    """Write every part below `folder`; the results come in the order of the plan.
 
     Parameters:
+        parts: of the plan; where several processes write, the long ones first, so that none is left
+            alone with the longest. They may come while others are being written.
         token: of the moment to read (`open_moment`), which may have processes that write.
         progress: called with the dataset and how many more rows were written.
 
@@ -40,14 +43,14 @@ def write_parts(
         with lock:
             progress(name, rows)
 
-    with _writing(database, plan, folder, token, privacy, told) as (write, at_once, stop):
-        return _all(plan.parts, write, at_once, stop)
+    with _writing(database, spec, folder, token, privacy, told) as (write, at_once, stop):
+        return _all(parts, write, at_once, stop)
 
 
 @contextlib.contextmanager
 def _writing(
     database: Database,
-    plan: Plan,
+    spec: ExportSpec,
     folder: Path,
     token: str,
     privacy: Privacy | None,
@@ -56,7 +59,7 @@ def _writing(
     """How a part is written, how many may be at once, and how all of them are stopped."""
 
     def here(part: Part) -> PartResult:
-        return write_part(database, plan, part, folder, token, privacy=privacy, progress=progress)
+        return write_part(database, spec, part, folder, token, privacy=privacy, progress=progress)
 
     pool = pool_of(token)
     if pool is None:
@@ -66,7 +69,7 @@ def _writing(
         return
 
     def there(part: Part) -> PartResult:
-        order = order_of(plan, part, folder, sqlite=database.is_sqlite, privacy=privacy)
+        order = order_of(spec, part, folder, sqlite=database.is_sqlite, privacy=privacy)
         return pool.write(order, token=token, progress=progress)
 
     yield there, pool.count, pool.stop
@@ -77,15 +80,13 @@ def _nothing() -> None:
 
 
 def _all(
-    parts: Sequence[Part], write: _Write, at_once: int, stop: Callable[[], None]
+    parts: Iterable[Part], write: _Write, at_once: int, stop: Callable[[], None]
 ) -> list[PartResult]:
     if at_once == 1:
-        return [write(part) for part in parts]
-    # long ones first, so that no process is left alone with the longest
-    order = sorted(parts, key=lambda part: -part.rows)
+        return sorted(map(write, parts), key=lambda result: result.number)
     with ThreadPoolExecutor(at_once, "export") as threads:
-        waiting = [threads.submit(write, part) for part in order]
         try:
+            waiting = [threads.submit(write, part) for part in parts]
             wait(waiting, return_when=FIRST_EXCEPTION)
             done = [future.result() for future in waiting if future.done()]
         except BaseException:

@@ -220,7 +220,7 @@ def _write(
         folder = place.work(generation)
         result = write_part(
             services.database,
-            plan,
+            plan.spec,
             part,
             folder,
             token,

@@ -42,7 +42,7 @@ def written(
 ) -> tuple[Plan, list[PartResult]]:
     with open_moment(database, workers=workers) as moment:
         plan = plan_within(moment.connection, spec)
-        return plan, write_parts(database, plan, folder, moment.token, **how)
+        return plan, write_parts(database, plan.spec, plan.parts, folder, moment.token, **how)
 
 
 def digests(results: list[PartResult]) -> dict[str, str]:
@@ -123,7 +123,7 @@ def test_what_is_written_later_is_in_no_part(
             session.execute(sa.update(CoachingSession).values(title="LATER"))
             session.execute(sa.delete(Utterance).where(Utterance.position > 3))
         plan = plan_within(moment.connection, spec)
-        results = write_parts(organisation, plan, tmp_path / "then", moment.token)
+        results = write_parts(organisation, plan.spec, plan.parts, tmp_path / "then", moment.token)
     assert digests(results) == digests(before)
     _, after = written(organisation, tmp_path / "after", spec)
     assert digests(after) != digests(before)
@@ -145,7 +145,7 @@ def test_a_plan_that_was_made_while_processes_started_is_made_anew_if_rows_chang
         with organisation.write() as session:
             session.execute(sa.update(CoachingSession).values(title="LATER"))
         assert moment.settle()
-        results = write_parts(organisation, plan, tmp_path, moment.token)
+        results = write_parts(organisation, plan.spec, plan.parts, tmp_path, moment.token)
     assert sum(result.rows for result in results) == sum(part.rows for part in plan.parts)
     assert b"LATER" not in (tmp_path / "data/sessions-0001.jsonl").read_bytes()
 
@@ -158,7 +158,8 @@ def test_a_plan_is_carried_out_later_if_the_rows_are_still_those(
     for turn in ("first", "again"):
         with hold_snapshot(organisation, plan) as token:
             results[turn] = [
-                write_part(organisation, plan, part, tmp_path / turn, token) for part in plan.parts
+                write_part(organisation, plan.spec, part, tmp_path / turn, token)
+                for part in plan.parts
             ]
     assert digests(results["first"]) == digests(results["again"])
     with organisation.write() as session:
@@ -168,7 +169,7 @@ def test_a_plan_is_carried_out_later_if_the_rows_are_still_those(
         hold_snapshot(organisation, plan) as token,
         pytest.raises(CoachError) as caught,
     ):
-        write_part(organisation, plan, part, tmp_path / "changed", token)
+        write_part(organisation, plan.spec, part, tmp_path / "changed", token)
     assert caught.value.code == "COACH-EXP-022"
     assert caught.value.details["planned"] == part.rows
     assert not list((tmp_path / "changed").rglob("*.csv"))
@@ -180,7 +181,7 @@ def test_a_moment_that_is_gone_is_refused(organisation: Database, tmp_path: Path
     with hold_snapshot(organisation, plan) as token:
         pass
     with pytest.raises(CoachError) as caught:
-        write_part(organisation, plan, plan.parts[0], tmp_path, token)
+        write_part(organisation, plan.spec, plan.parts[0], tmp_path, token)
     assert caught.value.code == "COACH-EXP-020"
 
 
@@ -194,13 +195,13 @@ def test_a_moment_of_another_server_is_refused(
     with hold_snapshot(organisation, plan) as token:
         other = token.replace('"system": "', '"system": "9')
         with pytest.raises(CoachError) as caught:
-            write_part(organisation, plan, plan.parts[0], tmp_path, other)
+            write_part(organisation, plan.spec, plan.parts[0], tmp_path, other)
         assert caught.value.code == "COACH-EXP-020"
         embedded = Database(new_database_url("sqlite"))
         with pytest.raises(CoachError), hold_snapshot(embedded, plan):
             pass
         with pytest.raises(CoachError) as caught:
-            write_part(embedded, plan, plan.parts[0], tmp_path, token)
+            write_part(embedded, plan.spec, plan.parts[0], tmp_path, token)
         assert caught.value.code == "COACH-EXP-020"
         embedded.close()
 

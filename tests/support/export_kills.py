@@ -121,7 +121,7 @@ class KilledExports:
         (folder / "data").mkdir(parents=True)
         with hold_snapshot(services.database, plan) as token:
             results = [
-                write_part(services.database, plan, part, folder, token) for part in plan.parts
+                write_part(services.database, plan.spec, part, folder, token) for part in plan.parts
             ]
         publish(plan, results, folder, out, key=services.signing_key)
         return out

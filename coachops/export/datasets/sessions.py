@@ -91,6 +91,7 @@ UTTERANCES = Dataset(
     ),
     (F("transcript_id", "transcripts"),),
     source=sa.join(Utterance, Transcript, Utterance.transcript_id == Transcript.id),
+    lead=Transcript.id,
     order=("transcript_id", "position"),
     where=Utterance.is_cut.is_(False),
     selected_with="transcript_id",
