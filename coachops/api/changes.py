@@ -153,7 +153,7 @@ async def changes(  # noqa: PLR0917 FastAPI passes them by name
         seen, found = await run_in_threadpool(
             _look, caller, context, dataset, cursor, limit, (coach, client), cursor_in_rows
         )
-        if found.changes or clock.monotonic() >= until or await request.is_disconnected():
+        if found.lines or clock.monotonic() >= until or await request.is_disconnected():
             break
         await asyncio.sleep(LOOK_EVERY)
     if cursor is None:
@@ -271,7 +271,7 @@ def _body(context: Context, seen: Seen, found: Page) -> bytes:
     }
     return b"".join(
         [
-            json.dumps(head)[:-1].encode(), b', "changes": [', b",\n".join(found.changes), b"], ",
+            json.dumps(head)[:-1].encode(), b', "changes": [', found.lines.replace(b"\n", b",\n"), b"], ",
             json.dumps(tail)[1:].encode(),
         ]
     )  # fmt: skip

@@ -9,7 +9,6 @@ from coachops.export.feed.cursor import Cursor
 from coachops.export.feed.digests import BUCKETS, Bucket, FeedDigest, bucket_of, digest
 from coachops.export.feed.handing import Handoff, handoff
 from coachops.export.feed.pages import MOST, Page, page, resume
-from coachops.export.feed.rows import rows_by_key
 from coachops.export.feed.selecting import Seen, seen_by
 
 __all__ = [
@@ -26,6 +25,5 @@ __all__ = [
     "handoff",
     "page",
     "resume",
-    "rows_by_key",
     "seen_by",
 ]

@@ -9,9 +9,10 @@ the one it has of that row. Read in order it ends equal, whenever it stopped and
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import json
 from dataclasses import dataclass
 
+import polars as pl
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
@@ -19,7 +20,7 @@ from coachops.core.errors import CoachError
 from coachops.db import change_feed
 from coachops.db.models import ChangeLog
 from coachops.export.feed.cursor import Cursor
-from coachops.export.feed.rows import existing, rows_by_key
+from coachops.export.feed.rows import existing, lines_by_key
 from coachops.export.feed.selecting import Seen
 
 MOST = 10_000
@@ -31,7 +32,7 @@ class Page:
     """A page of the feed.
 
     Attributes:
-        changes: encoded JSON objects, in order.
+        lines: changes as encoded JSON objects, in order, with a line end between two.
         cursor: where the next page begins.
         from_pos, to_pos: the places before and at its end.
         has_more: whether the next page may hold something already.
@@ -39,7 +40,7 @@ class Page:
         floor: deletions up to here are forgotten.
     """
 
-    changes: Sequence[bytes]
+    lines: bytes
     cursor: str
     from_pos: int
     to_pos: int
@@ -48,9 +49,14 @@ class Page:
     floor: int
 
     @property
+    def changes(self) -> list[bytes]:
+        """The changes one by one."""
+        return self.lines.split(b"\n") if self.lines else []
+
+    @property
     def etag(self) -> str:
         """Changes when the page does."""
-        digest = hashlib.sha256(b"\n".join(self.changes))
+        digest = hashlib.sha256(self.lines)
         digest.update(f"|{self.from_pos}|{self.to_pos}|{self.has_more}".encode())
         return f'W/"{digest.hexdigest()[:32]}"'
 
@@ -105,16 +111,17 @@ def page(
     ).all()
     full = len(entries) == limit
     to = entries[-1].pos if full else head
-    newest: dict[str, int] = {}
-    for pos, key in entries:
-        newest.pop(key, None)  # a later place moves it to the end
-        newest[key] = pos
+    told = pl.DataFrame(
+        {"key": [key for _, key in entries], "pos": [pos for pos, _ in entries]},
+        schema={"key": pl.String, "pos": pl.Int64},
+    )
+    newest = told.unique("key", keep="last", maintain_order=True)
     if connection.dialect.name == "sqlite":
-        newest = {f"{k[:8]}-{k[8:12]}-{k[12:16]}-{k[16:20]}-{k[20:]}": p for k, p in newest.items()}
+        newest = newest.with_columns(_hyphenated(pl.col("key")))
     text = Cursor(at.epoch, to, at.start, at.major, at.selection).encode(secret)
     more = f',"_cursor":"{text}"' if cursor_in_rows else ""
     return Page(
-        _changes(connection, seen, newest, more),
+        _lines(connection, seen, newest, more),
         text,
         at.pos,
         to,
@@ -131,25 +138,29 @@ def _as_text(connection: Connection) -> sa.ColumnElement[str]:
     return sa.cast(ChangeLog.entity_id, sa.String())
 
 
-def _changes(connection: Connection, seen: Seen, newest: dict[str, int], more: str) -> list[bytes]:
-    rows = rows_by_key(connection, seen.dataset, newest, seen.rows())
-    ending = f',"_deleted":false{more}}}'.encode()
-    if len(rows) == len(newest):  # nearly always
-        return [
-            b'%b,"_version":%d%b' % (rows[key][:-1], pos, ending) for key, pos in newest.items()
-        ]
-    gone = [key for key in newest if key not in rows]
-    elsewhere = frozenset[str]() if seen.everything else existing(connection, seen.dataset, gone)
-    name = seen.dataset.key
-    changes = []
-    for key, pos in newest.items():
-        row = rows.get(key)
-        if row is not None:
-            changes.append(b'%b,"_version":%d%b' % (row[:-1], pos, ending))
-            continue
-        reason = "scope" if key in elsewhere else "deleted"
-        changes.append(
-            f'{{"{name}":"{key}","_version":{pos},"_deleted":true,'
-            f'"_reason":"{reason}"{more}}}'.encode()
-        )
-    return changes
+def _hyphenated(key: pl.Expr) -> pl.Expr:
+    return key.str.replace(r"^(.{8})(.{4})(.{4})(.{4})(.{12})$", "$1-$2-$3-$4-$5")
+
+
+def _lines(connection: Connection, seen: Seen, newest: pl.DataFrame, more: str) -> bytes:
+    """What is told of the rows of `newest` (key, pos), in its order."""
+    rows = lines_by_key(connection, seen.dataset, newest["key"].to_list(), seen.rows())
+    found = newest.join(rows, on="key", how="left", maintain_order="left")
+    gone = found.filter(pl.col("line").is_null())["key"].to_list()
+    hidden = list[str]() if seen.everything else list(existing(connection, seen.dataset, gone))
+    ending = pl.lit(f',"_deleted":false{more}}}')
+    removed = (
+        pl.when(pl.col("key").is_in(hidden)).then(pl.lit("scope")).otherwise(pl.lit("deleted"))
+    )
+    version = pl.concat_str([pl.lit(',"_version":'), pl.col("pos").cast(pl.String)])
+    name = json.dumps(seen.dataset.key)
+    told = pl.concat_str([pl.col("line").str.strip_suffix("}"), version, ending])
+    if gone:
+        farewell = pl.concat_str(
+            [
+                pl.lit(f'{{{name}:"'), pl.col("key"), pl.lit('"'), version,
+                pl.lit(',"_deleted":true,"_reason":"'), removed, pl.lit(f'"{more}}}'),
+            ]
+        )  # fmt: skip
+        told = pl.when(pl.col("line").is_null()).then(farewell).otherwise(told)
+    return str(found.select(told.str.join("\n")).item() or "").encode()

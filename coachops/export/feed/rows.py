@@ -5,36 +5,43 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator
 
+import polars as pl
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from coachops.export.definitions import Dataset
 from coachops.export.readers import read_batches
 from coachops.export.shapes import Shape
-from coachops.export.writers.jsonl import JsonLinesRows
-from coachops.export.writers.texts import uuid_texts
+from coachops.export.writers.jsonl import JsonLinesRows, objects
+from coachops.export.writers.texts import frame_of, uuid_texts
 
 
-def rows_by_key(
+def lines_by_key(
     connection: Connection,
     dataset: Dataset,
     keys: Collection[str],
     condition: sa.ColumnElement[bool] | None = None,
-) -> dict[str, bytes]:
+) -> pl.DataFrame:
     """The rows with these keys that meet the condition, as they are now.
 
     Parameters:
         keys: ids as text.
 
     Returns:
-        id as text -> the row as the JSON Lines format writes it, without the line end.
+        `key`, the id as text, and `line`, the row as the JSON Lines format writes it, without the
+        line end.
     """
-    if not keys:
-        return {}
-    wanted = _among(connection, dataset, keys)
-    if condition is not None:
-        wanted = sa.and_(wanted, condition)
-    return dict(_lines(connection, dataset, wanted, Shape.of(dataset)))
+    frames = [pl.DataFrame(schema={"key": pl.String, "line": pl.String})]
+    if keys:
+        wanted = _among(connection, dataset, keys)
+        if condition is not None:
+            wanted = sa.and_(wanted, condition)
+        shape = Shape.of(dataset)
+        line = pl.concat_str(objects(shape))
+        for batch in read_batches(connection, dataset, wanted):
+            found = pl.Series("key", uuid_texts(batch.column(shape.key)))
+            frames.append(pl.DataFrame([found, frame_of(batch, shape).select(line=line)["line"]]))
+    return pl.concat(frames)
 
 
 def canonical_rows(
