@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import pickle
 import queue
 import subprocess
@@ -15,6 +16,9 @@ from typing import Any, Self
 from coachops.core.errors import CoachError
 from coachops.export.orders import Order, Progress, quiet
 from coachops.export.plan import PartResult
+
+_SINGLE = {"POLARS_MAX_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+"""One thread each: the processes are the parallel part, and more threads only wait for each other."""
 
 _PATIENCE = 5.0
 """Seconds that a process may take to end when it is told to."""
@@ -133,6 +137,7 @@ class _Child:
                 [sys.executable, "-m", "coachops.export.workers.child"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
+                env=os.environ | _SINGLE,
             )
         except OSError as error:
             raise CoachError("COACH-EXP-021", reason=str(error.strerror)) from error
