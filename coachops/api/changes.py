@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
@@ -24,12 +24,13 @@ from coachops.export.selection import make_filters
 
 router = APIRouter(prefix="/v1", tags=["change feed"])
 
+NDJSON = "application/x-ndjson"
 LONGEST_WAIT = 30
 """Seconds that a request may wait for a change."""
 LOOK_EVERY = 0.5
 """Seconds between two looks while one waits."""
 
-_EXAMPLE = {
+_EXAMPLE: dict[str, Any] = {
     "dataset": "sessions",
     "schema": "https://coachops.example/schemas/sessions/1.0.0",
     "changes": [
@@ -110,8 +111,18 @@ _REFUSED = problems(
 _ANSWERS: dict[int | str, dict[str, object]] = {
     200: {
         "description": "What changed after the cursor, in order.",
-        "content": {"application/json": {"example": _EXAMPLE}},
+        "content": {
+            "application/json": {"example": _EXAMPLE},
+            NDJSON: {
+                "schema": {"contentMediaType": NDJSON},
+                "example": "\n".join(json.dumps(each) for each in _EXAMPLE["changes"]) + "\n",
+            },
+        },
         "headers": {
+            "Coachops-Cursor": {
+                "schema": {"type": "string"},
+                "description": "The cursor of the page: the only place of it in NDJSON.",
+            },
             "Link": {"schema": {"type": "string"}, "description": "rel=next, while there is more."},
             "ETag": {"schema": {"type": "string"}},
         },
@@ -145,7 +156,8 @@ async def changes(  # noqa: PLR0917 FastAPI passes them by name
 
     Apply a change only if its `_version` is higher than the one you have of that row; keep the cursor
     after you have stored the page. A row may come twice, and is always told as it is now. `_deleted`:
-    remove it; `_reason` is `deleted`, or `scope` where it went out of what you see.
+    remove it; `_reason` is `deleted`, or `scope` where it went out of what you see. With `Accept:
+    application/x-ndjson` the body is one change a line, and the headers say the rest.
     """
     caller.require("changes:read")
     until = clock.monotonic() + wait
@@ -158,12 +170,22 @@ async def changes(  # noqa: PLR0917 FastAPI passes them by name
         await asyncio.sleep(LOOK_EVERY)
     if cursor is None:
         await run_in_threadpool(_begun, context, caller, dataset)
-    headers = {"ETag": found.etag, "Cache-Control": "private, no-cache"}
+    by_line = NDJSON in request.headers.get("accept", "")
+    headers = {
+        # a tag is of one form of the page (RFC 9110, 8.8.3)
+        "ETag": found.etag.replace('W/"', 'W/"n') if by_line else found.etag,
+        "Cache-Control": "private, no-cache",
+        "Vary": "Accept",
+        "Coachops-Cursor": found.cursor,
+    }
     if found.has_more:
         following = request.url.include_query_params(cursor=found.cursor)
         headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
-    if found.etag in request.headers.get("if-none-match", ""):
+    if headers["ETag"] in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
+    if by_line:
+        lines = found.lines + b"\n" if found.lines else b""
+        return Response(lines, media_type=NDJSON, headers=headers)
     return Response(_body(context, seen, found), media_type="application/json", headers=headers)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import uuid
 from collections.abc import Callable
@@ -57,6 +58,26 @@ def follow(site: Site, headers: dict[str, str], **params: Any) -> tuple[dict[str
             assert "link" not in answer.headers
             return rows, body["cursor"]
         answer = site.client.get(answer.links["next"]["url"], headers=headers)
+
+
+def test_a_page_comes_as_lines_to_who_asks_for_them(site: Site, admin: dict[str, str]) -> None:
+    first = get(site, admin, dataset="utterances", limit=5).json()["cursor"]
+    params = {"dataset": "utterances", "limit": 5, "cursor": first}
+    whole = get(site, admin, **params)
+    lines = get(site, admin | {"Accept": "application/x-ndjson"}, **params)
+    assert lines.headers["content-type"].startswith("application/x-ndjson")
+    assert [json.loads(line) for line in lines.text.splitlines()] == whole.json()["changes"]
+    assert lines.text.endswith("\n")
+    assert lines.headers["coachops-cursor"] == whole.json()["cursor"]
+    assert lines.links["next"]["url"] == whole.links["next"]["url"]
+    assert lines.headers["etag"] != whole.headers["etag"]
+    known = admin | {"Accept": "application/x-ndjson", "If-None-Match": lines.headers["etag"]}
+    assert get(site, known, **params).status_code == 304
+    other = admin | {"If-None-Match": lines.headers["etag"]}
+    assert get(site, other, **params).status_code == 200  # the tag is of the other form
+    _, cursor = follow(site, admin, **params)
+    end = get(site, admin | {"Accept": "application/x-ndjson"}, **(params | {"cursor": cursor}))
+    assert (end.status_code, end.content) == (200, b"")
 
 
 def test_pages_hold_rows_their_places_and_the_way_on(site: Site, admin: dict[str, str]) -> None:
