@@ -23,6 +23,9 @@ from coachops.export.feed.cursor import Cursor
 from coachops.export.feed.rows import existing, lines_by_key
 from coachops.export.feed.selecting import Seen
 
+_PIECES = ((0, 8), (8, 4), (12, 4), (16, 4), (20, 12))
+"""Where the pieces of an id begin that SQLite keeps as 32 digits, and how long they are."""
+
 MOST = 10_000
 """Changes on one page."""
 
@@ -139,7 +142,8 @@ def _as_text(connection: Connection) -> sa.ColumnElement[str]:
 
 
 def _hyphenated(key: pl.Expr) -> pl.Expr:
-    return key.str.replace(r"^(.{8})(.{4})(.{4})(.{4})(.{12})$", "$1-$2-$3-$4-$5")
+    pieces = [key.str.slice(start, length) for start, length in _PIECES]
+    return pl.concat_str(pieces, separator="-")
 
 
 def _lines(connection: Connection, seen: Seen, newest: pl.DataFrame, more: str) -> bytes:

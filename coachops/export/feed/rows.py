@@ -38,7 +38,7 @@ def lines_by_key(
             wanted = sa.and_(wanted, condition)
         shape = Shape.of(dataset)
         line = pl.concat_str(objects(shape))
-        for batch in read_batches(connection, dataset, wanted):
+        for batch in read_batches(connection, dataset, wanted, ordered=False):
             found = pl.Series("key", uuid_texts(batch.column(shape.key)))
             frames.append(pl.DataFrame([found, frame_of(batch, shape).select(line=line)["line"]]))
     return pl.concat(frames)

@@ -41,9 +41,12 @@ _FETCH_ROWS = 4_096
 
 
 def read_batches(
-    connection: Connection, dataset: Dataset, *conditions: Condition | None
+    connection: Connection,
+    dataset: Dataset,
+    *conditions: Condition | None,
+    ordered: bool = True,
 ) -> Iterator[pa.RecordBatch]:
-    """The rows of `dataset` that meet all conditions, in its order.
+    """The rows of `dataset` that meet all conditions, in its order unless that is not needed.
 
     Raises:
         CoachError: COACH-EXP-009, COACH-EXP-023, COACH-DB-001.
@@ -52,7 +55,8 @@ def read_batches(
 
     sqlite = connection.dialect.name == "sqlite"
     shape = Shape.of(dataset)
-    query = sql_text(typed_query(dataset, conditions, sqlite=sqlite), sqlite=sqlite)
+    statement = typed_query(dataset, conditions, sqlite=sqlite)
+    query = sql_text(statement if ordered else statement.order_by(None), sqlite=sqlite)
     raw: Any = connection.connection.driver_connection
     if sqlite:
         yield from regrouped(_from_sqlite(raw, shape, query))
@@ -111,7 +115,7 @@ def _fetched(raw: sqlite3.Connection, cursor: sqlite3.Cursor) -> list[tuple[Any,
 def _column(column: Typed, values: Sequence[Any]) -> Any:
     whole = column.kind in STORED_TYPES
     allowed: tuple[type, ...] = (int, NoneType) if whole else (bytes, NoneType)
-    if not {type(value) for value in values}.issubset(allowed):
+    if not set(map(type, values)).issubset(allowed):
         place = next(n for n, value in enumerate(values) if type(value) not in allowed)
         raise RefusedError(place, OTHER_TYPE, column.name)
     series = pl.Series(values, dtype=pl.Int64 if whole else pl.Binary)
