@@ -16,7 +16,7 @@ from coachops.core.actor import SYSTEM
 from coachops.core.errors import CoachError
 from coachops.core.settings import Settings, load_settings
 from coachops.export import require_intact, verify_export
-from coachops.export.issued import Issued
+from coachops.export.issued import Issued, open_place
 from coachops.export.issued.bucket import BucketPlace
 from coachops.export.writers.output import Output
 from coachops.jobs import Jobs, coordinating
@@ -121,6 +121,30 @@ def test_folders_of_exports_are_closed_to_other_users_of_the_machine(
     staged = BucketPlace("s3://a/b/of-today", settings.home / "exports" / ".work").work(1)
     for folder in (out, out / "data", out / "schemas", staged, staged / "data", staged.parent):
         assert folder.stat().st_mode & 0o077 == 0, folder
+
+
+@SQLITE
+@pytest.mark.parametrize("name", ["t*y", "t?day", "[tm]oday"])
+def test_a_place_whose_name_looks_like_a_pattern_takes_nothing_of_others_away(
+    settings: Settings, bucket: Any, s3: S3Server, tmp_path: Path, name: str
+) -> None:
+    others = tmp_path / ".today.partial-1"
+    others.mkdir()
+    kept = {"today/manifest.json", "today.staging/1/data/a.csv", "today/data/a.csv"}
+    for key in kept:
+        bucket.put_object(Bucket=s3.bucket, Key=key, Body=b"theirs")
+    folder = open_place(settings, str(tmp_path / name))
+    own = folder.work(1)
+    folder.delete()
+    assert list(tmp_path.glob(".*")) == [others]
+    assert not own.exists()
+    place = open_place(settings, f"s3://{s3.bucket}/{name}")
+    (place.work(1) / "data" / "a.csv").write_bytes(b"ours")
+    place.keep(1, ["data/a.csv"])
+    assert names(bucket, s3) == kept | {f"{name}.staging/1/data/a.csv"}
+    bucket.put_object(Bucket=s3.bucket, Key=f"{name}/manifest.json", Body=b"ours")
+    place.delete()
+    assert names(bucket, s3) == kept
 
 
 class StorageGoesError(Exception):

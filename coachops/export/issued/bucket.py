@@ -20,6 +20,7 @@ from coachops.export.manifest import MANIFEST
 from coachops.export.publishing import FilesGoneError
 
 _READ_AT_ONCE = 8 * CHUNK
+_DELETED_AT_ONCE = 1000
 _CONNECT_SECONDS = 5
 _READ_SECONDS = 60
 _ATTEMPTS = 3
@@ -116,8 +117,18 @@ class BucketPlace:
             raise FilesGoneError("COACH-EXP-050", place=self.url, reason=reason) from None
 
     def _remove(self, prefix: str) -> None:
+        """Everything below it. The library's own `rm` takes a prefix with `*` or `[` for a pattern."""
+        bucket, _, _ = prefix.partition("/")
         with self._translated(), contextlib.suppress(FileNotFoundError):
-            self._files().rm(prefix, recursive=True)
+            found = [name for name in self._files().find(prefix) if name.startswith(f"{prefix}/")]
+            keys = [{"Key": name.removeprefix(f"{bucket}/")} for name in found]
+            for start in range(0, len(keys), _DELETED_AT_ONCE):
+                some = keys[start : start + _DELETED_AT_ONCE]
+                answer = self._files().call_s3(
+                    "delete_objects", Bucket=bucket, Delete={"Objects": some, "Quiet": True}
+                )
+                if answer.get("Errors"):
+                    raise self._refused(str(answer["Errors"][0].get("Code", "not deleted")))
 
     def _files(self) -> Any:
         if self._opened is None:

@@ -126,8 +126,10 @@ class FolderPlace:
 
     def discard(self) -> None:
         """See `Place`."""
-        for leftover in self._out.parent.glob(f"{self._prefix}*"):
-            shutil.rmtree(leftover, ignore_errors=True)
+        beside = self._out.parent
+        for leftover in list(beside.iterdir()) if beside.is_dir() else ():
+            if leftover.name.startswith(self._prefix):  # no pattern: names may hold `*` and `[`
+                shutil.rmtree(leftover, ignore_errors=True)
 
     def delete(self) -> None:
         """See `Place`. Renamed away first, so that a half-deleted export never looks like one."""
