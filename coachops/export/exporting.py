@@ -85,7 +85,7 @@ def run_export(
         written[name] = written.get(name, 0) + more
         progress(name, written[name])
 
-    with draft_folder(out) as folder:
+    with draft_folder(out, ids.parse_id(export_id or "")) as folder:
         with open_moment(database, workers=workers, lightly=True) as moment:
             spec = _spec(
                 moment.connection, formats, datasets, since, until, coaches, clients,

@@ -204,7 +204,7 @@ def _write(
     export = registry.get(SUITE, str(export_id))
     if plan is None:
         return "unwanted"
-    place = open_place(services.settings, export.place)
+    place = open_place(services.settings, export.place, export.id)
     part = plan.parts[number]
     looked = clock.monotonic()
 
@@ -237,8 +237,9 @@ def _write(
             registry.lost(export_id, token)
         raise
     finally:
-        unwanted = registry.standing(export_id).state not in {"running", "ready"}
-        if unwanted:
+        state = registry.standing(export_id).state
+        unwanted = state not in {"running", "ready"}
+        if unwanted and state != "failed":  # which may go on with what is written
             place.discard()
     return "unwanted" if unwanted else "written"
 
@@ -252,10 +253,11 @@ def publish(services: Services, export_id: uuid.UUID) -> Outcome:
     registry = Registry(services.database)
     export = registry.get(SUITE, str(export_id))
     plan = registry.plan(export_id)
-    place = open_place(services.settings, export.place)
+    place = open_place(services.settings, export.place, export.id)
     answer: Outcome = {"export_id": str(export_id), "folder": export.place, "state": export.state}
     if export.state != "running" or plan is None:
-        place.discard()
+        if export.state != "failed":
+            place.discard()
         return answer
     generation = registry.standing(export_id).generation
     results = registry.results(export_id, generation)

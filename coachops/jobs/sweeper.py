@@ -120,6 +120,7 @@ class Sweeper:
             ("degraded", 30.0, lambda: findings.sweep_degraded(self._services, queue)),
             ("exports", 5.0, lambda: self._exports.sweep(clock.now() - findings.GRACE)),
             ("old exports", 60.0, self._exports.delete_old),
+            ("half exports", 3600.0, self._exports.discard_left),
             ("schedules", 20.0, self._queue_due),
             ("beat", 30.0, self._beat_in_data),
             ("audit", 60.0, lambda: audit.seal(database)),

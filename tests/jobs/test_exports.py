@@ -159,7 +159,9 @@ def test_an_export_whose_parts_somebody_removed_is_not_published_and_is_written_
     publish = coordinating.publish
 
     def too_late(services: Services, export_id: uuid.UUID) -> Outcome:
-        open_place(services.settings, str(folder)).discard()  # a clean-up of old leftovers
+        open_place(
+            services.settings, str(folder), export_id
+        ).discard()  # a clean-up of old leftovers
         return publish(services, export_id)
 
     monkeypatch.setattr(coordinating, "publish", too_late)

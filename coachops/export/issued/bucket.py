@@ -1,6 +1,6 @@
 """Exports in a bucket of any service that speaks S3.
 
-Parts go below `<prefix>.staging/<plan>/`, so that whoever lists the prefix never takes half of an
+Parts go below `<prefix>.staging/<export>/<plan>/`, so that whoever lists the prefix never takes half of an
 export for the whole; publishing copies them inside the service and writes the manifest last. Keys,
 region and endpoint come from where every S3 program looks for them (`AWS_…`).
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,13 +33,14 @@ class BucketPlace:
     Parameters:
         url: `s3://bucket/prefix`.
         work: a folder of this machine for files on their way.
+        export_id: whose they are.
     """
 
-    def __init__(self, url: str, work: Path) -> None:
+    def __init__(self, url: str, work: Path, export_id: uuid.UUID) -> None:
         self.url = url.rstrip("/")
         self._root = self.url.removeprefix("s3://")
-        self._staging = f"{self._root}.staging"
-        self._work = work / self._root.rpartition("/")[2]
+        self._staging = f"{self._root}.staging/{export_id.hex}"
+        self._work = work / export_id.hex
         self._opened: Any = None
 
     def work(self, generation: int) -> Path:
@@ -86,10 +88,11 @@ class BucketPlace:
             yield piece
             start = until
 
-    def discard(self) -> None:
+    def discard(self) -> bool:
         """See `Place`."""
         shutil.rmtree(self._work, ignore_errors=True)
         self._remove(self._staging)
+        return not self._work.exists()
 
     def delete(self) -> None:
         """See `Place`. The manifest goes first."""

@@ -50,6 +50,10 @@ class Making:
                 row.state, row.run, row.token = "running", run, None
                 row.error_code = row.error_details = row.finished_at = None
                 row.started_at = row.started_at or clock.now()
+                if row.files_deleted_at is not None:  # the time of its files begins anew
+                    row.files_deleted_at = None
+                    if row.expires_at is not None:
+                        row.expires_at = clock.now() + (row.expires_at - row.made_at)
             return row.state
 
         return self._database.run(work)
@@ -68,10 +72,7 @@ class Making:
             row.rows_expected = sum(part.rows for part in plan.parts)
             row.moment = moment
             row.snapshot_at, row.token = dt.datetime.fromisoformat(plan.snapshot_at), None
-            row.parts_done = row.rows = row.bytes = 0
-            session.execute(
-                sa.delete(IssuedExportPart).where(IssuedExportPart.export_id == export_id)
-            )
+            forget_parts(session, row)
             return row.generation
 
         return self._database.run(work)
@@ -81,12 +82,8 @@ class Making:
 
         def work(session: Session) -> None:
             row = session.get_one(IssuedExport, export_id, with_for_update=True)
-            if row.generation != generation:
-                return
-            row.parts_done = row.rows = row.bytes = 0
-            session.execute(
-                sa.delete(IssuedExportPart).where(IssuedExportPart.export_id == export_id)
-            )
+            if row.generation == generation:
+                forget_parts(session, row)
 
         self._database.run(work)
 
@@ -265,6 +262,12 @@ def _details(error: CoachError | None) -> dict[str, Any] | None:
         name: value if isinstance(value, int | float) else str(value)
         for name, value in error.details.items()
     }
+
+
+def forget_parts(session: Session, row: IssuedExport) -> None:
+    """What was written of it counts no more."""
+    row.parts_done = row.rows = row.bytes = 0
+    session.execute(sa.delete(IssuedExportPart).where(IssuedExportPart.export_id == row.id))
 
 
 def clients_of(session: Session, request: ExportRequest) -> list[str] | None:
