@@ -126,6 +126,7 @@ class Sweeper:
             ("audit", 60.0, lambda: audit.seal(database)),
             ("leaving", 60.0, lambda: leaving.settle(database)),
             ("history", 3600.0, self._prune),
+            ("job history", 3600.0, self._forget_jobs),
             ("feed history", 86_400.0, self._forget_changes),
         ]
         for name, every, part in parts:
@@ -192,10 +193,15 @@ class Sweeper:
         removed = change_feed.forget(database, keep)
         _log.info("the change feed was compacted", extra={"removed": removed})
 
+    def _forget_jobs(self) -> None:
+        """Some of them; a big export leaves many, then the next rounds go on."""
+        now = clock.now()
+        all_gone = [self._queue.forget_ended(now - keep, (kind,)) for kind, keep in KEEP.items()]
+        if not all(all_gone):
+            self._due["job history"] = clock.monotonic()
+
     def _prune(self) -> None:
         now = clock.now()
-        for kind, keep in KEEP.items():
-            self._queue.forget_ended(now - keep, (kind,))
         operations.forget(self._services.database)
         replies.forget_old(self._services.database)
         quarantine.expire(self._services.database, self._services.settings.quarantine_days)
