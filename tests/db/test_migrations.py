@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,6 +45,26 @@ def test_up_down_up_keeps_the_data(backend: str, new_database_url: Callable[...,
 
 def test_migrating_twice_changes_nothing(database: Database) -> None:
     assert migrate.upgrade(database) == (migrate.head(), migrate.head())
+
+
+def test_a_migration_that_fails_leaves_the_connection_as_it_was(
+    new_database_url: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = Database(new_database_url("sqlite"))
+
+    def fails(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(command, "upgrade", fails)
+    with pytest.raises(ZeroDivisionError):
+        migrate.upgrade(database)
+    opened = []
+    with contextlib.ExitStack() as together:
+        for _ in range(2):  # the one that migrated is among them
+            connection = together.enter_context(database.connect())
+            opened.append(connection.exec_driver_sql("PRAGMA legacy_alter_table").scalar())
+    assert opened == [0, 0]
+    database.close()
 
 
 def test_an_empty_database_is_refused_with_the_command_to_run(
