@@ -39,10 +39,11 @@ LOOK_EVERY = 0.2
 ASK_EVERY = 5.0
 """Seconds between two looks at the jobs of the parts."""
 PATIENCE = 900.0
-"""Seconds without a database, or without a part that could be written, after which an export is given up; it can be begun again."""
+"""Seconds without a database, without the queue, or without a part that could be written, after which an export is given up; it can be begun again."""
 
 LOST = "COACH-EXP-020"
 BROKEN = "COACH-EXP-021"
+QUEUE_AWAY = "COACH-JOB-003"
 
 _log = logging.getLogger(__name__)
 
@@ -126,10 +127,21 @@ class Coordinator:
                 )
             return
         with contextlib.closing(JobQueue(self._services.settings)) as queue:
-            jobs = {
-                queue.enqueue_part(self._job, str(self._id), generation, number): number
-                for number in missing
-            }
+            jobs: dict[str, int] = {}
+            waited = _Patience()
+            while len(jobs) < len(missing):
+                number = missing[len(jobs)]
+                try:
+                    ref = queue.enqueue_part(self._job, str(self._id), generation, number)
+                except CoachError as error:  # the moment stays held: nothing is planned anew
+                    if error.code != QUEUE_AWAY:
+                        raise
+                    if self._registry.standing(self._id).state != "running":
+                        return
+                    waited.wait(error)
+                else:
+                    jobs[ref] = number
+                    waited.reset()
             self._wait(plan, token, queue, jobs)
 
     def _wait(self, plan: Plan, token: str, queue: JobQueue, jobs: dict[str, int]) -> None:
