@@ -181,6 +181,7 @@ def test_a_bucket_that_goes_half_way_leaves_no_export_and_the_job_goes_on_later(
     assert failed.error is not None
     assert failed.error.code == "COACH-EXP-050"
     assert failed.place in failed.error.message
+    assert "no connection" in failed.error.message
     assert 0 < failed.parts_done < failed.parts
     monkeypatch.setattr(BucketPlace, "keep", keep)
     monkeypatch.setenv("AWS_ENDPOINT_URL", s3.url)

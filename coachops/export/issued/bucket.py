@@ -1,8 +1,7 @@
 """Exports in a bucket of any service that speaks S3.
 
 Parts go below `<prefix>.staging/<export>/<plan>/`, so that whoever lists the prefix never takes half of an
-export for the whole; publishing copies them inside the service and writes the manifest last. Keys,
-region and endpoint come from where every S3 program looks for them (`AWS_…`).
+export for the whole; publishing copies them inside the service and writes the manifest last.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from coachops.buckets import open_files, trouble
 from coachops.core.errors import CoachError
 from coachops.export.disk import translated
 from coachops.export.issued.places import CHUNK, Describer, Manifest, listing
@@ -22,9 +22,6 @@ from coachops.export.publishing import FilesGoneError
 
 _READ_AT_ONCE = 8 * CHUNK
 _DELETED_AT_ONCE = 1000
-_CONNECT_SECONDS = 5
-_READ_SECONDS = 60
-_ATTEMPTS = 3
 
 
 class BucketPlace:
@@ -135,34 +132,18 @@ class BucketPlace:
 
     def _files(self) -> Any:
         if self._opened is None:
-            import s3fs  # type: ignore[import-untyped]  # noqa: PLC0415 half a second of botocore
-
-            self._opened = s3fs.S3FileSystem(
-                config_kwargs={
-                    "connect_timeout": _CONNECT_SECONDS,
-                    "read_timeout": _READ_SECONDS,
-                    "retries": {"max_attempts": _ATTEMPTS, "mode": "standard"},
-                },
-                use_listings_cache=False,
-                skip_instance_cache=True,
-            )
-            self._opened.retries = 1  # the library below tries again by itself: one layer of it
+            self._opened = open_files()
         return self._opened
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
-        from botocore import exceptions  # type: ignore[import-untyped]  # noqa: PLC0415 as above
-
         try:
             yield
-        except FileNotFoundError as error:
-            raise self._refused("no such bucket or object") from error
-        except PermissionError as error:
-            raise self._refused("no right to it") from error
-        except (exceptions.NoCredentialsError, exceptions.PartialCredentialsError) as error:
-            raise self._refused("no keys are set") from error
-        except (exceptions.BotoCoreError, exceptions.ClientError, OSError) as error:
-            raise self._refused(type(error).__name__) from error  # messages may repeat keys
+        except Exception as error:
+            found = trouble(error)
+            if found is None:
+                raise
+            raise self._refused(found.reason) from error
 
     def _refused(self, reason: str) -> CoachError:
         return CoachError("COACH-EXP-050", place=self.url, reason=reason)
