@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
-import sqlalchemy.orm
 from sqlalchemy.engine import Connection
 
-from coachops import audit
 from coachops.core import clock, ids
 from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
@@ -23,12 +21,12 @@ from coachops.export.parts import Privacy
 from coachops.export.plan import ExportSpec
 from coachops.export.planning import plan_within
 from coachops.export.publishing import describe, draft_folder, finish
+from coachops.export.recording import record_made
 from coachops.export.running import write_parts
 from coachops.export.selection import make_filters
 from coachops.export.signing import SigningKey
 from coachops.export.snapshot import open_moment
 from coachops.export.writers import COMPRESSIONS, CSV_PROFILES, FORMATS
-from coachops.telemetry import record_activity
 
 Progress = Callable[[str, int], None]
 
@@ -100,7 +98,11 @@ def run_export(
                 database, plan, folder, moment.token, privacy=variant, progress=told
             )
         manifest, paths = describe(plan, results, folder, key=key, privacy=variant)
-        record_export(database, actor, manifest)
+        rows = sum(dataset["rows"] for dataset in manifest["datasets"])
+        record_made(
+            database, actor, uuid.UUID(manifest["export_id"]),
+            rows=rows, datasets=len(manifest["datasets"]),
+        )  # fmt: skip
         finish(folder, out.absolute(), paths)
     return manifest
 
@@ -121,21 +123,6 @@ def require_known(
         raise CoachError("COACH-EXP-008", name=csv_profile)
     if compression not in COMPRESSIONS:
         raise CoachError("COACH-EXP-016", name=compression)
-
-
-def record_export(database: Database, actor: Actor, manifest: dict[str, Any]) -> None:
-    """Who exported how much, before the export appears: an unrecorded export must not exist."""
-    export_id = ids.parse_id(manifest["export_id"])
-
-    def work(session: sa.orm.Session) -> None:
-        rows = sum(dataset["rows"] for dataset in manifest["datasets"])
-        audit.record(
-            session, actor, "export.made", "export", manifest["export_id"],
-            rows=rows, datasets=len(manifest["datasets"]),
-        )  # fmt: skip
-        record_activity(session, actor, "export.made", subject_id=export_id)
-
-    database.run(work)
 
 
 def schema_documents(

@@ -21,6 +21,7 @@ from coachops.export.moments import mark_of
 from coachops.export.parts import write_part
 from coachops.export.planning import plan_within
 from coachops.export.publishing import FilesGoneError, describe
+from coachops.export.recording import record_made
 from coachops.export.snapshot import DEFAULT_WORKERS, open_moment
 from coachops.jobs.exports import SUITE, announce
 from coachops.jobs.queue import JobQueue
@@ -275,7 +276,7 @@ def publish(services: Services, export_id: uuid.UUID) -> Outcome:
     results = registry.results(export_id, generation)
     rows = sum(result.rows for result in results)
     actor = Actor(export.requested_by_id, "service", "")
-    registry.record_made(export_id, actor, rows=rows, datasets=len(export.datasets))
+    record_made(services.database, actor, export_id, rows=rows, datasets=len(export.datasets))
     variant = services.privacy_profile(plan.spec.privacy)
     try:
         manifest, files = place.publish(

@@ -12,16 +12,13 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from coachops import audit
 from coachops.core import clock
-from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
 from coachops.db import Database
 from coachops.db.models import Engagement, IssuedExport, IssuedExportPart
 from coachops.export.issued.model import OPEN, Issued, Standing, error_of, issued_of
 from coachops.export.issued.request import ExportRequest
 from coachops.export.plan import PartResult, Plan
-from coachops.telemetry import record_activity
 
 Beside = Callable[[Session, Issued], object]
 
@@ -180,17 +177,6 @@ class Making:
                 )
                 if result is not None
             ]
-
-    def record_made(self, export_id: uuid.UUID, actor: Actor, *, rows: int, datasets: int) -> None:
-        """Who exports how much, before the export appears: an unrecorded export must not exist."""
-
-        def work(session: Session) -> None:
-            audit.record(
-                session, actor, "export.made", "export", export_id, rows=rows, datasets=datasets
-            )
-            record_activity(session, actor, "export.made", subject_id=export_id)
-
-        self._database.run(work, operation_id=export_id, repeated=lambda _session: None)
 
     def finish(
         self,
