@@ -98,6 +98,13 @@ def datasets_page() -> str:
     return reference_markdown()
 
 
+def metrics_page() -> str:
+    """Every metric."""
+    from coachops.api.metrics import metrics_markdown
+
+    return metrics_markdown()
+
+
 def privacy_page() -> str:
     """The page about privacy, its table of places written from their register."""
     from coachops.privacy.places import places_markdown
@@ -119,6 +126,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli_page,
     "errors.md": overview,
     "settings.md": settings_page,
+    "metrics.md": metrics_page,
     "datasets.md": datasets_page,
     "api.md": api_page,
 }

@@ -7,11 +7,12 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.concurrency import run_in_threadpool
 
 from coachops.api.access import Context, InContext
-from coachops.api.metrics import gauge
+from coachops.api.metrics import gauge, gauges
 from coachops.core.errors import CoachError
 from coachops.db import migrate
 from coachops.jobs.health import queue_health
 from coachops.jobs.heartbeat import worker_status
+from coachops.webhooks.figures import traffic
 
 router = APIRouter(tags=["operations"])
 
@@ -51,15 +52,13 @@ def metrics(context: InContext) -> PlainTextResponse:
     lines = context.figures.lines()
     try:
         counts = identity.kernel_counts()
-        lines += gauge("coachops_database_up", "Whether the database answers.", 1)
-        lines += gauge(
-            "coachops_users_signed_in", "Users with a sign-in.", identity.signed_in_count()
-        )
-        lines += gauge("coachops_kernels_bound", "Kernels bound to a sign-in.", counts.bound)
-        lines += gauge("coachops_kernels_connected", "Kernels with an open page.", counts.connected)
+        lines += gauge("coachops_database_up", 1)
+        lines += gauge("coachops_users_signed_in", identity.signed_in_count())
+        lines += gauge("coachops_kernels_bound", counts.bound)
+        lines += gauge("coachops_kernels_connected", counts.connected)
     except CoachError:
-        lines += gauge("coachops_database_up", "Whether the database answers.", 0)
-    lines += _work(context)
+        lines += gauge("coachops_database_up", 0)
+    lines += _work(context) + _webhooks(context)
     return PlainTextResponse(
         "\n".join(lines) + "\n", media_type="text/plain; version=0.0.4; charset=utf-8"
     )
@@ -74,16 +73,27 @@ def _work(context: Context) -> list[str]:
         return []
     oldest = found.oldest_seconds or 0.0
     return [
-        *gauge(
-            "coachops_workers_alive", "Workers that gave a sign of life.", len(found.workers.alive)
-        ),
-        *gauge("coachops_jobs_waiting", "Jobs that could begin now.", found.waiting),
-        *gauge(
-            "coachops_jobs_oldest_waiting_seconds", "Age of the oldest of them.", round(oldest, 1)
-        ),
-        *gauge("coachops_jobs_running", "Jobs that were begun.", found.running),
-        *gauge("coachops_jobs_failed", "Jobs that failed within a day.", found.failed),
-        *gauge("coachops_jobs_stuck", "Whether work waits and does not move.", int(not found.ok)),
+        *gauge("coachops_workers_alive", len(found.workers.alive)),
+        *gauge("coachops_jobs_waiting", found.waiting),
+        *gauge("coachops_jobs_oldest_waiting_seconds", round(oldest, 1)),
+        *gauge("coachops_jobs_running", found.running),
+        *gauge("coachops_jobs_failed", found.failed),
+        *gauge("coachops_jobs_stuck", int(not found.ok)),
+    ]
+
+
+def _webhooks(context: Context) -> list[str]:
+    """What becomes of deliveries. Nothing where the database does not answer."""
+    try:
+        found = traffic(context.services.database)
+    except CoachError:
+        return []
+    name = "coachops_webhook_deliveries"
+    return [
+        *gauge("coachops_webhooks_off", found.off),
+        *gauge(f"{name}_waiting", found.waiting),
+        *gauge(f"{name}_oldest_waiting_seconds", round(found.oldest_seconds, 1)),
+        *gauges(name, found.ended),
     ]
 
 

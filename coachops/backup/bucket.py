@@ -1,8 +1,6 @@
 """A bucket as the second place: `s3://bucket/prefix`, of any service that speaks S3.
 
-Keys, region and endpoint come from where every S3 program looks for them (`AWS_ACCESS_KEY_ID`,
-`AWS_SECRET_ACCESS_KEY`, `AWS_ENDPOINT_URL`, a profile, the machine's role). An object appears when it
-is complete, so nothing need be renamed.
+An object appears when it is complete, so nothing need be renamed.
 """
 
 from __future__ import annotations
@@ -13,12 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from coachops.backup.place import SMALL, Entry
+from coachops.buckets import open_files, trouble
 from coachops.core import clock
 from coachops.core.errors import CoachError
-
-_CONNECT_SECONDS = 5
-_READ_SECONDS = 60
-_ATTEMPTS = 3
 
 
 class BucketPlace:
@@ -87,18 +82,7 @@ class BucketPlace:
 
     def _files(self) -> Any:
         if self._opened is None:
-            import s3fs  # type: ignore[import-untyped]  # noqa: PLC0415 half a second of botocore
-
-            self._opened = s3fs.S3FileSystem(
-                config_kwargs={
-                    "connect_timeout": _CONNECT_SECONDS,
-                    "read_timeout": _READ_SECONDS,
-                    "retries": {"max_attempts": _ATTEMPTS, "mode": "standard"},
-                },
-                use_listings_cache=False,
-                skip_instance_cache=True,
-            )
-            self._opened.retries = 1  # the library below tries again by itself: one layer of it
+            self._opened = open_files()
         return self._opened
 
     def _require_bucket(self) -> None:
@@ -109,29 +93,13 @@ class BucketPlace:
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
-        from botocore import exceptions  # type: ignore[import-untyped]  # noqa: PLC0415 as above
-
         try:
             yield
-        except FileNotFoundError:
-            self._require_bucket()
-            raise
-        except PermissionError as error:
-            raise CoachError("COACH-BKP-002", reason="no right to it", place=self.url) from error
-        except (exceptions.NoCredentialsError, exceptions.PartialCredentialsError) as error:
-            raise CoachError("COACH-BKP-002", reason="no keys are set", place=self.url) from error
-        except (exceptions.BotoCoreError, exceptions.ClientError, OSError) as error:
-            raise CoachError("COACH-BKP-001", reason=_reason(error), place=self.url) from error
-
-
-def _reason(error: Exception) -> str:
-    """A word for it; messages of the service may repeat keys."""
-    names = {
-        "EndpointConnectionError": "no connection",
-        "ConnectTimeoutError": "no connection in time",
-        "ReadTimeoutError": "no answer in time",
-        "TimeoutError": "no answer in time",
-        "ConnectionClosedError": "the connection was cut",
-        "FSTimeoutError": "no answer in time",
-    }
-    return names.get(type(error).__name__, type(error).__name__)
+        except Exception as error:
+            found = trouble(error)
+            if found is not None and found.kind == "missing":
+                self._require_bucket()
+            if found is None or found.kind == "missing":
+                raise
+            code = "COACH-BKP-002" if found.kind == "refused" else "COACH-BKP-001"
+            raise CoachError(code, reason=found.reason, place=self.url) from error

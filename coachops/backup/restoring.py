@@ -264,6 +264,12 @@ def _notes(
             "you approve one."
         )
     yield "All sign-ins, invitations and reset links have ended: everybody signs in again."
+    if settled.webhooks:
+        yield (
+            f"Switched off: {_counted(settled.webhooks, 'webhook')}, since one that you removed after "
+            "the backup came back, too. Look at 'coachops webhook list', remove what is not wanted, and "
+            "run 'coachops webhook enable' for each of the others."
+        )
     if carried.told:
         yield (
             "What was refused since then is carried over from the database that was replaced: "

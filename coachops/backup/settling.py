@@ -26,6 +26,7 @@ from coachops.db.models import (
     WebSession,
     WorkerHeartbeat,
 )
+from coachops.webhooks.delivering import switch_all_off
 
 HELD = "COACH-BKP-018"
 _SCHEMA, _JOBS, _KEY = "dbos", "workflow_status", "workflow_uuid"
@@ -34,11 +35,12 @@ _OPEN = "('PENDING', 'ENQUEUED', 'DELAYED')"
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """How many: messages held, drafts left, sign-ins ended."""
+    """How many: messages held, drafts left, sign-ins ended, webhooks switched off."""
 
     held: int
     drafts: int
     signed_out: int
+    webhooks: int
 
 
 def settle(database: Database, backup_id: str) -> Settled:
@@ -46,6 +48,8 @@ def settle(database: Database, backup_id: str) -> Settled:
 
     Messages that were approved or being sent become *uncertain*: a person says whether they went
     out, so nothing is sent twice. Drafts and failed ones keep their state with a warning. All sign-ins, links and dashboard tickets end.
+    All webhooks are switched off: one that was removed since must be told of nothing, and nobody can
+    tell here which one that is.
     """
 
     def work(session: Session) -> Settled:
@@ -77,6 +81,7 @@ def settle(database: Database, backup_id: str) -> Settled:
             sa.update(KernelBinding).where(KernelBinding.ended_at.is_(None)).values(ended_at=now)
         )
         session.execute(sa.update(WorkerHeartbeat).values(stopped=True))
+        webhooks = switch_all_off(session, "restored", now)
         # what followers read after the backup was made is not in it: they must begin anew
         change_feed.bump_epoch(session.connection())
         drafts = session.scalar(
@@ -84,9 +89,9 @@ def settle(database: Database, backup_id: str) -> Settled:
         )
         audit.record(
             session, SYSTEM, "backup.restored", "backup", backup_id,
-            held=len(held), signed_out=len(signed_out),
+            held=len(held), signed_out=len(signed_out), webhooks=webhooks,
         )  # fmt: skip
-        return Settled(len(held), drafts or 0, len(signed_out))
+        return Settled(len(held), drafts or 0, len(signed_out), webhooks)
 
     return database.run(work)
 

@@ -50,8 +50,10 @@ KINDS: Final[dict[str, Kind]] = {
     ),
     "webhook_off": Kind(
         "Webhook switched off",
-        "Its receiver answered that it is gone, or accepted nothing for days. It is told of nothing.",
-        "Mend the receiver, then run 'coachops webhook test' and 'coachops webhook enable'.",
+        "Its receiver answered that it is gone, or accepted nothing for days, or a backup was restored. "
+        "It is told of nothing.",
+        "Mend the receiver, or see that it is still wanted; then run 'coachops webhook enable' and "
+        "'coachops webhook test'.",
         "bad",
         "COACH-WHK-004",
     ),

@@ -92,7 +92,9 @@ def _run(database: Database, step: Callable[[Config], None]) -> None:
         else:
             # rebuilding a table renames it, which SQLite refuses while a trigger names the old one
             connection.exec_driver_sql("PRAGMA legacy_alter_table = ON")
-            step(config(connection))
-            connection.exec_driver_sql("PRAGMA legacy_alter_table = OFF")
+            try:
+                step(config(connection))
+            finally:  # no rollback takes it back, and others get this connection next
+                connection.exec_driver_sql("PRAGMA legacy_alter_table = OFF")
         if MigrationContext.configure(connection).get_current_revision() == head():
             capture.install(connection)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
-import sqlalchemy.orm
 from sqlalchemy.engine import Connection
 
-from coachops import audit
 from coachops.core import clock, ids
 from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
@@ -25,12 +23,12 @@ from coachops.export.parts import Privacy
 from coachops.export.plan import ExportSpec
 from coachops.export.planning import plan_within
 from coachops.export.publishing import describe, draft_folder, finish
+from coachops.export.recording import record_made
 from coachops.export.running import write_parts
 from coachops.export.selection import make_filters
 from coachops.export.signing import SigningKey
 from coachops.export.snapshot import open_moment
 from coachops.export.writers import COMPRESSIONS, CSV_PROFILES, FORMATS
-from coachops.telemetry import record_activity
 
 Progress = Callable[[str, int], None]
 
@@ -88,7 +86,7 @@ def run_export(
         written[name] = written.get(name, 0) + more
         progress(name, written[name])
 
-    with draft_folder(out) as folder:
+    with draft_folder(out, ids.parse_id(export_id or "")) as folder:
         with open_moment(database, workers=workers, lightly=True) as moment:
             spec = _spec(
                 moment.connection, formats, datasets, since, until, coaches, clients,
@@ -111,7 +109,11 @@ def run_export(
                     results = write(ahead.parts())
                     plan = ahead.plan()
         manifest, paths = describe(plan, results, folder, key=key, privacy=variant)
-        record_export(database, actor, manifest)
+        rows = sum(dataset["rows"] for dataset in manifest["datasets"])
+        record_made(
+            database, actor, uuid.UUID(manifest["export_id"]),
+            rows=rows, datasets=len(manifest["datasets"]),
+        )  # fmt: skip
         finish(folder, out.absolute(), paths)
     return manifest
 
@@ -132,21 +134,6 @@ def require_known(
         raise CoachError("COACH-EXP-008", name=csv_profile)
     if compression not in COMPRESSIONS:
         raise CoachError("COACH-EXP-016", name=compression)
-
-
-def record_export(database: Database, actor: Actor, manifest: dict[str, Any]) -> None:
-    """Who exported how much, before the export appears: an unrecorded export must not exist."""
-    export_id = ids.parse_id(manifest["export_id"])
-
-    def work(session: sa.orm.Session) -> None:
-        rows = sum(dataset["rows"] for dataset in manifest["datasets"])
-        audit.record(
-            session, actor, "export.made", "export", manifest["export_id"],
-            rows=rows, datasets=len(manifest["datasets"]),
-        )  # fmt: skip
-        record_activity(session, actor, "export.made", subject_id=export_id)
-
-    database.run(work)
 
 
 def schema_documents(

@@ -17,6 +17,7 @@ import contextlib
 import errno
 import hashlib
 import shutil
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -145,12 +146,20 @@ def finish(folder: Path, out: Path, paths: Sequence[str]) -> None:
         sync(out.parent)
 
 
+def draft_of(out: Path, export_id: uuid.UUID) -> Path:
+    """The hidden folder beside `out` in which that export is written."""
+    return out.with_name(f".{out.name}.partial-{export_id.hex}")
+
+
 @contextlib.contextmanager
-def draft_folder(out: Path) -> Iterator[Path]:
+def draft_folder(out: Path, export_id: uuid.UUID | None = None) -> Iterator[Path]:
     """A hidden private folder beside `out`, removed when the block ends unless it was renamed.
 
     It is in the same file system, so the final rename is atomic. A process that is killed leaves
     it, without a manifest.
+
+    Parameters:
+        export_id: names the folder, so that others find it by the record; None takes a new one.
 
     Raises:
         CoachError: COACH-EXP-003 where `out` holds something already, COACH-EXP-006 where the disk
@@ -160,7 +169,7 @@ def draft_folder(out: Path) -> Iterator[Path]:
     require_free(out)
     with translated(out):
         out.parent.mkdir(parents=True, exist_ok=True)
-        folder = out.parent / f".{out.name}.partial-{ids.new_id().hex}"
+        folder = draft_of(out, export_id or ids.new_id())
         folder.mkdir(mode=0o700)
     try:
         with translated(out):

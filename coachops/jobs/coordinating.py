@@ -21,6 +21,7 @@ from coachops.export.moments import mark_of
 from coachops.export.parts import write_part
 from coachops.export.planning import plan_within
 from coachops.export.publishing import FilesGoneError, describe
+from coachops.export.recording import record_made
 from coachops.export.snapshot import DEFAULT_WORKERS, open_moment
 from coachops.jobs.exports import SUITE, announce
 from coachops.jobs.queue import JobQueue
@@ -39,10 +40,11 @@ LOOK_EVERY = 0.2
 ASK_EVERY = 5.0
 """Seconds between two looks at the jobs of the parts."""
 PATIENCE = 900.0
-"""Seconds without a database, or without a part that could be written, after which an export is given up; it can be begun again."""
+"""Seconds without a database, without the queue, or without a part that could be written, after which an export is given up; it can be begun again."""
 
 LOST = "COACH-EXP-020"
 BROKEN = "COACH-EXP-021"
+QUEUE_AWAY = "COACH-JOB-003"
 
 _log = logging.getLogger(__name__)
 
@@ -126,10 +128,21 @@ class Coordinator:
                 )
             return
         with contextlib.closing(JobQueue(self._services.settings)) as queue:
-            jobs = {
-                queue.enqueue_part(self._job, str(self._id), generation, number): number
-                for number in missing
-            }
+            jobs: dict[str, int] = {}
+            waited = _Patience()
+            while len(jobs) < len(missing):
+                number = missing[len(jobs)]
+                try:
+                    ref = queue.enqueue_part(self._job, str(self._id), generation, number)
+                except CoachError as error:  # the moment stays held: nothing is planned anew
+                    if error.code != QUEUE_AWAY:
+                        raise
+                    if self._registry.standing(self._id).state != "running":
+                        return
+                    waited.wait(error)
+                else:
+                    jobs[ref] = number
+                    waited.reset()
             self._wait(plan, token, queue, jobs)
 
     def _wait(self, plan: Plan, token: str, queue: JobQueue, jobs: dict[str, int]) -> None:
@@ -204,7 +217,7 @@ def _write(
     export = registry.get(SUITE, str(export_id))
     if plan is None:
         return "unwanted"
-    place = open_place(services.settings, export.place)
+    place = open_place(services.settings, export.place, export.id)
     part = plan.parts[number]
     looked = clock.monotonic()
 
@@ -237,8 +250,9 @@ def _write(
             registry.lost(export_id, token)
         raise
     finally:
-        unwanted = registry.standing(export_id).state not in {"running", "ready"}
-        if unwanted:
+        state = registry.standing(export_id).state
+        unwanted = state not in {"running", "ready"}
+        if unwanted and state != "failed":  # which may go on with what is written
             place.discard()
     return "unwanted" if unwanted else "written"
 
@@ -252,16 +266,17 @@ def publish(services: Services, export_id: uuid.UUID) -> Outcome:
     registry = Registry(services.database)
     export = registry.get(SUITE, str(export_id))
     plan = registry.plan(export_id)
-    place = open_place(services.settings, export.place)
+    place = open_place(services.settings, export.place, export.id)
     answer: Outcome = {"export_id": str(export_id), "folder": export.place, "state": export.state}
     if export.state != "running" or plan is None:
-        place.discard()
+        if export.state != "failed":
+            place.discard()
         return answer
     generation = registry.standing(export_id).generation
     results = registry.results(export_id, generation)
     rows = sum(result.rows for result in results)
     actor = Actor(export.requested_by_id, "service", "")
-    registry.record_made(export_id, actor, rows=rows, datasets=len(export.datasets))
+    record_made(services.database, actor, export_id, rows=rows, datasets=len(export.datasets))
     variant = services.privacy_profile(plan.spec.privacy)
     try:
         manifest, files = place.publish(

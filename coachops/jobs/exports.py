@@ -14,7 +14,7 @@ from coachops.core import clock
 from coachops.core.actor import SYSTEM
 from coachops.core.errors import CoachError
 from coachops.core.grants import EVERYTHING, Grant
-from coachops.export.issued import Issued, Owner, Registry, check_request, open_place
+from coachops.export.issued import Issued, Owner, Place, Registry, check_request, open_place
 from coachops.export.issued.places import base_of, listing
 from coachops.jobs.ids import keyed_id
 from coachops.webhooks import emit
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
 GIVEN_UP = dt.timedelta(days=2)
 """A command that makes an export itself and is not done after that was killed."""
+GOES_ON = dt.timedelta(days=1)
+"""What a failed export has written at a place that somebody chose is kept so long."""
+TRIED = dt.timedelta(days=7)
+"""How long such a place is asked to remove it; a bucket may be gone for good."""
 
 SUITE = Owner.of(SYSTEM)
 
@@ -76,7 +80,11 @@ class Exports:
         return made, new
 
     def again(self, owner: Owner, ref: str) -> Issued:
-        """Start one again that failed; it goes on with what is missing. Raises as `Registry.again`."""
+        """Start one again that failed; it goes on with what is missing. Raises as `Registry.again`.
+
+        What is written is there as long as the files of a ready one would be (`export_days`), at a
+        place that somebody chose for a day (`discard_left`). After that it begins anew.
+        """
         export = self.registry.again(owner, ref)
         self._enqueue_soon(export)
         return export
@@ -146,7 +154,7 @@ class Exports:
                 raise CoachError("COACH-EXP-044", ref=row.id) from error
             raise
         if not self.registry.finish(row.id, manifest, listing(out, manifest)):
-            open_place(settings, row.place).delete()
+            open_place(settings, row.place, row.id).delete()
             raise CoachError("COACH-EXP-044", ref=row.id)
         return manifest
 
@@ -167,7 +175,7 @@ class Exports:
 
     def read(self, export: Issued, name: str, start: int, end: int) -> Iterator[bytes]:
         """Bytes of a file. Raises COACH-EXP-006, -050 where its place is away."""
-        return open_place(self._services.settings, export.place).read(name, start, end)
+        return self._place(export).read(name, start, end)
 
     def remove(self, owner: Owner, ref: str) -> Issued:
         """Cancel it where it is being made; delete its files where it is ready.
@@ -190,7 +198,7 @@ class Exports:
                     self._queue.cancel(str(keyed_id("export", export.key, export.run)))
                 except CoachError as error:  # the worker reads the row
                     _log.warning("a job could not be cancelled", extra={"code": error.code})
-            open_place(self._services.settings, export.place).discard()
+            self._place(export).discard()
         return self.registry.get(owner, str(export.id))
 
     def sweep(self, before: dt.datetime) -> None:
@@ -223,10 +231,31 @@ class Exports:
                 )
         return len(due)
 
+    def discard_left(self) -> int:
+        """Remove half exports from places that somebody chose; returns how many exports.
+
+        A failed one keeps its parts for a day, since it may be started again. A cancelled one has
+        none any more, unless its place was away or a worker was killed at that moment.
+        """
+        removed = 0
+        for export in self.registry.due_for_discard(kept=GOES_ON, tried=TRIED):
+            try:
+                if self._place(export).discard():
+                    self.registry.deleted(export.id)
+                    removed += 1
+            except CoachError as error:
+                _log.warning(
+                    "half an export stays", extra={"export": str(export.id), "code": error.code}
+                )
+        return removed
+
     def _delete(self, export: Issued) -> None:
         if export.managed:
-            open_place(self._services.settings, export.place).delete()
+            self._place(export).delete()
             self.registry.deleted(export.id)
+
+    def _place(self, export: Issued) -> Place:
+        return open_place(self._services.settings, export.place, export.id)
 
 
 def register(

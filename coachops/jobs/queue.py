@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import uuid
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from dbos import DBOSClient
 
 _PREFIXES_AT_ONCE = 100
+_FORGOTTEN_AT_ONCE = 1000
+_BATCHES_AT_ONCE = 5
 
 
 class JobQueue:
@@ -205,16 +208,22 @@ class JobQueue:
         """Cancel a job that waits or runs; a step in progress comes to its end."""
         self._store.call(lambda client: client.cancel_workflow(ref))
 
-    def forget_ended(self, before: dt.datetime, kinds: Sequence[str]) -> int:
-        """Delete records of jobs that ended before an instant; returns how many (at most 1000)."""
-        rows = self._list(
-            completed_before=before.isoformat(), name=list(kinds), limit=1000,
-            status=["SUCCESS", "ERROR", "CANCELLED"],
-        )  # fmt: skip
-        ids = [row.id for row in rows]
-        if ids:
-            self._store.call(lambda client: client.delete_workflows(ids))
-        return len(ids)
+    def forget_ended(self, before: dt.datetime, kinds: Sequence[str]) -> bool:
+        """Delete records of jobs that ended before an instant; whether that was all of them.
+
+        In batches, and no more than some at once: who waits for it has other things to do.
+        """
+        for _ in range(_BATCHES_AT_ONCE):
+            rows = self._list(
+                completed_before=before.isoformat(), name=list(kinds), limit=_FORGOTTEN_AT_ONCE,
+                status=["SUCCESS", "ERROR", "CANCELLED"],
+            )  # fmt: skip
+            ids = [row.id for row in rows]
+            if ids:
+                self._store.call(functools.partial(_delete, ids))
+            if len(ids) < _FORGOTTEN_AT_ONCE:
+                return True
+        return False
 
     def _latest(self, prefixes: Iterable[str]) -> list[tuple[JobId, JobRow]]:
         wanted = list(prefixes)
@@ -235,3 +244,7 @@ class JobQueue:
             )
         )
         return [row_of(each) for each in found]
+
+
+def _delete(ids: list[str], client: DBOSClient) -> None:
+    client.delete_workflows(ids)

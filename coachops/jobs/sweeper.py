@@ -120,11 +120,13 @@ class Sweeper:
             ("degraded", 30.0, lambda: findings.sweep_degraded(self._services, queue)),
             ("exports", 5.0, lambda: self._exports.sweep(clock.now() - findings.GRACE)),
             ("old exports", 60.0, self._exports.delete_old),
+            ("half exports", 3600.0, self._exports.discard_left),
             ("schedules", 20.0, self._queue_due),
             ("beat", 30.0, self._beat_in_data),
             ("audit", 60.0, lambda: audit.seal(database)),
             ("leaving", 60.0, lambda: leaving.settle(database)),
             ("history", 3600.0, self._prune),
+            ("job history", 3600.0, self._forget_jobs),
             ("feed history", 86_400.0, self._forget_changes),
         ]
         for name, every, part in parts:
@@ -191,10 +193,15 @@ class Sweeper:
         removed = change_feed.forget(database, keep)
         _log.info("the change feed was compacted", extra={"removed": removed})
 
+    def _forget_jobs(self) -> None:
+        """Some of them; a big export leaves many, then the next rounds go on."""
+        now = clock.now()
+        all_gone = [self._queue.forget_ended(now - keep, (kind,)) for kind, keep in KEEP.items()]
+        if not all(all_gone):
+            self._due["job history"] = clock.monotonic()
+
     def _prune(self) -> None:
         now = clock.now()
-        for kind, keep in KEEP.items():
-            self._queue.forget_ended(now - keep, (kind,))
         operations.forget(self._services.database)
         replies.forget_old(self._services.database)
         quarantine.expire(self._services.database, self._services.settings.quarantine_days)

@@ -233,6 +233,18 @@ def switch_off(session: Session, endpoint: WebhookEndpoint, reason: str, now: dt
     record_act(session, SYSTEM, "webhook.disabled", "webhook", endpoint.id, reason=reason)
 
 
+def switch_all_off(session: Session, reason: str, now: dt.datetime) -> int:
+    """As `switch_off`, every endpoint that is on; returns how many."""
+    found = session.scalars(
+        sa.select(WebhookEndpoint)
+        .where(WebhookEndpoint.disabled_at.is_(None))
+        .order_by(WebhookEndpoint.id)
+    ).all()
+    for endpoint in found:
+        switch_off(session, endpoint, reason, now)
+    return len(found)
+
+
 def open_letter(taken: Taken, seal: Seal) -> Letter | None:
     """What to post; None where the secret cannot be opened."""
     try:

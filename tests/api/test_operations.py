@@ -5,8 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import re
 
+import sqlalchemy as sa
+
+from coachops.api.metrics import METRICS
 from coachops.core import clock, ids
 from coachops.core.actor import SYSTEM
+from coachops.db.models import WebhookDelivery, WebhookEndpoint, WebhookEvent
 from coachops.jobs import Jobs, heartbeat
 from tests.api.conftest import Site, title_of
 
@@ -54,6 +58,45 @@ def test_metrics_tell_of_work_that_does_not_move(site: Site) -> None:
     assert "coachops_jobs_oldest_waiting_seconds 1200.0" in text
     assert "coachops_jobs_stuck 1" in text
     assert "coachops_workers_alive 0" in text
+
+
+def test_metrics_tell_what_becomes_of_deliveries(site: Site) -> None:
+    services, now = site.services, clock.now()
+    hooks = services.webhooks
+    _, hook = hooks.add(SYSTEM, "http://127.0.0.1:1/", ["export.failed"])
+    states = {"waiting": 2, "delivered": 3, "exhausted": 1}
+    with services.database.write() as session:
+        for number, state in enumerate([s for s, count in states.items() for _ in range(count)]):
+            event = WebhookEvent(key=str(number), type="export.failed", data={}, occurred_at=now)
+            session.add(event)
+            session.flush()
+            session.add(
+                WebhookDelivery(
+                    event_id=event.id, endpoint_id=hook.id, state=state, next_at=now,
+                    created_at=now, finished_at=None if state == "waiting" else now,
+                )
+            )  # fmt: skip
+        session.execute(sa.update(WebhookEndpoint).values(disabled_at=now, disabled_reason="gone"))
+    with clock.frozen(now + dt.timedelta(hours=2)):
+        text = site.client.get("/metrics").text
+    assert "coachops_webhooks_off 1\n" in text
+    assert "coachops_webhook_deliveries_waiting 2\n" in text
+    assert "coachops_webhook_deliveries_oldest_waiting_seconds 7200.0\n" in text
+    for outcome, count in {"delivered": 3, "exhausted": 1, "dropped": 0}.items():
+        assert f'coachops_webhook_deliveries{{outcome="{outcome}"}} {count}\n' in text
+    with clock.frozen(now + dt.timedelta(days=2)):
+        text = site.client.get("/metrics").text
+    assert 'coachops_webhook_deliveries{outcome="delivered"} 0\n' in text
+
+
+def test_every_metric_is_in_the_list_and_the_list_holds_no_other(site: Site) -> None:
+    site.client.get("/healthz")
+    text = site.client.get("/metrics").text
+    assert re.findall(r"# TYPE (\w+) (\w+)", text) == [
+        (name, metric.kind) for name, metric in METRICS.items()
+    ]
+    told = set(re.findall(r"^(\w+?)(?:_bucket|_sum|_count)?[{ ]", text, re.MULTILINE))
+    assert told == set(METRICS)
 
 
 def test_the_guide_is_for_those_who_are_signed_in(site: Site) -> None:

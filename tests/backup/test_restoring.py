@@ -7,6 +7,7 @@ import errno
 import os
 import shutil
 import sqlite3
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,10 +32,15 @@ from coachops.db.models import (
     SignInLink,
     Suppression,
     User,
+    WebhookDelivery,
+    WebhookEndpoint,
     WebSession,
 )
 from coachops.jobs.queue import JobQueue
 from coachops.privacy.replaying import Erasures
+from coachops.webhooks import emit
+from coachops.webhooks.delivering import switch_off
+from coachops.webhooks.facade import Webhooks
 from tests.support.backups import approve_some, content
 
 CHANGED = (
@@ -43,6 +49,10 @@ CHANGED = (
     "change_log", "feed_meta",
 )  # fmt: skip
 """Tables that a restore settles, or that were written after the backup."""
+
+FAILED: dict[str, object] = {
+    "export_id": str(uuid.UUID(int=1)), "url": "/v1/exports/1", "code": "COACH-EXP-006",
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -256,6 +266,38 @@ def test_sign_ins_links_and_tickets_of_then_have_ended(
             sa.select(AuditEvent.subject_id).where(AuditEvent.action == "backup.restored")
         )
         assert acts.all() == [done.backup_id]
+    database.close()
+
+
+def test_webhooks_of_then_are_told_of_nothing_until_a_person_has_looked(
+    backups: Backups, services: Services, tmp_path: Path
+) -> None:
+    hooks = services.webhooks
+    _, wanted = hooks.add(SYSTEM, "http://127.0.0.1:1/", ["export.failed"])
+    _, removed = hooks.add(SYSTEM, "http://127.0.0.1:2/", ["export.failed"])
+    _, failing = hooks.add(SYSTEM, "http://127.0.0.1:3/", ["export.failed"])
+    with services.database.write() as session:
+        switch_off(session, session.get_one(WebhookEndpoint, failing.id), "gone", clock.now())
+        emit(session, "export.failed", FAILED, key="before")
+    backups.run()
+    hooks.remove(SYSTEM, removed.id)
+    done = backups.restore(tmp_path / "new")
+    assert any(note.startswith("Switched off: 2 webhooks") for note in done.notes)
+    database = Database(f"sqlite:///{tmp_path}/new/coachops.db")
+    with database.write() as session:
+        found = session.execute(
+            sa.select(WebhookEndpoint.id, WebhookEndpoint.disabled_reason)
+        ).all()
+        assert {tuple(each) for each in found} == {
+            (wanted.id, "restored"), (removed.id, "restored"), (failing.id, "gone")
+        }  # fmt: skip
+        emit(session, "export.failed", FAILED, key="afterwards")
+    with database.read() as session:
+        assert set(session.scalars(sa.select(WebhookDelivery.state))) == {"dropped"}
+        acts = sa.select(AuditEvent.subject_id).where(AuditEvent.action == "webhook.disabled")
+        assert {str(wanted.id), str(removed.id)} <= set(map(str, session.scalars(acts)))
+    again = Webhooks(database, services.settings, b"secret").enable(SYSTEM, wanted.id)
+    assert (again.state, again.disabled_reason, again.waiting) == ("on", None, 0)
     database.close()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,8 +10,10 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 
+from coachops.core import clock
 from coachops.core.errors import CoachError
 from coachops.db import Database, migrate
+from coachops.db.models import WebhookDelivery, WebhookEndpoint, WebhookEvent
 
 
 def test_models_and_migrations_agree(database: Database) -> None:
@@ -42,8 +45,65 @@ def test_up_down_up_keeps_the_data(backend: str, new_database_url: Callable[...,
     database.close()
 
 
+def test_what_a_restore_switched_off_stays_off_in_an_older_version(database: Database) -> None:
+    now = clock.now()
+    with database.write() as session:
+        endpoint = WebhookEndpoint(
+            url="https://x.example/", event_types=[], secret="x", key_id="x",
+            disabled_at=now, disabled_reason="restored",
+        )  # fmt: skip
+        event = WebhookEvent(key="x", type="x", data={}, occurred_at=now)
+        session.add_all([endpoint, event])
+        session.flush()
+        session.add(
+            WebhookDelivery(
+                event_id=event.id, endpoint_id=endpoint.id, state="dropped", next_at=now
+            )
+        )
+    migrate.downgrade(database, "0016")
+
+    def stored() -> list[object]:
+        with database.connect() as connection:
+            return [
+                connection.scalar(sa.text("SELECT disabled_reason FROM webhook_endpoints")),
+                connection.scalar(sa.text("SELECT count(*) FROM webhook_deliveries")),
+            ]
+
+    assert stored() == ["gone", 1]
+    wrong = sa.text("UPDATE webhook_endpoints SET disabled_reason = 'restored'")
+    with pytest.raises(sa.exc.IntegrityError), database.connect(write=True) as connection:
+        connection.execute(wrong)
+    migrate.upgrade(database)
+    with database.connect(write=True) as connection:
+        connection.execute(wrong)
+    assert stored() == ["restored", 1]
+    other = sa.text("UPDATE webhook_endpoints SET disabled_reason = 'else'")
+    with pytest.raises(sa.exc.IntegrityError), database.connect(write=True) as connection:
+        connection.execute(other)
+
+
 def test_migrating_twice_changes_nothing(database: Database) -> None:
     assert migrate.upgrade(database) == (migrate.head(), migrate.head())
+
+
+def test_a_migration_that_fails_leaves_the_connection_as_it_was(
+    new_database_url: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = Database(new_database_url("sqlite"))
+
+    def fails(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(command, "upgrade", fails)
+    with pytest.raises(ZeroDivisionError):
+        migrate.upgrade(database)
+    opened = []
+    with contextlib.ExitStack() as together:
+        for _ in range(2):  # the one that migrated is among them
+            connection = together.enter_context(database.connect())
+            opened.append(connection.exec_driver_sql("PRAGMA legacy_alter_table").scalar())
+    assert opened == [0, 0]
+    database.close()
 
 
 def test_an_empty_database_is_refused_with_the_command_to_run(

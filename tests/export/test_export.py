@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import json
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from coachops.db import Database
 from coachops.db.models import AuditEvent, Base, CoachingSession, Utterance
 from coachops.export import DATASETS, FORMATS, blocks, run_export, verify_export
 from coachops.export.publishing import draft_folder, finish
+from coachops.export.recording import record_made
 from tests.export.conftest import HARD_TEXTS
 
 EXPECTED = [
@@ -293,6 +295,8 @@ def test_two_exports_to_one_folder_do_not_mix(tmp_path: Path) -> None:
 
 def test_who_exported_is_recorded(sqlite_organisation: Database, tmp_path: Path) -> None:
     manifest = run_export(sqlite_organisation, SYSTEM, tmp_path / "out", ["csv"], ["coaches"])
+    # a commit of which nobody knows whether it arrived is tried again
+    record_made(sqlite_organisation, SYSTEM, uuid.UUID(manifest["export_id"]), rows=1, datasets=1)
     with sqlite_organisation.read() as session:
         event = session.scalars(
             sa.select(AuditEvent).where(AuditEvent.action == "export.made")

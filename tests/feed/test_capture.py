@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -150,6 +151,63 @@ def test_truncate_tells_every_row_that_it_removed(new_database_url: Callable[...
     assert all_equal(found) == {}
     assert not found["utterances"].rows
     database.close()
+
+
+WRITES = {
+    "a row": "INSERT INTO utterances (id, transcript_id, position, speaker, text) "
+    "SELECT gen_random_uuid(), id, 900, 'coach', 'Hello.' FROM transcripts LIMIT 1",
+    "a move": "UPDATE sessions SET coach_id = (SELECT max(id::text)::uuid FROM coaches)",
+    "a deletion": "DELETE FROM goals",
+    "a cascade": "DELETE FROM transcripts",
+    "an edit": "UPDATE insight_edits SET text = 'Once more.'",
+    "a copy": "COPY utterances (id, transcript_id, position, speaker, text) FROM STDIN",
+    "all rows": "TRUNCATE transcripts CASCADE",
+}
+
+
+OLDER = (
+    "CREATE OR REPLACE FUNCTION feed_utterances_insert() RETURNS trigger LANGUAGE plpgsql AS "
+    "$$BEGIN RETURN NULL; END$$"
+)
+"""A version before this rule; each migration replaces it."""
+
+
+def run(outside: psycopg.Connection, statement: str) -> None:
+    if statement.startswith("COPY"):
+        with outside.cursor() as cursor, cursor.copy(statement):
+            pass
+    else:
+        outside.execute(statement)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("level", ["REPEATABLE READ", "SERIALIZABLE"])
+def test_a_writer_on_a_fixed_snapshot_is_refused_with_what_to_do(
+    level: str, new_database_url: Callable[..., str]
+) -> None:
+    """It would not see a session that moves meanwhile: the old coach's follower keeps the child."""
+    from tests.export.conftest import make_organisation
+
+    url = new_database_url("postgres")
+    with contextlib.closing(Database(url)) as database:
+        make_organisation(database, sessions=3)
+        with database.connect(write=True) as connection:
+            connection.exec_driver_sql(OLDER)
+        migrate.upgrade(database)
+    plain = sa.make_url(url).set(drivername="postgresql")
+    with psycopg.connect(plain.render_as_string(hide_password=False), autocommit=True) as outside:
+        for name, statement in WRITES.items():
+            outside.execute(f"BEGIN ISOLATION LEVEL {level}")
+            assert outside.execute("SELECT count(*) FROM utterances").fetchone(), name  # may read
+            with pytest.raises(psycopg.errors.FeatureNotSupported) as refused:
+                run(outside, statement)
+            outside.execute("ROLLBACK")
+            assert level in (refused.value.diag.message_primary or ""), name
+            assert "READ COMMITTED" in (refused.value.diag.message_hint or ""), name
+            if name == "a move":
+                outside.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
+                outside.execute(statement)
+                outside.execute("COMMIT")
 
 
 def test_the_feed_holds_keys_and_no_words(organisation: Database) -> None:

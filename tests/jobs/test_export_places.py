@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,19 +14,25 @@ import pytest
 
 from coachops.bootstrap import Services
 from coachops.bootstrap import services as open_services
+from coachops.core import clock
 from coachops.core.actor import SYSTEM
 from coachops.core.errors import CoachError
 from coachops.core.settings import Settings, load_settings
 from coachops.export import require_intact, verify_export
-from coachops.export.issued import Issued
+from coachops.export.issued import Issued, open_place
 from coachops.export.issued.bucket import BucketPlace
+from coachops.export.parts import write_part
 from coachops.export.writers.output import Output
 from coachops.jobs import Jobs, coordinating
 from coachops.jobs.exports import SUITE
+from coachops.jobs.ids import parse_job_id
 from coachops.resilience import RetryPolicy
 from tests.coaching.builders import Pair, make_pair, make_transcript
 from tests.jobs.parts import SQLITE
 from tests.support.s3 import S3Server, start_s3
+
+EXPORT = uuid.UUID(int=7)
+WRITE_PART = "coachops.jobs.coordinating.write_part"
 
 
 @pytest.fixture(scope="module")
@@ -118,13 +126,33 @@ def test_folders_of_exports_are_closed_to_other_users_of_the_machine(
     queued = jobs.enqueue_export(SYSTEM, formats=["jsonl"], out=str(out))
     (row,) = jobs.run_inline([queued])
     assert row.state == "done", row.error
-    staged = BucketPlace("s3://a/b/of-today", settings.home / "exports" / ".work").work(1)
+    staged = open_place(settings, "s3://a/b/of-today", EXPORT).work(1)
     for folder in (out, out / "data", out / "schemas", staged, staged / "data", staged.parent):
         assert folder.stat().st_mode & 0o077 == 0, folder
 
 
-class StorageGoesError(Exception):
-    """Stands for the network."""
+@SQLITE
+@pytest.mark.parametrize("name", ["t*y", "t?day", "[tm]oday"])
+def test_a_place_whose_name_looks_like_a_pattern_takes_nothing_of_others_away(
+    settings: Settings, bucket: Any, s3: S3Server, tmp_path: Path, name: str
+) -> None:
+    others = tmp_path / f".today.partial-{EXPORT.hex}-1"
+    others.mkdir()
+    kept = {"today/manifest.json", "today.staging/1/data/a.csv", "today/data/a.csv"}
+    for key in kept:
+        bucket.put_object(Bucket=s3.bucket, Key=key, Body=b"theirs")
+    folder = open_place(settings, str(tmp_path / name), EXPORT)
+    own = folder.work(1)
+    folder.delete()
+    assert list(tmp_path.glob(".*")) == [others]
+    assert not own.exists()
+    place = open_place(settings, f"s3://{s3.bucket}/{name}", EXPORT)
+    (place.work(1) / "data" / "a.csv").write_bytes(b"ours")
+    place.keep(1, ["data/a.csv"])
+    assert names(bucket, s3) == kept | {f"{name}.staging/{EXPORT.hex}/1/data/a.csv"}
+    bucket.put_object(Bucket=s3.bucket, Key=f"{name}/manifest.json", Body=b"ours")
+    place.delete()
+    assert names(bucket, s3) == kept
 
 
 @SQLITE
@@ -153,6 +181,7 @@ def test_a_bucket_that_goes_half_way_leaves_no_export_and_the_job_goes_on_later(
     assert failed.error is not None
     assert failed.error.code == "COACH-EXP-050"
     assert failed.place in failed.error.message
+    assert "no connection" in failed.error.message
     assert 0 < failed.parts_done < failed.parts
     monkeypatch.setattr(BucketPlace, "keep", keep)
     monkeypatch.setenv("AWS_ENDPOINT_URL", s3.url)
@@ -204,6 +233,151 @@ def test_a_disk_that_is_full_publishes_nothing_and_the_job_goes_on_when_there_is
     assert again.state == "done", again.error
     require_intact(out, verify_export(out))
     assert list(out.parent.glob(".*")) == []
+
+
+@pytest.fixture
+def half(jobs: Jobs, pair: Pair, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Issued]:
+    """Exports to that place, which fails at the utterances."""
+
+    def full(database: Any, plan: Any, part: Any, *arguments: Any, **named: Any) -> Any:
+        if part.dataset == "utterances":
+            raise CoachError("COACH-EXP-006", path="there", reason="No space left on device")
+        return write_part(database, plan, part, *arguments, **named)
+
+    def made(out: str) -> Issued:
+        with monkeypatch.context() as patch:
+            patch.setattr(WRITE_PART, full)
+            queued = jobs.enqueue_export(SYSTEM, formats=["jsonl"], out=out)
+            (row,) = jobs.run_inline([queued])
+        assert (row.state, row.error_code) == ("failed", "COACH-EXP-006")
+        return jobs.export_of(queued)
+
+    return made
+
+
+@SQLITE
+@pytest.mark.parametrize("kind", ["folder", "bucket"])
+def test_half_an_export_at_a_chosen_place_goes_on_for_a_day_and_is_removed_then(
+    jobs: Jobs, half: Callable[[str], Issued], bucket: Any, s3: S3Server, tmp_path: Path, kind: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    there = tmp_path / "there"
+    out = str(there / "today") if kind == "folder" else f"s3://{s3.bucket}/there/today"
+
+    def lying() -> set[str]:
+        files = there.rglob("*") if there.exists() else ()
+        return names(bucket, s3) | {path.name for path in files if path.is_file()}
+
+    failed = half(out)
+    others = there / f".today.partial-{uuid.UUID(int=8).hex}" / "theirs"  # an export made beside it
+    others.parent.mkdir(parents=True)
+    others.touch()
+    bucket.put_object(Bucket=s3.bucket, Key="there/today.staging/x/1/theirs", Body=b"x")
+    written = lying()
+    assert 0 < failed.parts_done < failed.parts
+    assert len(written) >= failed.parts_done + 2
+    assert jobs.exports.discard_left() == 0
+    assert lying() == written
+
+    parts: list[int] = []
+
+    def counted(database: Any, plan: Any, part: Any, *arguments: Any, **named: Any) -> Any:
+        parts.append(part.number)
+        return write_part(database, plan, part, *arguments, **named)
+
+    monkeypatch.setattr(WRITE_PART, counted)
+    with clock.frozen(clock.now() + dt.timedelta(days=1, minutes=1)):
+        assert jobs.exports.discard_left() == 1
+        assert jobs.exports.discard_left() == 0
+        assert lying() == {"theirs", "there/today.staging/x/1/theirs"}
+        gone = jobs.exports.get(SUITE, str(failed.id))
+        assert (gone.state, gone.parts_done) == ("failed", 0)
+    (row,) = jobs.run_inline([jobs.retry(SYSTEM, f"export/{failed.key}/1")])
+    assert row.state == "done", row.error
+    assert len(parts) == failed.parts
+    assert jobs.exports.discard_left() == 0
+    copy = there / "today" if kind == "folder" else fetch(bucket, s3, failed, tmp_path / "copy")
+    require_intact(copy, verify_export(copy))
+
+
+@SQLITE
+def test_a_failed_export_that_is_started_again_in_time_writes_only_what_is_missing(
+    jobs: Jobs, half: Callable[[str], Issued], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = half(str(tmp_path / "there" / "today"))
+    parts: list[str] = []
+
+    def counted(database: Any, plan: Any, part: Any, *arguments: Any, **named: Any) -> Any:
+        parts.append(part.dataset)
+        return write_part(database, plan, part, *arguments, **named)
+
+    monkeypatch.setattr(WRITE_PART, counted)
+    (row,) = jobs.run_inline([jobs.retry(SYSTEM, f"export/{failed.key}/1")])
+    assert row.state == "done", row.error
+    assert "utterances" in parts
+    assert len(parts) == failed.parts - failed.parts_done < failed.parts
+
+
+@SQLITE
+def test_a_cancelled_export_leaves_nothing_and_takes_nothing_of_a_later_one_at_its_place(
+    jobs: Jobs, half: Callable[[str], Issued], tmp_path: Path
+) -> None:
+    out = tmp_path / "there" / "today"
+    first, second = half(str(out)), half(str(out))
+    jobs.exports.remove(SUITE, str(first.id))
+    (folder,) = out.parent.iterdir()
+    assert second.id.hex in folder.name
+    jobs.exports.registry.cancel(SUITE, str(second.id))  # and the process ended there
+    assert jobs.exports.discard_left() == 2
+    assert list(out.parent.iterdir()) == []
+
+
+@SQLITE
+def test_a_part_that_is_done_after_its_export_failed_stays_for_the_next_try(
+    jobs: Jobs, pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the record counts it, and the next try finds that it is gone."""
+    queued = jobs.enqueue_export(SYSTEM, formats=["jsonl"], out=str(tmp_path / "there" / "today"))
+    export = jobs.export_of(queued)
+
+    def late(*arguments: Any, **named: Any) -> Any:
+        result = write_part(*arguments, **named)
+        jobs.exports.registry.fail(export.id, CoachError("COACH-EXP-006", path="x", reason="full"))
+        return result
+
+    monkeypatch.setattr(WRITE_PART, late)
+    jobs.run_inline([queued])
+    monkeypatch.setattr(WRITE_PART, write_part)
+    assert jobs.export_of(queued).parts_done
+    next_run = parse_job_id(queued).next()
+    arguments = jobs.queue.arguments(queued)
+    (row,) = jobs.run_inline([jobs.queue.enqueue_as(next_run, *arguments)])
+    assert row.state == "done", row.error
+    assert jobs.export_of(queued).state == "ready"
+
+
+@SQLITE
+def test_files_of_a_failed_export_that_were_deleted_are_written_again(
+    jobs: Jobs, pair: Pair, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    queued = jobs.enqueue_export(SYSTEM, datasets=["coaches", "clients"], formats=["jsonl"])
+    with monkeypatch.context() as patch:
+        patch.setattr(coordinating, "publish", _refuses)
+        jobs.run_inline([queued])
+    later = clock.now() + dt.timedelta(days=settings.export_days, minutes=1)
+    with clock.frozen(later):
+        assert jobs.exports.delete_old() == 1
+        failed = jobs.export_of(queued)
+        assert (failed.state, failed.parts_done) == ("failed", 0)
+        (row,) = jobs.run_inline([jobs.retry(SYSTEM, queued)])
+        assert row.state == "done", row.error
+        ready = jobs.export_of(queued)
+        assert ready.expires_at == later + dt.timedelta(days=settings.export_days)
+        assert ready.files_deleted_at is None
+
+
+def _refuses(*_: object) -> Any:
+    raise CoachError("COACH-EXP-006", path="there", reason="No space left on device")
 
 
 @SQLITE

@@ -22,11 +22,12 @@ from coachops.core.errors import CoachError
 from coachops.core.settings import Settings
 from coachops.db.models import Coach
 from coachops.export import DATASETS, require_intact, snapshot, verify_export
-from coachops.export.issued import ExportRequest, open_place
+from coachops.export.issued import ExportRequest, Registry, open_place
 from coachops.export.issued.places import listing
 from coachops.export.moments import mark_of
 from coachops.jobs import Jobs, coordinating
 from coachops.jobs.exports import SUITE, register
+from coachops.jobs.queue import JobQueue
 from coachops.jobs.runtime import Outcome
 from tests.coaching.builders import Pair, make_transcript
 from tests.jobs.parts import SQLITE, everything_stored
@@ -159,7 +160,9 @@ def test_an_export_whose_parts_somebody_removed_is_not_published_and_is_written_
     publish = coordinating.publish
 
     def too_late(services: Services, export_id: uuid.UUID) -> Outcome:
-        open_place(services.settings, str(folder)).discard()  # a clean-up of old leftovers
+        open_place(
+            services.settings, str(folder), export_id
+        ).discard()  # a clean-up of old leftovers
         return publish(services, export_id)
 
     monkeypatch.setattr(coordinating, "publish", too_late)
@@ -226,6 +229,59 @@ def test_a_part_whose_job_was_given_up_fails_the_export_instead_of_being_waited_
     monkeypatch.setattr(coordinating, "write", away)
     (row,) = jobs.run_inline([jobs.enqueue_export(SYSTEM, formats=["jsonl"], datasets=["coaches"])])
     assert (row.state, row.error_code) == ("failed", "COACH-JOB-002")
+
+
+@POSTGRES
+def test_a_queue_that_is_away_for_a_moment_ends_no_export_and_its_plan_stays(
+    jobs: Jobs, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enqueue, away = JobQueue.enqueue_part, iter([False, True, True, False, True])
+
+    def sometimes(self: JobQueue, *arguments: Any) -> str:
+        if next(away, False):
+            raise CoachError("COACH-JOB-003", reason="OperationalError")
+        return enqueue(self, *arguments)
+
+    moments: list[object] = []
+    hold = Registry.hold
+
+    def held(self: Registry, export_id: uuid.UUID, generation: int, token: str | None) -> None:
+        moments.append(token)
+        hold(self, export_id, generation, token)
+
+    monkeypatch.setattr(Registry, "hold", held)
+    monkeypatch.setattr(JobQueue, "enqueue_part", sometimes)
+    queued = jobs.enqueue_export(SYSTEM, formats=["jsonl"])
+    (row,) = jobs.run_inline([queued])
+    assert row.state == "done", row.error
+    assert next(away, None) is None
+    assert len(moments) == 1
+
+
+@POSTGRES
+def test_an_export_whose_queue_stays_away_is_given_up_and_one_that_is_cancelled_waits_no_longer(
+    jobs: Jobs, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coordinating, "PATIENCE", 0.5)
+
+    def away(*_: object) -> str:
+        raise CoachError("COACH-JOB-003", reason="OperationalError")
+
+    monkeypatch.setattr(JobQueue, "enqueue_part", away)
+    (row,) = jobs.run_inline([jobs.enqueue_export(SYSTEM, formats=["jsonl"], datasets=["coaches"])])
+    assert (row.state, row.error_code) == ("failed", "COACH-JOB-003")
+
+    monkeypatch.setattr(coordinating, "PATIENCE", 120.0)
+    queued = jobs.enqueue_export(SYSTEM, formats=["jsonl"], datasets=["coaches"])
+
+    def stopped(*_: object) -> str:
+        with contextlib.suppress(CoachError):
+            jobs.exports.registry.cancel(SUITE, str(jobs.export_of(queued).id))
+        return away()
+
+    monkeypatch.setattr(JobQueue, "enqueue_part", stopped)
+    (row,) = jobs.run_inline([queued])
+    assert (row.state, jobs.export_of(queued).state) == ("done", "cancelled")
 
 
 @SQLITE

@@ -13,7 +13,7 @@ from coachops.ai import replies
 from coachops.ai.shared import SharedState
 from coachops.bootstrap import Services
 from coachops.coaching import consent, messages, quarantine
-from coachops.core import clock
+from coachops.core import clock, ids
 from coachops.core.actor import SYSTEM
 from coachops.core.errors import CoachError
 from coachops.core.settings import Settings
@@ -27,6 +27,7 @@ from coachops.jobs.findings import (
     sweep_transcripts,
 )
 from coachops.jobs.heartbeat import ALIVE_FOR, beat
+from coachops.jobs.ids import keyed_id
 from coachops.jobs.inline import analysing_here, anybody_analyses
 from coachops.jobs.queue import JobQueue
 from tests.coaching.builders import Pair, make_transcript
@@ -215,6 +216,31 @@ def test_replies_of_a_service_that_waited_too_long_are_thrown_away(
         sweeper.round()
     with services.database.read() as session:
         assert session.scalars(sa.select(AiReply)).all() == []
+
+
+@SQLITE
+def test_however_many_parts_of_exports_ended_the_rounds_forget_them_in_batches(
+    services: Services, jobs: Jobs, schedule: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("coachops.jobs.queue._FORGOTTEN_AT_ONCE", 2)
+    monkeypatch.setattr("coachops.jobs.queue._BATCHES_AT_ONCE", 2)
+    queue, job = jobs.queue, keyed_id("export", "x", 1)
+    refs = [queue.enqueue_part(job, str(ids.new_id()), 1, number) for number in range(8)]
+    for ref in refs[1:]:
+        queue.cancel(ref)
+
+    def left() -> list[str]:
+        return [row.id for row in queue._list(name="export_part")]
+
+    with idle_sweeper(services, jobs, schedule) as sweeper:
+        with clock.frozen(clock.now() + dt.timedelta(days=6)):
+            sweeper._forget_jobs()
+            assert len(left()) == 8
+        with clock.frozen(clock.now() + dt.timedelta(days=8)):
+            sweeper.round()
+            assert len(left()) == 4
+            sweeper.round()
+    assert left() == [refs[0]]  # which waits
 
 
 def test_a_worker_is_alive_while_it_gives_signs_of_life(services: Services) -> None:

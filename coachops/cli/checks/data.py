@@ -238,7 +238,10 @@ def webhooks(services: Services) -> Check:
     name, found = "webhooks", services.webhooks.health(SYSTEM)
     if found.unreadable:
         return failed(name, CoachError("COACH-WHK-005", ref=found.unreadable[0]))
-    step = "Mend the receiver, then 'coachops webhook test' and 'coachops webhook enable'."
+    step = (
+        "Mend the receiver, or see that it is still wanted; then 'coachops webhook enable' and "
+        "'coachops webhook test'."
+    )
     if found.off:
         return Check(name, "warn", f"{len(found.off)} switched off: {found.off[0]}", step)
     if found.failing:

@@ -31,8 +31,10 @@ ROWS = (
         "COACH-WHK-004",
         Kind.CONFLICT,
         "The webhook '{ref}' is switched off ({reason}).",
-        "Mend the receiver, then run 'coachops webhook enable {ref}'.",
-        why="Its receiver answered that it is gone, or failed for days.",
+        "Mend the receiver, then run 'coachops webhook enable {ref}'. After a restore, see first "
+        "whether it is still wanted.",
+        why="Its receiver answered that it is gone, or failed for days; or a backup was restored, "
+        "and nobody has looked yet whether it was removed since.",
     ),
     ErrorSpec(
         "COACH-WHK-005",

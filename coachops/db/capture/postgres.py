@@ -3,8 +3,8 @@
 A child is told with the coach and client of its parent. If somebody moves the parent meanwhile,
 neither transaction sees the other's rows: the child would be told to the old coach only. So writes of
 children take a shared lock, moves an exclusive one, on one of `BUCKETS` by the parent's id, and look
-again after they have it (which READ COMMITTED lets them). Transactions on a fixed snapshot (REPEATABLE
-READ and above) must not write these tables.
+again after they have it (which READ COMMITTED lets them). A transaction on a fixed snapshot (REPEATABLE
+READ and above) sees nothing new after the lock, so its writes are refused (`_GUARD`).
 """
 
 from __future__ import annotations
@@ -25,6 +25,17 @@ LOCK = 7_301_012
 BUCKETS = 256
 """Few enough that a transaction that writes everything does not fill the server's table of locks."""
 
+_GUARD = (
+    "IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN "
+    "RAISE EXCEPTION USING ERRCODE = 'feature_not_supported', "
+    "MESSAGE = 'coachops: ' || TG_TABLE_NAME || ' is not written at isolation level ' || "
+    "upper(current_setting('transaction_isolation')), "
+    "DETAIL = 'The change feed would not see who else moves the same rows at this moment, and "
+    "followers would lose changes.', "
+    "HINT = 'Write with BEGIN ISOLATION LEVEL READ COMMITTED, which is what PostgreSQL does unless "
+    "told otherwise; reading may go on at any level.'; END IF"
+)
+
 _EVENTS = {
     "insert": "REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT",
     "update": "REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT",
@@ -38,7 +49,7 @@ def triggers(metadata: sa.MetaData) -> dict[str, tuple[str, str, str]]:
 
     def add(name: str, table: str, event: str, statements: list[str], result: str = "NULL") -> None:
         full = f"feed_{table}_{name}"
-        body = "\n".join(f"  {each};" for each in (*statements, f"RETURN {result}"))
+        body = "\n".join(f"  {each};" for each in (_GUARD, *statements, f"RETURN {result}"))
         found[full] = (
             table,
             f"CREATE TRIGGER {full} {event} EXECUTE FUNCTION {full}()",

@@ -23,7 +23,8 @@ from coachops.db.models.base import (
     one_of,
 )
 
-DISABLED_REASONS = ("gone", "exhausted")
+DISABLED_REASONS = ("gone", "exhausted", "restored")
+"""Its receiver said so, it accepted nothing, or the row came back with a backup."""
 DELIVERY_STATES = ("waiting", "delivered", "exhausted", "dropped")
 
 

@@ -1,18 +1,19 @@
 """Exports in a bucket of any service that speaks S3.
 
-Parts go below `<prefix>.staging/<plan>/`, so that whoever lists the prefix never takes half of an
-export for the whole; publishing copies them inside the service and writes the manifest last. Keys,
-region and endpoint come from where every S3 program looks for them (`AWS_…`).
+Parts go below `<prefix>.staging/<export>/<plan>/`, so that whoever lists the prefix never takes half of an
+export for the whole; publishing copies them inside the service and writes the manifest last.
 """
 
 from __future__ import annotations
 
 import contextlib
 import shutil
+import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from coachops.buckets import open_files, trouble
 from coachops.core.errors import CoachError
 from coachops.export.disk import translated
 from coachops.export.issued.places import CHUNK, Describer, Manifest, listing
@@ -20,9 +21,7 @@ from coachops.export.manifest import MANIFEST
 from coachops.export.publishing import FilesGoneError
 
 _READ_AT_ONCE = 8 * CHUNK
-_CONNECT_SECONDS = 5
-_READ_SECONDS = 60
-_ATTEMPTS = 3
+_DELETED_AT_ONCE = 1000
 
 
 class BucketPlace:
@@ -31,13 +30,14 @@ class BucketPlace:
     Parameters:
         url: `s3://bucket/prefix`.
         work: a folder of this machine for files on their way.
+        export_id: whose they are.
     """
 
-    def __init__(self, url: str, work: Path) -> None:
+    def __init__(self, url: str, work: Path, export_id: uuid.UUID) -> None:
         self.url = url.rstrip("/")
         self._root = self.url.removeprefix("s3://")
-        self._staging = f"{self._root}.staging"
-        self._work = work / self._root.rpartition("/")[2]
+        self._staging = f"{self._root}.staging/{export_id.hex}"
+        self._work = work / export_id.hex
         self._opened: Any = None
 
     def work(self, generation: int) -> Path:
@@ -85,10 +85,11 @@ class BucketPlace:
             yield piece
             start = until
 
-    def discard(self) -> None:
+    def discard(self) -> bool:
         """See `Place`."""
         shutil.rmtree(self._work, ignore_errors=True)
         self._remove(self._staging)
+        return not self._work.exists()
 
     def delete(self) -> None:
         """See `Place`. The manifest goes first."""
@@ -116,39 +117,33 @@ class BucketPlace:
             raise FilesGoneError("COACH-EXP-050", place=self.url, reason=reason) from None
 
     def _remove(self, prefix: str) -> None:
+        """Everything below it. The library's own `rm` takes a prefix with `*` or `[` for a pattern."""
+        bucket, _, _ = prefix.partition("/")
         with self._translated(), contextlib.suppress(FileNotFoundError):
-            self._files().rm(prefix, recursive=True)
+            found = [name for name in self._files().find(prefix) if name.startswith(f"{prefix}/")]
+            keys = [{"Key": name.removeprefix(f"{bucket}/")} for name in found]
+            for start in range(0, len(keys), _DELETED_AT_ONCE):
+                some = keys[start : start + _DELETED_AT_ONCE]
+                answer = self._files().call_s3(
+                    "delete_objects", Bucket=bucket, Delete={"Objects": some, "Quiet": True}
+                )
+                if answer.get("Errors"):
+                    raise self._refused(str(answer["Errors"][0].get("Code", "not deleted")))
 
     def _files(self) -> Any:
         if self._opened is None:
-            import s3fs  # type: ignore[import-untyped]  # noqa: PLC0415 half a second of botocore
-
-            self._opened = s3fs.S3FileSystem(
-                config_kwargs={
-                    "connect_timeout": _CONNECT_SECONDS,
-                    "read_timeout": _READ_SECONDS,
-                    "retries": {"max_attempts": _ATTEMPTS, "mode": "standard"},
-                },
-                use_listings_cache=False,
-                skip_instance_cache=True,
-            )
-            self._opened.retries = 1  # the library below tries again by itself: one layer of it
+            self._opened = open_files()
         return self._opened
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
-        from botocore import exceptions  # type: ignore[import-untyped]  # noqa: PLC0415 as above
-
         try:
             yield
-        except FileNotFoundError as error:
-            raise self._refused("no such bucket or object") from error
-        except PermissionError as error:
-            raise self._refused("no right to it") from error
-        except (exceptions.NoCredentialsError, exceptions.PartialCredentialsError) as error:
-            raise self._refused("no keys are set") from error
-        except (exceptions.BotoCoreError, exceptions.ClientError, OSError) as error:
-            raise self._refused(type(error).__name__) from error  # messages may repeat keys
+        except Exception as error:
+            found = trouble(error)
+            if found is None:
+                raise
+            raise self._refused(found.reason) from error
 
     def _refused(self, reason: str) -> CoachError:
         return CoachError("COACH-EXP-050", place=self.url, reason=reason)

@@ -12,16 +12,13 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from coachops import audit
 from coachops.core import clock
-from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
 from coachops.db import Database
 from coachops.db.models import Engagement, IssuedExport, IssuedExportPart
 from coachops.export.issued.model import OPEN, Issued, Standing, error_of, issued_of
 from coachops.export.issued.request import ExportRequest
 from coachops.export.plan import PartResult, Plan
-from coachops.telemetry import record_activity
 
 Beside = Callable[[Session, Issued], object]
 
@@ -50,6 +47,10 @@ class Making:
                 row.state, row.run, row.token = "running", run, None
                 row.error_code = row.error_details = row.finished_at = None
                 row.started_at = row.started_at or clock.now()
+                if row.files_deleted_at is not None:  # the time of its files begins anew
+                    row.files_deleted_at = None
+                    if row.expires_at is not None:
+                        row.expires_at = clock.now() + (row.expires_at - row.made_at)
             return row.state
 
         return self._database.run(work)
@@ -68,10 +69,7 @@ class Making:
             row.rows_expected = sum(part.rows for part in plan.parts)
             row.moment = moment
             row.snapshot_at, row.token = dt.datetime.fromisoformat(plan.snapshot_at), None
-            row.parts_done = row.rows = row.bytes = 0
-            session.execute(
-                sa.delete(IssuedExportPart).where(IssuedExportPart.export_id == export_id)
-            )
+            forget_parts(session, row)
             return row.generation
 
         return self._database.run(work)
@@ -81,12 +79,8 @@ class Making:
 
         def work(session: Session) -> None:
             row = session.get_one(IssuedExport, export_id, with_for_update=True)
-            if row.generation != generation:
-                return
-            row.parts_done = row.rows = row.bytes = 0
-            session.execute(
-                sa.delete(IssuedExportPart).where(IssuedExportPart.export_id == export_id)
-            )
+            if row.generation == generation:
+                forget_parts(session, row)
 
         self._database.run(work)
 
@@ -184,17 +178,6 @@ class Making:
                 if result is not None
             ]
 
-    def record_made(self, export_id: uuid.UUID, actor: Actor, *, rows: int, datasets: int) -> None:
-        """Who exports how much, before the export appears: an unrecorded export must not exist."""
-
-        def work(session: Session) -> None:
-            audit.record(
-                session, actor, "export.made", "export", export_id, rows=rows, datasets=datasets
-            )
-            record_activity(session, actor, "export.made", subject_id=export_id)
-
-        self._database.run(work, operation_id=export_id, repeated=lambda _session: None)
-
     def finish(
         self,
         export_id: uuid.UUID,
@@ -265,6 +248,12 @@ def _details(error: CoachError | None) -> dict[str, Any] | None:
         name: value if isinstance(value, int | float) else str(value)
         for name, value in error.details.items()
     }
+
+
+def forget_parts(session: Session, row: IssuedExport) -> None:
+    """What was written of it counts no more."""
+    row.parts_done = row.rows = row.bytes = 0
+    session.execute(sa.delete(IssuedExportPart).where(IssuedExportPart.export_id == row.id))
 
 
 def clients_of(session: Session, request: ExportRequest) -> list[str] | None:

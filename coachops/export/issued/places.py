@@ -1,7 +1,8 @@
 """Where the files of an export lie: a folder, or a bucket (`s3://bucket/prefix`).
 
-While it is made, everything is in a work folder or below a staging prefix, each plan in its own, so
-that files of two moments never meet. The manifest comes last: without it nothing is an export.
+While it is made, everything is in a work folder or below a staging prefix, which bear the export's id,
+each plan in its own: files of two exports or of two moments never meet. The manifest comes last:
+without it nothing is an export.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,7 +19,7 @@ from coachops.core.errors import CoachError
 from coachops.core.settings import Settings
 from coachops.export.disk import translated
 from coachops.export.manifest import MANIFEST
-from coachops.export.publishing import finish
+from coachops.export.publishing import draft_of, finish
 
 CHUNK = 1 << 20
 """Bytes that are read at a time: what a download holds in memory."""
@@ -53,24 +55,25 @@ class Place(Protocol):
     def read(self, name: str, start: int, end: int) -> Iterator[bytes]:
         """The bytes of a published file from `start` until before `end`, in small pieces."""
 
-    def discard(self) -> None:
-        """Remove what is not published."""
+    def discard(self) -> bool:
+        """Remove what is not published; whether nothing of it is left."""
 
     def delete(self) -> None:
         """Remove everything; nothing there is fine."""
 
 
-def open_place(settings: Settings, url: str) -> Place:
+def open_place(settings: Settings, url: str, export_id: uuid.UUID) -> Place:
     """The place of an export.
 
     Parameters:
         url: a path, or `s3://bucket/prefix`.
+        export_id: what lies there unpublished of other exports is left alone.
     """
     if url.startswith("s3://"):
         from coachops.export.issued.bucket import BucketPlace  # noqa: PLC0415 with botocore
 
-        return BucketPlace(url, settings.home / "exports" / ".work")
-    return FolderPlace(Path(url))
+        return BucketPlace(url, settings.home / "exports" / ".work", export_id)
+    return FolderPlace(Path(url), export_id)
 
 
 def base_of(settings: Settings) -> str:
@@ -86,13 +89,14 @@ def is_url(text: str) -> bool:
 class FolderPlace:
     """A folder; of several machines' workers, one that all of them see."""
 
-    def __init__(self, out: Path) -> None:
+    def __init__(self, out: Path, export_id: uuid.UUID) -> None:
         self._out = out.absolute()
+        self._draft = draft_of(self._out, export_id)
         self.url = str(self._out)
 
     def work(self, generation: int) -> Path:
         """See `Place`."""
-        folder = self._out.parent / f"{self._prefix}{generation}"
+        folder = self._folder(generation)
         with translated(self._out):
             for each in (folder, folder / "data"):  # of parents `mkdir` makes public ones
                 each.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -106,7 +110,7 @@ class FolderPlace:
     ) -> tuple[Manifest, list[dict[str, Any]]]:
         """See `Place`."""
         manifest = read_manifest(self._out)
-        folder = self._out.parent / f"{self._prefix}{generation}"
+        folder = self._folder(generation)
         if manifest is None or folder.exists():
             manifest, paths = describe(self.work(generation))
             finish(folder, self._out, paths)
@@ -124,23 +128,28 @@ class FolderPlace:
                 left -= len(piece)
                 yield piece
 
-    def discard(self) -> None:
+    def discard(self) -> bool:
         """See `Place`."""
-        for leftover in self._out.parent.glob(f"{self._prefix}*"):
-            shutil.rmtree(leftover, ignore_errors=True)
+        whole, beside = self._draft.name, self._out.parent
+        left = False
+        for folder in list(beside.iterdir()) if beside.is_dir() else ():
+            # no pattern: names may hold `*` and `[`
+            if folder.name == whole or folder.name.startswith(f"{whole}-"):
+                shutil.rmtree(folder, ignore_errors=True)
+                left = left or folder.exists()
+        return not left
 
     def delete(self) -> None:
         """See `Place`. Renamed away first, so that a half-deleted export never looks like one."""
         self.discard()
         if self._out.exists():
-            going = self._out.parent / f"{self._prefix}going"
+            going = self._folder("going")
             with translated(self._out):
                 self._out.rename(going)
                 shutil.rmtree(going)
 
-    @property
-    def _prefix(self) -> str:
-        return f".{self._out.name}.partial-"
+    def _folder(self, name: object) -> Path:
+        return self._draft.with_name(f"{self._draft.name}-{name}")
 
 
 def read_manifest(folder: Path) -> Manifest | None:

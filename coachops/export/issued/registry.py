@@ -20,7 +20,7 @@ from coachops.core.actor import SYSTEM
 from coachops.core.errors import CoachError
 from coachops.db.models import IssuedExport, User
 from coachops.export.datasets import DATASETS
-from coachops.export.issued.making import Making, clients_of, insert_into
+from coachops.export.issued.making import Making, clients_of, forget_parts, insert_into
 from coachops.export.issued.model import OPEN, Issued, Owner, issued_of
 from coachops.export.issued.request import ExportRequest
 
@@ -129,6 +129,8 @@ class Registry(Making):
     def again(self, owner: Owner, ref: str) -> Issued:
         """One that failed waits for a worker again; what is written of it is kept.
 
+        Where that was removed meanwhile (see `deleted`), everything is written again.
+
         Raises:
             CoachError: COACH-EXP-040; COACH-EXP-041 where it has not failed.
         """
@@ -176,11 +178,44 @@ class Registry(Making):
 
     def deleted(self, export_id: uuid.UUID) -> None:
         """Nothing of it lies at its place any more."""
-        self._change(
-            IssuedExport.id == export_id,
-            IssuedExport.files_deleted_at.is_(None),
-            files_deleted_at=clock.now(),
+
+        def work(session: Session) -> None:
+            row = session.get_one(IssuedExport, export_id, with_for_update=True)
+            if row.state in OPEN:  # somebody began it again
+                return
+            row.files_deleted_at = row.files_deleted_at or clock.now()
+            if row.state == "failed":
+                forget_parts(session, row)
+
+        self._database.run(work)
+
+    def due_for_discard(
+        self, *, kept: dt.timedelta, tried: dt.timedelta, limit: int = 20
+    ) -> list[Issued]:
+        """Exports at chosen places that ended without files, where something half may lie yet.
+
+        Parameters:
+            kept: how long what can be started again keeps what is written of it.
+            tried: how long after that the place is asked.
+        """
+        now, row = clock.now(), IssuedExport
+        query = (
+            _visible(_SUITE)
+            .where(
+                ~row.managed,
+                row.files_deleted_at.is_(None),
+                row.finished_at > now - kept - tried,
+                sa.or_(
+                    sa.and_(row.state == "failed", row.run > 0, row.finished_at <= now - kept),
+                    sa.and_(row.state == "failed", row.run == 0),  # none goes on with a command's
+                    row.state == "cancelled",
+                ),
+            )
+            .order_by(row.finished_at.desc())
+            .limit(limit)
         )
+        with self._database.read() as session:
+            return [issued_of(found[0], found[1]) for found in session.execute(query)]
 
     def due_for_deletion(self, limit: int = 100, *, expiring: bool = True) -> list[Issued]:
         """Exports of ours whose time is over, or that nobody wants, and whose files may be there.
@@ -258,7 +293,7 @@ def _same(
 
 
 def _require_unused(session: Session, owner: Owner, place: str, hashed: str | None) -> None:
-    """Refuse a place where a job makes another export: their work folders would be the same."""
+    """Refuse a place where a job makes another export: only one of them could be published."""
     other = sa.select(IssuedExport.id).where(
         IssuedExport.place == place, IssuedExport.state.in_(OPEN), IssuedExport.run > 0
     )
