@@ -126,8 +126,11 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def new_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., str]:
+def new_database_url(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[Callable[..., str]]:
     """Makes the URL of a fresh database: `new_database_url("postgres", migrated=False)`."""
+    made: list[tuple[PostgresServer, str]] = []
 
     def make(backend: str = "sqlite", *, migrated: bool = True) -> str:
         if backend == "sqlite":
@@ -137,9 +140,13 @@ def new_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable
                 shutil.copy(request.getfixturevalue("sqlite_template"), path)
             return f"sqlite:///{path}"
         server: PostgresServer = request.getfixturevalue("postgres_server")
-        return server.create(template="template_coachops" if migrated else None)
+        url = server.create(template="template_coachops" if migrated else None)
+        made.append((server, url))
+        return url
 
-    return make
+    yield make
+    for server, url in made:
+        server.drop(url)
 
 
 @pytest.fixture
