@@ -1,6 +1,6 @@
 """The running suite for browser tests: real processes on free ports, seeded people, one Chromium.
 
-`running_suite` starts `coachops serve` once for the whole test session; `start_suite` starts one
+`running_suite` starts `coachops serve` once for all files of a folder; `start_suite` starts one
 with other pages or settings. People: an admin and two coaches with passwords, two clients each.
 """
 
@@ -210,9 +210,12 @@ def open_chromium() -> Iterator[Browser]:
             browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def running_suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
-    """The product's suite on SQLite, once for all browser tests."""
+    """The product's suite on SQLite, for browser tests that follow each other.
+
+    Not for the session: its worker looks for work all the time, which other tests would wait for.
+    """
     require_chromium()
     with start_suite(tmp_path_factory.mktemp("suite") / "home") as suite:
         yield suite
