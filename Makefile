@@ -6,7 +6,7 @@ BIN := .venv/bin
 RUN := $(BIN)/python
 DEMO_HOME ?= $(CURDIR)/demo
 # three workers on two cores: a third of the time goes into waiting for disks and servers
-PYTEST_FLAGS ?= -n 3 --dist loadfile
+PYTEST_FLAGS ?= -n 3 --dist loadfile --no-loadscope-reorder
 FAULT_FLAGS ?= -n2 --dist=load
 export NO_MKDOCS_2_WARNING := 1
 

@@ -34,6 +34,53 @@ ROOT = Path(__file__).resolve().parents[1]
 ANNOMI = Path(os.environ.get("COACHOPS_ANNOMI_DIR", ROOT.parent / "shared" / "data" / "annomi"))
 
 
+LONGEST = (
+    "browser/test_scripts.py",
+    "browser/test_admin.py",
+    "browser/test_exports.py",
+    "browser/test_workspace.py",
+    "browser/test_jobs.py",
+    "gate/test_life.py",
+    "api/test_schemathesis.py",
+    "backup/test_postgres_engines.py",
+    "faults/test_recovery.py",
+    "cli/test_demo.py",
+    "jobs/test_export_places.py",
+    "faults/test_export_kills.py",
+    "faults/test_jobs_workers.py",
+    "faults/test_recovery_kills.py",
+    "docs/test_guide_in_browser.py",
+    "faults/test_backup_postgres.py",
+    "faults/test_clock.py",
+    "browser/test_conditions.py",
+    "notebooks/test_notebooks.py",
+    "export/test_outsiders.py",
+    "feed/test_dlt.py",
+    "feed/test_capture.py",
+    "faults/test_ai_processes.py",
+    "jobs/test_reports.py",
+    "jobs/test_worker.py",
+    "cli/test_main.py",
+    "cli/test_examples.py",
+    "webhooks/test_kills.py",
+    "faults/test_backup.py",
+    "gate/test_attacks.py",
+    "gate/test_process_table.py",
+    "dashboards/test_conditions.py",
+    "jobs/test_exports.py",
+    "reporting/test_reports.py",
+    "export/test_selection.py",
+)
+"""Files of half a minute and more, the longest first: started last, each would keep one worker busy
+while the others have nothing left to do. `pytest --durations=100` tells when the order is out of date."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first; `--no-loadscope-reorder` keeps xdist from putting them last."""
+    place = {f"tests/{name}": number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.nodeid.partition("::")[0], len(place)))
+
+
 def missing_tool(name: str) -> NoReturn:
     """Skip the test, saying which tool is missing; a failure on CI, where no tool may be."""
     if os.environ.get("CI") == "true":
@@ -126,8 +173,11 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def new_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., str]:
+def new_database_url(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[Callable[..., str]]:
     """Makes the URL of a fresh database: `new_database_url("postgres", migrated=False)`."""
+    made: list[tuple[PostgresServer, str]] = []
 
     def make(backend: str = "sqlite", *, migrated: bool = True) -> str:
         if backend == "sqlite":
@@ -137,9 +187,13 @@ def new_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable
                 shutil.copy(request.getfixturevalue("sqlite_template"), path)
             return f"sqlite:///{path}"
         server: PostgresServer = request.getfixturevalue("postgres_server")
-        return server.create(template="template_coachops" if migrated else None)
+        url = server.create(template="template_coachops" if migrated else None)
+        made.append((server, url))
+        return url
 
-    return make
+    yield make
+    for server, url in made:
+        server.drop(url)
 
 
 @pytest.fixture

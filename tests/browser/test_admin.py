@@ -11,7 +11,7 @@ import pytest
 
 from coachops.coaching.importing import import_transcript
 from coachops.core.actor import SYSTEM
-from tests.support.suite import PASSWORD, PEOPLE, Suite
+from tests.support.suite import PASSWORD, PEOPLE, Suite, sign_in_quietly
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -57,7 +57,7 @@ SignIn = Callable[..., Tab]
 
 @pytest.fixture
 def sign_in(running_suite: Suite, chromium: Browser) -> Iterator[SignIn]:
-    """Signs a person in through the form: `sign_in("admin", viewport=PHONE)`."""
+    """Signs a person in: `sign_in("admin", viewport=PHONE)`."""
     contexts: list[BrowserContext] = []
 
     def sign(person: str, viewport: dict[str, int] = LAPTOP) -> Tab:
@@ -71,10 +71,7 @@ def sign_in(running_suite: Suite, chromium: Browser) -> Iterator[SignIn]:
         page.on("pageerror", lambda e: tab.complaints.append(str(e)))
         page.on("request", lambda r: _note(tab, r.url))
         page.goto(f"{running_suite.url}/login")
-        page.get_by_label("E-mail").fill(PEOPLE[person].email)
-        page.get_by_label("Password").fill(PEOPLE[person].password)
-        page.get_by_role("button", name="Sign in").click()
-        page.wait_for_load_state()
+        sign_in_quietly(page, running_suite, PEOPLE[person].email)
         return tab
 
     yield sign

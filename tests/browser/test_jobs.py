@@ -15,7 +15,7 @@ from coachops.core.actor import SYSTEM
 from coachops.core.settings import load_settings
 from coachops.jobs import Jobs
 from coachops.jobs.ids import pipeline_id
-from tests.support.suite import PEOPLE, Suite
+from tests.support.suite import PEOPLE, Suite, sign_in_quietly
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -52,11 +52,7 @@ def overview(running_suite: Suite, chromium: Browser) -> Iterator[Callable[[dict
         )
         contexts.append(context)
         page = context.new_page()
-        page.goto(f"{running_suite.url}/login")
-        page.get_by_label("E-mail").fill(PEOPLE["admin"].email)
-        page.get_by_label("Password").fill(PEOPLE["admin"].password)
-        page.get_by_role("button", name="Sign in").click()
-        page.wait_for_load_state()
+        sign_in_quietly(page, running_suite, PEOPLE["admin"].email)
         page.goto(f"{running_suite.url}/app/overview")
         page.wait_for_selector(CARD, timeout=WAIT)
         return page

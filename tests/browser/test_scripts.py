@@ -26,7 +26,7 @@ from coachops.core.settings import load_settings
 from coachops.db import Database
 from coachops.db.models import Client, Coach, Consent, Engagement, Message, Transcript
 from coachops.identity import Identity
-from tests.support.suite import PASSWORD, PEOPLE, Suite
+from tests.support.suite import PASSWORD, PEOPLE, Suite, sign_in_quietly
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -129,11 +129,7 @@ def visit(planted: Planted, chromium: Browser) -> Iterator[Callable[..., Page]]:
         page = context.new_page()
         page.on("dialog", lambda dialog: pytest.fail(f"a dialog: {dialog.message}"))
         if email:
-            page.goto(f"{planted.suite.url}/login")
-            page.get_by_label("E-mail").fill(email)
-            page.get_by_label("Password").fill(PASSWORD)
-            page.get_by_role("button", name="Sign in").click()
-            page.wait_for_url("**/app/**", timeout=WAIT)
+            sign_in_quietly(page, planted.suite, email)
         page.goto(f"{planted.suite.url}{path}")
         page.wait_for_selector(ready, timeout=WAIT)
         return page

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from coachops.cli.main import GROUPS
+from tests.support.commands import COMMAND, run_forked
 
 HEAVY = (
     "sqlalchemy", "pandas", "openai", "dbos", "papermill", "fastapi", "pydantic", "tenacity",
@@ -18,16 +20,48 @@ HEAVY = (
 )  # fmt: skip
 
 
+def _environment(home: Path) -> dict[str, str]:
+    return {"COACHOPS_HOME": str(home), "PATH": "/usr/bin:/bin", "COLUMNS": "100"}
+
+
 def run(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """The installed command in an environment of its own."""
-    return subprocess.run(
-        [Path(sys.executable).parent / "coachops", *arguments],
-        env={"COACHOPS_HOME": str(home), "PATH": "/usr/bin:/bin", "COLUMNS": "100", **environment},
+    """The command in a process and an environment of its own."""
+    return run_forked(*arguments, env={**_environment(home), **environment})
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["config", "--json"],
+        ["transcript", "list"],
+        ["transcript", "list", "--json"],
+        ["export"],
+        ["seed", "--coaches", "many"],
+    ],
+)
+def test_the_installed_command_does_what_the_forked_one_does(
+    home: Path, arguments: list[str]
+) -> None:
+    """The other tests fork their commands, which saves the two seconds of starting each."""
+    installed = subprocess.run(
+        [COMMAND, *arguments],
+        env=_environment(home),
         capture_output=True,
         text=True,
         check=False,
         timeout=120,
     )
+    forked = run(home, *arguments)
+    assert forked.args == installed.args
+    assert forked.returncode == installed.returncode
+    assert _without_run(forked.stdout) == _without_run(installed.stdout)
+    assert _without_run(forked.stderr) == _without_run(installed.stderr)
+    assert installed.stdout + installed.stderr
+
+
+def _without_run(text: str) -> str:
+    """What is said, without the number that each run has for itself."""
+    return re.sub(r"\b[0-9a-f]{32}\b", "", text)
 
 
 def _pairs(root: Path) -> list[dict[str, str]]:

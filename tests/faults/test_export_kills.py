@@ -42,7 +42,7 @@ def test_kill_9_at_random_moments_leaves_the_bundle_of_an_undisturbed_run(
         workers=1 if backend == "sqlite" else 2,
         formats=["jsonl", "csv"],
     )
-    kills = fault_runs(3, 50)
+    kills = fault_runs(1, 50)
     figures = killed.run(kills)
     with capsys.disabled():
         print(f"\n{backend}: {figures}")  # noqa: T201 the figure of this run, for `make faults`

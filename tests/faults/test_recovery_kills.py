@@ -41,7 +41,7 @@ def test_kill_9_at_random_moments_loses_and_doubles_nothing(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     embedded = backend == "sqlite"
-    kills = fault_runs(6, 100) if embedded else fault_runs(3, 100)
+    kills = fault_runs(3, 100) if embedded else fault_runs(2, 100)
     pipeline = KilledPipeline(settings, ai, tmp_path, workers=1 if embedded else 2)
     figures = pipeline.run(kills)
     with capsys.disabled():

@@ -385,11 +385,12 @@ def test_an_export_never_mixes_with_another_one_below_its_prefix(
     jobs: Jobs, pair: Pair, bucket: Any, s3: S3Server, tmp_path: Path
 ) -> None:
     out = f"s3://{s3.bucket}/mine"
-    first, _ = jobs.exports.start(SUITE, out=out, formats=["jsonl", "csv"])
+    few = ["coaches", "clients"]
+    first, _ = jobs.exports.start(SUITE, out=out, formats=["jsonl", "csv"], datasets=few)
     with pytest.raises(CoachError, match="COACH-EXP-003"):  # they would write the same files
-        jobs.exports.start(SUITE, out=out, formats=["jsonl"])
+        jobs.exports.start(SUITE, out=out, formats=["jsonl"], datasets=few)
     assert jobs.run_inline([jobs.exports.enqueue(first)])[0].state == "done"
-    second, _ = jobs.exports.start(SUITE, out=out, formats=["jsonl"])
+    second, _ = jobs.exports.start(SUITE, out=out, formats=["jsonl"], datasets=few)
     (row,) = jobs.run_inline([jobs.exports.enqueue(second)])
     assert (row.state, row.error_code) == ("failed", "COACH-EXP-003")
     copy = fetch(bucket, s3, first, tmp_path / "copy")

@@ -11,7 +11,6 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +19,7 @@ from typing import Any, Literal
 import psutil
 import psycopg
 
-from tests.support.postgres import _drop_root, free_port
+from tests.support.postgres import _drop_root, free_port, quick_folder
 
 Mode = Literal["sync", "async"]
 STANDBY = "coachops_standby"
@@ -160,7 +159,7 @@ class PostgresPair:
 
     def __init__(self, binaries: Path) -> None:
         self._binaries = binaries
-        self._folder = Path(tempfile.mkdtemp(prefix="coachops-pair-"))
+        self._folder = quick_folder("coachops-pair-")
         self._as_user = _drop_root(self._folder)
         self.a = Node(binaries, self._folder, "a", self._as_user)
         self.b = Node(binaries, self._folder, "b", self._as_user)

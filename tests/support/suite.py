@@ -1,6 +1,6 @@
 """The running suite for browser tests: real processes on free ports, seeded people, one Chromium.
 
-`running_suite` starts `coachops serve` once for the whole test session; `start_suite` starts one
+`running_suite` starts `coachops serve` once for all files of a folder; `start_suite` starts one
 with other pages or settings. People: an admin and two coaches with passwords, two clients each.
 """
 
@@ -31,7 +31,7 @@ from coachops.db.models import Client, Coach, Consent, Engagement
 from coachops.identity import Identity
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = Path("/usr/bin/chromium")
@@ -210,9 +210,12 @@ def open_chromium() -> Iterator[Browser]:
             browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def running_suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
-    """The product's suite on SQLite, once for all browser tests."""
+    """The product's suite on SQLite, for browser tests that follow each other.
+
+    Not for the session: its worker looks for work all the time, which other tests would wait for.
+    """
     require_chromium()
     with start_suite(tmp_path_factory.mktemp("suite") / "home") as suite:
         yield suite
@@ -227,6 +230,20 @@ def chromium() -> Iterator[Browser]:
     """
     with open_chromium() as browser:
         yield browser
+
+
+def sign_in_quietly(page: Page, suite: Suite, email: str, password: str = PASSWORD) -> None:
+    """Sign in by the form's request alone: the page it leads to would start a kernel for nobody.
+
+    That people come in by the form itself is what the tests of the workspace and of outages show.
+    """
+    answer = page.context.request.post(
+        f"{suite.url}/login",
+        form={"email": email, "password": password},
+        headers={"Origin": suite.url},
+        max_redirects=0,
+    )
+    assert answer.status == 303, answer.text()
 
 
 def get(url: str) -> tuple[int, str]:

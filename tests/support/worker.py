@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import textwrap
 from pathlib import Path
 
 from coachops.core.settings import Settings
+from tests.support.commands import Forked, run_forked
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -29,35 +29,16 @@ def environment(settings: Settings, **extra: str) -> dict[str, str]:
     }
 
 
-def start_worker(settings: Settings, **extra: str) -> subprocess.Popen[str]:
+def start_worker(settings: Settings, **extra: str) -> Forked:
     """`coachops worker` as an operator starts it; logs go to the pipe `stderr`."""
-    return subprocess.Popen(
-        [Path(sys.executable).parent / "coachops", "worker"],
-        env=environment(settings, **extra),
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    return Forked("worker", env=environment(settings, **extra), stderr=subprocess.PIPE)
 
 
 def run_command(settings: Settings, *arguments: object) -> subprocess.CompletedProcess[str]:
     """Run a `coachops` command in the same installation."""
-    return subprocess.run(
-        [Path(sys.executable).parent / "coachops", *map(str, arguments)],
-        env=environment(settings),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
+    return run_forked(*arguments, env=environment(settings), timeout=300)
 
 
 def run_python(settings: Settings, code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run `code` in a process with the same installation."""
-    return subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code), *arguments],
-        env=environment(settings),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    return run_forked("-c", textwrap.dedent(code), *arguments, env=environment(settings))
