@@ -34,26 +34,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def quick_folder(prefix: str) -> Path:
-    """A new folder for data that need not last: in memory where there is room for them.
-
-    A database is six hundred files, which a disk takes five times as long to make and to remove.
-    """
-    memory = Path("/dev/shm")  # noqa: S108 a folder of its own below it
-    room = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free
-    return Path(tempfile.mkdtemp(prefix=prefix, dir=memory if room > _ROOM else None))
-
-
-_ROOM = 2 << 30
-
-
 class PostgresServer:
     """One cluster in a folder of its own, on a free loopback port, without fsync."""
 
     def __init__(self, binaries: Path) -> None:
         self._binaries = binaries
         # not below pytest's own folder, which other users may not enter
-        self._folder = quick_folder("coachops-postgres-")
+        self._folder = Path(tempfile.mkdtemp(prefix="coachops-postgres-"))
         self._data = self._folder / "data"
         self._process: subprocess.Popen[bytes] | None = None
         self._made = 0

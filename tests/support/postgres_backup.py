@@ -26,7 +26,7 @@ from coachops.core.settings import Settings, load_settings
 from coachops.db import Database, migrate
 from coachops.privacy.replaying import Erasures
 from tests.conftest import missing_tool
-from tests.support.postgres import _drop_root, find_postgres, quick_folder
+from tests.support.postgres import _drop_root, find_postgres
 from tests.support.postgres_pair import Node
 
 EngineName = Literal["pgbackrest", "basebackup"]
@@ -36,7 +36,7 @@ class BackedUpCluster:
     """One small cluster whose archive command can be changed, and places for its backups."""
 
     def __init__(self, binaries: Path) -> None:
-        self.folder = quick_folder("coachops-bkp-")
+        self.folder = Path(tempfile.mkdtemp(prefix="coachops-bkp-"))
         self._as_user = _drop_root(self.folder)
         self.folder.chmod(0o755)  # the server's user and, as root, we work in it
         self._binaries = binaries

@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import Any, Literal
 import psutil
 import psycopg
 
-from tests.support.postgres import _drop_root, free_port, quick_folder
+from tests.support.postgres import _drop_root, free_port
 
 Mode = Literal["sync", "async"]
 STANDBY = "coachops_standby"
@@ -159,7 +160,7 @@ class PostgresPair:
 
     def __init__(self, binaries: Path) -> None:
         self._binaries = binaries
-        self._folder = quick_folder("coachops-pair-")
+        self._folder = Path(tempfile.mkdtemp(prefix="coachops-pair-"))
         self._as_user = _drop_root(self._folder)
         self.a = Node(binaries, self._folder, "a", self._as_user)
         self.b = Node(binaries, self._folder, "b", self._as_user)
