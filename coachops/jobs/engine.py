@@ -31,8 +31,9 @@ from coachops.jobs.store import (
 if TYPE_CHECKING:
     from coachops.bootstrap import Services
 
-POLLING = 0.2
-"""Seconds between two looks at a queue."""
+POLLING, SELDOM = 0.2, 1.0
+"""Seconds between two looks at a queue: where somebody waits for the job, and where nobody does. A look
+takes ten milliseconds, so seven queues looked at five times a second would cost a sixth of a core."""
 
 QUEUE_OF = {
     "pipeline": "analysis",
@@ -45,6 +46,8 @@ QUEUE_OF = {
     "retention": "checks",
 }
 """Kind of job -> its queue."""
+
+_UNATTENDED = frozenset({"reports", "backups", "checks"})
 
 PARTS_QUEUE = "export-parts"
 """Takes the parts of exports: pieces of a job that no list shows."""
@@ -213,7 +216,7 @@ class Executor:
                 worker_concurrency=limit.here,
                 global_concurrency=limit.everywhere,
                 limiter={"limit": limit.per_minute, "period": 60} if limit.per_minute else None,
-                polling_interval_sec=POLLING,
+                polling_interval_sec=SELDOM if queue in _UNATTENDED else POLLING,
                 on_conflict="always_update",  # the newest start's settings hold
             )
 
