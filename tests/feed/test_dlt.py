@@ -111,11 +111,18 @@ def test_dlt_follows_edits_deletions_and_moves(api: Services, tmp_path: Path) ->
         each.join()
     load()
     assert result.committed
-    assert differing(database, coach, tmp_path) == {}
+    # whatever they left to the coach: they delete and move at random, also the last row
+    assert differing(database, coach, tmp_path, some=False) == {}
 
 
-def differing(database: Database, coach: object, folder: Path) -> dict[str, tuple[int, int]]:
-    """Rows that the copy lacks and rows that it has too many, by dataset; by id and text."""
+def differing(
+    database: Database, coach: object, folder: Path, *, some: bool = True
+) -> dict[str, tuple[int, int]]:
+    """Rows that the copy lacks and rows that it has too many, by dataset; by id and text.
+
+    Parameters:
+        some: there must be rows to compare in every dataset.
+    """
     found = {}
     with duckdb.connect(str(folder / "replica.duckdb"), read_only=True) as copy:
         for name in WATCHED:
@@ -134,7 +141,7 @@ def differing(database: Database, coach: object, folder: Path) -> dict[str, tupl
                     tuple(str(json.loads(line)[column]) for column in columns)
                     for _, line in canonical_rows(connection, dataset, seen.rows())
                 }
-            assert truth
+            assert truth or not some
             if mine != truth:
                 found[name] = (len(truth - mine), len(mine - truth))
     return found
