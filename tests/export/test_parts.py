@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from coachops.export.plan import ExportSpec, PartResult, Plan
 from coachops.export.planning import make_plan, plan_within
 from coachops.export.running import write_parts
 from coachops.export.snapshot import hold_snapshot, open_moment
+from coachops.export.workers.pool import Pool
 
 ALL = tuple(DATASETS)
 FORMATS = ("csv", "json", "jsonl", "parquet")
@@ -313,3 +315,25 @@ def test_the_second_sqlite_library_never_meets_the_first(
     assert file is not None
     with pytest.raises(RuntimeError, match="process of its own"):
         SqliteFile(file)
+
+
+def test_a_process_that_dies_while_it_starts_leaves_nobody_waiting(
+    sqlite_organisation: Database,
+) -> None:
+    file = sqlite_file(sqlite_organisation.engine)
+    refused: list[str] = []
+
+    def asked() -> None:
+        with pytest.raises(CoachError) as caught:
+            pool.wait()
+        refused.append(caught.value.code)
+
+    with Pool(2, sqlite=file) as pool:
+        max(children(), key=lambda process: process.pid).kill()
+        askers = [threading.Thread(target=asked, daemon=True) for _ in range(2)]
+        for each in askers:
+            each.start()
+        for each in askers:
+            each.join(60)
+        assert refused == ["COACH-EXP-021"] * 2
+    assert children() == []
