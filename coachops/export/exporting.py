@@ -105,8 +105,10 @@ def run_export(
                 results = write(sorted(plan.parts, key=lambda part: -part.rows))
             else:
                 connection = moment.connection
-                with PlanAhead(lambda tell: make(connection, announce=tell)) as ahead:
-                    results = write(ahead.parts())
+                with PlanAhead(
+                    lambda tell: make(connection, announce=tell), moment.cancel
+                ) as ahead:
+                    results = write(ahead.parts(), failed=ahead.give_up)
                     plan = ahead.plan()
         manifest, paths = describe(plan, results, folder, key=key, privacy=variant)
         rows = sum(dataset["rows"] for dataset in manifest["datasets"])
