@@ -37,7 +37,7 @@ def test_a_part_that_fails_ends_the_planning(
 ) -> None:
     planned: list[str] = []
 
-    def plan_within(connection: Connection, *, announce: Announce, **_: Any) -> None:
+    def plan_within(connection: Connection, *_: Any, announce: Announce, **__: Any) -> None:
         announce(Part(0, "coaches", 1, None, None, 1_000_000))
         connection.execute(sa.text(LONG))
         planned.append("all")
