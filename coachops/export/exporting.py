@@ -88,25 +88,32 @@ def run_export(
 
     with draft_folder(out, ids.parse_id(export_id or "")) as folder:
         with open_moment(database, workers=workers, lightly=True) as moment:
-            spec = _spec(
-                moment.connection, formats, datasets, since, until, coaches, clients,
-                csv_profile=csv_profile, compression=compression, zone=zone, shard_rows=shard_rows,
-                privacy="full" if privacy is None else privacy[0],
-            )  # fmt: skip
-            make = partial(plan_within, spec=spec, export_id=export_id, feed=feed)
+
+            def wanted() -> ExportSpec:
+                return _spec(
+                    moment.connection, formats, datasets, since, until, coaches, clients,
+                    csv_profile=csv_profile, compression=compression, zone=zone,
+                    shard_rows=shard_rows, privacy="full" if privacy is None else privacy[0],
+                )  # fmt: skip
+
+            spec = wanted()
+            make = partial(plan_within, export_id=export_id, feed=feed)
             write = partial(
-                write_parts, database, spec, folder=folder, token=moment.token,
-                privacy=variant, progress=told,
+                write_parts, database, folder=folder, token=moment.token, privacy=variant,
+                progress=told,
             )  # fmt: skip
             if database.is_sqlite:
-                plan = make(moment.connection)
-                if not moment.settle():
-                    plan = make(moment.connection)
-                results = write(sorted(plan.parts, key=lambda part: -part.rows))
+                plan = make(moment.connection, spec)
+                if not moment.settle():  # a REF may name somebody else now, too
+                    spec = wanted()
+                    plan = make(moment.connection, spec)
+                results = write(spec, sorted(plan.parts, key=lambda part: -part.rows))
             else:
                 connection = moment.connection
-                with PlanAhead(lambda tell: make(connection, announce=tell)) as ahead:
-                    results = write(ahead.parts())
+                with PlanAhead(
+                    lambda tell: make(connection, spec, announce=tell), moment.cancel
+                ) as ahead:
+                    results = write(spec, ahead.parts(), failed=ahead.give_up)
                     plan = ahead.plan()
         manifest, paths = describe(plan, results, folder, key=key, privacy=variant)
         rows = sum(dataset["rows"] for dataset in manifest["datasets"])

@@ -25,6 +25,7 @@ def write_parts(
     *,
     privacy: Privacy | None = None,
     progress: Progress = quiet,
+    failed: Callable[[], None] = lambda: None,
 ) -> list[PartResult]:
     """Write every part below `folder`; the results come in the order of the plan.
 
@@ -33,6 +34,7 @@ def write_parts(
             alone with the longest. They may come while others are being written.
         token: of the moment to read (`open_moment`), which may have processes that write.
         progress: called with the dataset and how many more rows were written.
+        failed: called as soon as a part could not be written, so that no more of them need come.
 
     Raises:
         CoachError: as `write_part`; then the other processes have been ended too.
@@ -44,7 +46,15 @@ def write_parts(
             progress(name, rows)
 
     with _writing(database, spec, folder, token, privacy, told) as (write, at_once, stop):
-        return _all(parts, write, at_once, stop)
+
+        def watched(part: Part) -> PartResult:
+            try:
+                return write(part)
+            except BaseException:
+                failed()
+                raise
+
+        return _all(parts, watched, at_once, stop)
 
 
 @contextlib.contextmanager

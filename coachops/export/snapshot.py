@@ -12,6 +12,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -33,6 +34,9 @@ SMALL_BYTES = 24 * 1024 * 1024
 
 DEFAULT_WORKERS = 2
 """Processes that read a larger SQLite file, unless told otherwise."""
+
+_CANCEL_SECONDS = 5.0
+"""How long a server may take to hear that a statement is to end."""
 
 
 class SqliteMoment:
@@ -97,10 +101,12 @@ class Moment:
         token: for `write_part`.
         settle: before parts are written, of a moment that was opened `lightly`: while it is false,
             rows had changed, and a plan must be made anew.
+        cancel: end the statement that another thread has `connection` do (PostgreSQL).
     """
 
     token: str
     settle: Callable[[], bool]
+    cancel: Callable[[], None]
     _connection: Callable[[], Connection]
 
     @property
@@ -151,7 +157,7 @@ def open_moment(database: Database, *, workers: int = 0, lightly: bool = False) 
             try:
                 if not lightly:
                     held.settle()
-                yield Moment(token, held.settle, lambda: held.connection)
+                yield Moment(token, held.settle, lambda: None, lambda: held.connection)
             finally:
                 del _held[token]
         return
@@ -172,7 +178,7 @@ def open_moment(database: Database, *, workers: int = 0, lightly: bool = False) 
         if pool is not None:
             _pools[token] = pool
             stack.callback(_pools.pop, token)
-        yield Moment(token, lambda: True, lambda: connection)
+        yield Moment(token, lambda: True, partial(_cancel, raw), lambda: connection)
 
 
 def pool_of(token: str) -> Pool | None:
@@ -208,6 +214,13 @@ def _sqlite_moment(database: Database, workers: int) -> Iterator[SqliteMoment]:
             chosen = Pool(workers or DEFAULT_WORKERS, sqlite=file.absolute())
             pool = stack.enter_context(chosen)
         yield stack.enter_context(SqliteMoment(database, pool))
+
+
+def _cancel(raw: Any) -> None:
+    import psycopg  # noqa: PLC0415 of no use to SQLite
+
+    with contextlib.suppress(psycopg.Error):  # the server is away: then the statement has ended
+        raw.cancel_safe(timeout=_CANCEL_SECONDS)
 
 
 def _is_small(file: Path) -> bool:

@@ -15,7 +15,7 @@ from coachops.core.actor import SYSTEM
 from coachops.core.errors import CoachError
 from coachops.core.grants import EVERYTHING, Grant
 from coachops.export.issued import Issued, Owner, Place, Registry, check_request, open_place
-from coachops.export.issued.places import base_of, listing
+from coachops.export.issued.places import base_of, is_url, listing
 from coachops.jobs.ids import keyed_id
 from coachops.webhooks import emit
 
@@ -220,12 +220,15 @@ class Exports:
         While a legal hold stands, they stay: nobody can tell which of them the duty needs.
         """
         held = bool(privacy.list_holds(self._services.database, SYSTEM))
-        due = self.registry.due_for_deletion(expiring=not held)
+        due, away = self.registry.due_for_deletion(expiring=not held), set[str]()
         for export in due:
             self.registry.expire(SUITE, export.id)
+            if _bucket(export) in away:
+                continue
             try:
                 self._delete(export)
             except CoachError as error:
+                away.add(_bucket(export))
                 _log.warning(
                     "files of an export stay", extra={"export": str(export.id), "code": error.code}
                 )
@@ -237,13 +240,16 @@ class Exports:
         A failed one keeps its parts for a day, since it may be started again. A cancelled one has
         none any more, unless its place was away or a worker was killed at that moment.
         """
-        removed = 0
+        removed, away = 0, set[str]()
         for export in self.registry.due_for_discard(kept=GOES_ON, tried=TRIED):
+            if _bucket(export) in away:
+                continue
             try:
                 if self._place(export).discard():
                     self.registry.deleted(export.id)
                     removed += 1
             except CoachError as error:
+                away.add(_bucket(export))
                 _log.warning(
                     "half an export stays", extra={"export": str(export.id), "code": error.code}
                 )
@@ -256,6 +262,14 @@ class Exports:
 
     def _place(self, export: Issued) -> Place:
         return open_place(self._services.settings, export.place, export.id)
+
+
+def _bucket(export: Issued) -> str:
+    """What is away for other exports, too, where it is for this one; a folder is asked each time.
+
+    A bucket that does not answer takes many seconds, and who cleans up has other things to do.
+    """
+    return export.place.split("/")[2] if is_url(export.place) else str(export.id)
 
 
 def register(

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from coachops.core.actor import SYSTEM
 from coachops.db import Database
-from coachops.export import DATASETS, run_export, verify_export
+from coachops.db.models import Coach
+from coachops.export import DATASETS, exporting, planning, run_export, verify_export
+from coachops.export.plan import Plan
 from tests.export.conftest import UNTIL
 from tests.export.test_export import read_json
 
@@ -154,3 +157,34 @@ def test_days_are_those_of_the_organisation(sqlite_database: Database, tmp_path:
             zone=zone,
         )  # fmt: skip
         assert manifest["datasets"][0]["rows"] == rows
+
+
+def test_an_address_names_whose_it_is_in_the_moment_that_is_exported(
+    sqlite_organisation: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two coaches exchange their addresses while the processes that read are starting."""
+    made: list[Any] = []
+    with sqlite_organisation.read() as session:
+        (mail, first), (other, second) = session.execute(
+            sa.select(Coach.email, Coach.id).order_by(Coach.id).limit(2)
+        )
+
+    def plan_within(*how: Any, **more: Any) -> Plan:
+        made.append(how)
+        plan = planning.plan_within(*how, **more)
+        if len(made) == 1:
+            with sqlite_organisation.write() as session:
+                for coach, address in (
+                    (first, "for-a-moment@example.org"),
+                    (second, mail),
+                    (first, other),
+                ):
+                    session.execute(sa.update(Coach).where(Coach.id == coach).values(email=address))
+        return plan
+
+    monkeypatch.setattr(exporting, "plan_within", plan_within)
+    out = tmp_path / "out"
+    run_export(sqlite_organisation, SYSTEM, out, ["json"], coaches=[mail], workers=2)
+    assert len(made) == 2
+    assert {row["coach_id"] for row in read_json(out, "sessions")} == {str(second)}
+    assert all(check.ok for check in verify_export(out))

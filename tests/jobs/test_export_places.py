@@ -333,6 +333,51 @@ def test_a_cancelled_export_leaves_nothing_and_takes_nothing_of_a_later_one_at_i
 
 
 @SQLITE
+def test_a_folder_that_may_not_be_read_keeps_no_other_half_export(
+    jobs: Jobs, half: Callable[[str], Issued], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_to_all, closed = tmp_path / "open", tmp_path / "closed"
+    half(str(open_to_all / "today"))
+    last = half(str(closed / "today"))
+    entries = Path.iterdir
+
+    def iterdir(folder: Path) -> Iterator[Path]:
+        if folder == closed:
+            raise PermissionError(13, "Permission denied")
+        return entries(folder)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    with clock.frozen(clock.now() + dt.timedelta(days=1, minutes=1)):
+        assert jobs.exports.discard_left() == 1
+    assert list(entries(open_to_all)) == []
+    with pytest.raises(CoachError) as caught:
+        jobs.exports.remove(SUITE, str(last.id))
+    assert caught.value.code == "COACH-EXP-006"
+    assert list(entries(closed)) != []
+
+
+@SQLITE
+def test_a_bucket_that_is_away_is_asked_once_a_round_and_keeps_no_folder_from_being_cleaned(
+    jobs: Jobs, half: Callable[[str], Issued], s3: S3Server, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    half(str(tmp_path / "there" / "today"))
+    for name in ("a", "b"):
+        half(f"s3://{s3.bucket}/there/{name}")
+    asked: list[str] = []
+
+    def discard(place: BucketPlace) -> bool:
+        asked.append(place.url)
+        raise CoachError("COACH-EXP-050", place=place.url, reason="no connection in time")
+
+    monkeypatch.setattr(BucketPlace, "discard", discard)
+    with clock.frozen(clock.now() + dt.timedelta(days=1, minutes=1)):
+        assert jobs.exports.discard_left() == 1
+    assert len(asked) == 1
+    assert list((tmp_path / "there").iterdir()) == []
+
+
+@SQLITE
 def test_a_part_that_is_done_after_its_export_failed_stays_for_the_next_try(
     jobs: Jobs, pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

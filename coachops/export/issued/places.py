@@ -132,7 +132,9 @@ class FolderPlace:
         """See `Place`."""
         whole, beside = self._draft.name, self._out.parent
         left = False
-        for folder in list(beside.iterdir()) if beside.is_dir() else ():
+        with translated(self._out):
+            found = list(beside.iterdir()) if beside.is_dir() else []
+        for folder in found:
             # no pattern: names may hold `*` and `[`
             if folder.name == whole or folder.name.startswith(f"{whole}-"):
                 shutil.rmtree(folder, ignore_errors=True)

@@ -211,7 +211,7 @@ class Registry(Making):
                     row.state == "cancelled",
                 ),
             )
-            .order_by(row.finished_at.desc())
+            .order_by(sa.func.random())  # one that never works must not stand before the others
             .limit(limit)
         )
         with self._database.read() as session:
@@ -238,6 +238,7 @@ class Registry(Making):
                     ),
                 ),
             )
+            .order_by(sa.func.random())  # as above
             .limit(limit)
         )
         with self._database.read() as session:

@@ -70,9 +70,13 @@ class Pool:
         with self._waiting:
             if self._ready:
                 return
-            for child in self._children:
-                child.receive("ready")
-                self._idle.put(child)
+            try:
+                for child in self._children:
+                    child.receive("ready")
+                    self._idle.put(child)
+            except BaseException:
+                self.stop()  # or the next one would wait for an answer that was taken already
+                raise
             self._ready = True
 
     def begin(self) -> None:
