@@ -108,7 +108,8 @@ def rows_query() -> str:
 
 def install_peers() -> None:
     """The environment of the peers, from its lock."""
-    subprocess.run(["uv", "sync", "--frozen", "--quiet", "--project", str(PEERS)], check=True)  # noqa: S607 installed by make
+    uv = Path(sys.executable).with_name("uv")
+    subprocess.run([uv, "sync", "--frozen", "--quiet", "--project", PEERS], check=True)
 
 
 def _told(source: Sources, command: Sequence[str]) -> Figures:
