@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import threading
+import time
 from collections.abc import Callable
 
 import psycopg
@@ -16,6 +18,7 @@ from coachops.db.capture import TRACKED, source_tables
 from coachops.db.models import (
     Analysis,
     ChangeLog,
+    Coach,
     CoachingSession,
     Engagement,
     Goal,
@@ -150,6 +153,54 @@ def test_truncate_tells_every_row_that_it_removed(new_database_url: Callable[...
         connection.execute(sa.text("TRUNCATE transcripts CASCADE"))
     assert all_equal(found) == {}
     assert not found["utterances"].rows
+    database.close()
+
+
+@pytest.mark.parametrize("doomed", [Transcript, Utterance])
+def test_a_deletion_that_meets_a_move_is_told_to_the_coach_who_got_the_rows(
+    new_database_url: Callable[..., str], doomed: type[Transcript] | type[Utterance]
+) -> None:
+    from tests.export.conftest import make_organisation
+
+    database = Database(new_database_url("postgres"))
+    make_organisation(database, sessions=3)
+    with database.connect() as connection:
+        session = connection.scalars(sa.select(Transcript.session_id)).first()
+        had = connection.scalar(
+            sa.select(CoachingSession.coach_id).where(CoachingSession.id == session)
+        )
+        gets = connection.scalars(sa.select(Coach.id).where(Coach.id != had)).first()
+    found = Replica(database, Seen(DATASETS["utterances"], coaches=frozenset({gets})))  # type: ignore[arg-type]  # an id
+    found.catch_up()
+    of_session = sa.select(Transcript.id).where(Transcript.session_id == session)
+    column = doomed.id if doomed is Transcript else Utterance.transcript_id
+
+    def delete() -> None:
+        with database.connect(write=True) as connection:
+            connection.execute(sa.delete(doomed).where(column.in_(of_session)))
+
+    deleting = threading.Thread(target=delete)
+    with database.connect(write=True) as connection:
+        moved = sa.update(CoachingSession).where(CoachingSession.id == session)
+        connection.execute(moved.values(coach_id=gets))
+        deleting.start()
+        waiting = sa.text(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        )
+        until = time.monotonic() + 20
+        while deleting.is_alive() and not connection.scalar(waiting):
+            assert time.monotonic() < until
+    found.read(10_000)  # the move, perhaps before the deletion
+    deleting.join()
+    found.catch_up()
+    with database.connect() as connection:
+        told = connection.scalars(
+            sa.select(ChangeLog.coach_old).where(
+                ChangeLog.op == "D", ChangeLog.entity == "utterances"
+            )
+        ).all()
+    assert set(told) == {gets}
+    assert all_equal({"utterances": found}) == {}
     database.close()
 
 

@@ -1,8 +1,8 @@
 """The triggers of PostgreSQL: once per statement, over all its rows, into `change_inbox`.
 
 A child is told with the coach and client of its parent. If somebody moves the parent meanwhile,
-neither transaction sees the other's rows: the child would be told to the old coach only. So writes of
-children take a shared lock, moves an exclusive one, on one of `BUCKETS` by the parent's id, and look
+neither transaction sees the other's rows: the child would be told, or be told to be gone, to the old
+coach only. So writes and deletions of children take a shared lock, moves an exclusive one, on one of `BUCKETS` by the parent's id, and look
 again after they have it (which READ COMMITTED lets them). A transaction on a fixed snapshot (REPEATABLE
 READ and above) sees nothing new after the lock, so its writes are refused (`_GUARD`).
 """
@@ -218,7 +218,7 @@ def _moved(
 
 def _deleted(row: Tracked) -> list[str]:
     whose = PG.owner(row.entity, "o", "o")
-    statements = [_nothing("old_rows")]
+    statements = [_nothing("old_rows"), *_shared(row, "old_rows", "o")]
     statements.append(
         PG.entry(
             row.entity, "o.id", "'D'", old=PG.whose(whose),
@@ -226,7 +226,7 @@ def _deleted(row: Tracked) -> list[str]:
         )
     )  # fmt: skip
     if row.entity == CONSENTS:
-        statements += [*_shared(row, "old_rows", "o"), PG.unseen("o", ["old_rows o"])]
+        statements.append(PG.unseen("o", ["old_rows o"]))
     if row.entity == PAIRS:
         statements.append(_lock(("old_rows o",), (), "o.client_id", alone=True))
         statements += PG.pair("o", left=True, tables=["old_rows o"])
@@ -237,6 +237,10 @@ def _below(row: Tracked) -> list[str]:
     """What hangs on the row is told while the row, which says whose it is, is still there."""
     whose = PG.owner(row.entity, "OLD", "o")
     statements = []
+    if (
+        whose.tables
+    ):  # else it says itself whose it is, and nobody changes a row that is being deleted
+        statements.append(_lock(tuple(whose.tables), tuple(whose.where), whose.root, alone=False))
     for entity in descendants(row.entity):
         tables, where = PG.below(entity, row.entity, "OLD")
         statements.append(
