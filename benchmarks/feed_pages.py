@@ -1,6 +1,7 @@
 """How fast pages of the change feed are served, against FastAPI returning a list of pydantic models.
 
-As JSON and as lines (NDJSON). All answer in this process through the same test client, on the same SQLite file, 10,000 rows a page.
+As JSON and as lines (NDJSON). All answer in this process through the same test client, on the same
+SQLite file, 10,000 rows a page.
 The peer does what one would write first: rows through SQLAlchemy, a model each, `response_model`. It
 does less: no feed, no versions, no cursor, no check of who may see what.
 """

@@ -2,9 +2,10 @@
 
 A child is told with the coach and client of its parent. If somebody moves the parent meanwhile,
 neither transaction sees the other's rows: the child would be told, or be told to be gone, to the old
-coach only. So writes and deletions of children take a shared lock, moves an exclusive one, on one of `BUCKETS` by the parent's id, and look
-again after they have it (which READ COMMITTED lets them). A transaction on a fixed snapshot (REPEATABLE
-READ and above) sees nothing new after the lock, so its writes are refused (`_GUARD`).
+coach only. So writes and deletions of children take a shared lock, moves an exclusive one, on one of
+`BUCKETS` by the parent's id, and look again after they have it (which READ COMMITTED lets them). A
+transaction on a fixed snapshot (REPEATABLE READ and above) sees nothing new after the lock, so its
+writes are refused (`_GUARD`).
 """
 
 from __future__ import annotations
@@ -237,9 +238,7 @@ def _below(row: Tracked) -> list[str]:
     """What hangs on the row is told while the row, which says whose it is, is still there."""
     whose = PG.owner(row.entity, "OLD", "o")
     statements = []
-    if (
-        whose.tables
-    ):  # else it says itself whose it is, and nobody changes a row that is being deleted
+    if whose.tables:  # else the row says whose it is, and nobody changes one that is being deleted
         statements.append(_lock(tuple(whose.tables), tuple(whose.where), whose.root, alone=False))
     for entity in descendants(row.entity):
         tables, where = PG.below(entity, row.entity, "OLD")
