@@ -45,6 +45,7 @@ _BUSY = frozenset(["40001", "40P01", "55P03"])
 _DAMAGED = frozenset(["XX001", "XX002"])
 _NO_TABLE = "42P01"
 _DISK_FULL = "53100"
+_TOOK_TOO_LONG = "57014"
 _READ_ONLY = "25006"
 
 
@@ -110,6 +111,8 @@ def _of_postgres(orig: Any, state: str) -> CoachError | None:
         return CoachError("COACH-DB-002", retry_after=1)
     if state == _DISK_FULL:
         return CoachError("COACH-DB-009", retry_after=60)
+    if state == _TOOK_TOO_LONG:
+        return CoachError("COACH-DB-013", reason=first_line(orig), retry_after=RETRY_AFTER_SECONDS)
     if state in _DAMAGED:
         return CoachError("COACH-DB-008", reason=first_line(orig))
     if state == _NO_TABLE:

@@ -87,7 +87,13 @@ def require_head(database: Database) -> None:
 def _run(database: Database, step: Callable[[Config], None]) -> None:
     with database.connect(write=True) as connection:
         if not database.is_sqlite:
+            # a migration goes through whole tables: the limits that keep pages quick are not for it,
+            # and who finds another one at work waits for its end
+            for limit in ("statement_timeout", "idle_in_transaction_session_timeout"):
+                connection.execute(sa.text(f"SET LOCAL {limit} = 0"))
+            connection.execute(sa.text("SET LOCAL lock_timeout = 0"))
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:k)"), {"k": _LOCK})
+            connection.execute(sa.text("SET LOCAL lock_timeout TO DEFAULT"))
             step(config(connection))
         else:
             # rebuilding a table renames it, which SQLite refuses while a trigger names the old one

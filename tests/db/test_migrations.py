@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -12,7 +13,7 @@ from alembic import command
 
 from coachops.core import clock
 from coachops.core.errors import CoachError
-from coachops.db import Database, migrate
+from coachops.db import Database, capture, migrate
 from coachops.db.models import WebhookDelivery, WebhookEndpoint, WebhookEvent
 
 
@@ -103,6 +104,25 @@ def test_a_migration_that_fails_leaves_the_connection_as_it_was(
             connection = together.enter_context(database.connect())
             opened.append(connection.exec_driver_sql("PRAGMA legacy_alter_table").scalar())
     assert opened == [0, 0]
+    database.close()
+
+
+@pytest.mark.postgres
+def test_a_migration_may_take_its_time_but_waits_for_no_table_for_long(
+    new_database_url: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = Database(new_database_url("postgres"))
+    names = ("statement_timeout", "idle_in_transaction_session_timeout", "lock_timeout")
+    seen: list[tuple[Any, ...]] = []
+
+    def look(connection: sa.Connection) -> None:
+        seen.append(tuple(connection.exec_driver_sql(f"SHOW {name}").scalar() for name in names))
+
+    monkeypatch.setattr(capture, "install", look)
+    migrate.upgrade(database)
+    with database.connect() as connection:
+        look(connection)
+    assert seen == [("0", "0", "5s"), ("1min", "1min", "5s")]
     database.close()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
+from collections.abc import Callable
 
 import pytest
 import sqlalchemy as sa
@@ -84,6 +85,19 @@ def test_a_database_that_is_not_there_is_named_without_its_password() -> None:
         pass
     assert caught.value.code == "COACH-DB-001"
     assert "hidden" not in str(caught.value)
+
+
+@pytest.mark.postgres
+def test_a_question_that_takes_too_long_is_not_called_a_server_that_is_away(
+    new_database_url: Callable[..., str],
+) -> None:
+    database = Database(new_database_url("postgres"))
+    sleep = "SET LOCAL statement_timeout = 50; SELECT pg_sleep(600)"
+    with pytest.raises(CoachError) as caught, database.connect() as connection:
+        connection.exec_driver_sql(sleep)
+    assert caught.value.code == "COACH-DB-013"
+    assert "statement timeout" in str(caught.value)
+    database.close()
 
 
 def test_a_commit_of_the_embedded_database_is_on_the_disk_before_it_is_acknowledged(

@@ -107,4 +107,14 @@ ROWS = (
         who="admin",
         why="Two primaries would split the data, and only a standby that answers can be promoted.",
     ),
+    ErrorSpec(
+        "COACH-DB-013",
+        Kind.UNAVAILABLE,
+        "The database ended a step that took too long ({reason}).",
+        "Nothing was changed. Try again when there is less to do; if it stays, ask for less at once "
+        "(a shorter period, fewer clients).",
+        who="admin",
+        retryable=True,
+        why="One question to PostgreSQL took longer than a minute, or an admin of the server ended it.",
+    ),
 )
