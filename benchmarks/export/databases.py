@@ -12,11 +12,15 @@ from pathlib import Path
 
 import psutil
 
+from benchmarks.export.talk import Talk
 from coachops.coaching.seed import seed_organisation
 from coachops.db import Database, migrate
 from tests.support.postgres import _drop_root, find_postgres, free_port
 
 CACHE = Path("build/bench-export").absolute()
+SQLITE_DONE, POSTGRES_DONE = "sqlite.talks", "postgres.talks"
+"""Files that tell that a database is there, with another name whenever its content changes."""
+
 _LEAVE_SECONDS = 10.0
 LENGTH = 100
 """Utterances of a session."""
@@ -51,10 +55,10 @@ def sources(rows: int) -> Iterator[Sources]:
     folder = CACHE / str(rows)
     (folder / "out").mkdir(parents=True, exist_ok=True)
     file = folder / "coachops.db"
-    if not (folder / "sqlite.seeded").exists():
+    if not (folder / SQLITE_DONE).exists():
         file.unlink(missing_ok=True)
         _seed(f"sqlite:///{file}", rows)
-        (folder / "sqlite.seeded").touch()
+        (folder / SQLITE_DONE).touch()
     _to_head(f"sqlite:///{file}")
     binaries = find_postgres()
     if binaries is None:
@@ -63,12 +67,12 @@ def sources(rows: int) -> Iterator[Sources]:
         return
     with _server(binaries, folder / "postgres") as port:
         url = f"postgresql+psycopg://coachops@127.0.0.1:{port}/coachops"
-        if not (folder / "postgres.seeded").exists():
+        if not (folder / POSTGRES_DONE).exists():
             _psql(port, "postgres", "DROP DATABASE IF EXISTS coachops")
             _psql(port, "postgres", "CREATE DATABASE coachops")
             _seed(url, rows)
             _psql(port, "coachops", "VACUUM ANALYZE")
-            (folder / "postgres.seeded").touch()
+            (folder / POSTGRES_DONE).touch()
         _to_head(url)
         yield Sources(rows, file, url, port, folder / "out")
 
@@ -117,7 +121,7 @@ def _seed(url: str, rows: int) -> None:
     migrate.upgrade(database)
     seed_organisation(
         database, coaches=50, clients=1_000, sessions=rows // LENGTH,
-        utterances_per_session=LENGTH, seed=1,
+        utterances_per_session=LENGTH, seed=1, retell=Talk(1),
     )  # fmt: skip
     database.close()
 

@@ -196,15 +196,16 @@ def _write_down(
     at = 0
     for position, (speaker, line) in enumerate(spoken.lines, start=1):
         end = at + 600 + line.words * 380
+        text = rows.retell(line.text)
         parts.append(
-            f"\n{position}\n{_clock(at)} --> {_clock(end)}\n<v {names[speaker]}>{line.text}</v>\n"
+            f"\n{position}\n{_clock(at)} --> {_clock(end)}\n<v {names[speaker]}>{text}</v>\n"
         )
         # the layout of core.ids.uuid7_from, written as text because this runs a million times
         bits = rng.getrandbits(74)
         identifier = f"{prefix}{bits >> 62 & 0xFFF:03x}{(bits & 0x3FFFFFFFFFFFFFFF) | 1 << 63:016x}"
         utterances.append(
             (identifier, transcript_id, position, position * 4 + 1, names[speaker], speaker, speaker,
-             at, end, line.text, False, line.behaviour)
+             at, end, text, False, line.behaviour)
         )  # fmt: skip
         at = end + int(rng.random() * 1500)
     return "".join(parts).encode(), utterances, at

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -42,9 +43,10 @@ ORDER: tuple[type[Base], ...] = (
 
 @dataclass
 class Rows:
-    """Rows waiting to be written, by table."""
+    """Rows waiting to be written, by table. `retell` gives what is written down for a sentence."""
 
     rng: Random
+    retell: Callable[[str], str]
     waiting: dict[type[Base], list[tuple[Any, ...]]] = field(
         default_factory=lambda: defaultdict(list)
     )
