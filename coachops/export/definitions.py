@@ -149,6 +149,22 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """A column that shows something of a parent, the same in all rows of it and never NULL.
+
+    Whole exports look it up once for each parent; everybody else reads it by the join of `source`.
+
+    Attributes:
+        column: its name. by: the column that holds the parent's id, the first of the order.
+        key: the parent's id.
+    """
+
+    column: str
+    by: str
+    key: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Dataset:
     """A dataset: one definition for files, schemas, frames, feeds and the reference.
 
@@ -158,8 +174,7 @@ class Dataset:
         table: the table whose rows it holds.
         source: FROM clause of the whole query.
         order: columns whose values rise strictly from row to row; unique.
-        lead: of a joined parent, the column that equals the first one of `order`: SQLite reads the
-            whole fastest parent by parent.
+        shown: the column that a parent gives, where `source` joins it.
         where: rows that are never exported are excluded here.
         selected_with: a foreign key: filters select the row exactly when they select that parent.
         scope: for all other datasets.
@@ -175,7 +190,7 @@ class Dataset:
     columns: tuple[Column, ...]
     foreign_keys: tuple[ForeignKey, ...] = ()
     source: Any = None
-    lead: Any = None
+    shown: Shown | None = None
     order: tuple[str, ...] = ()
     where: Any = None
     selected_with: str | None = None

@@ -32,6 +32,20 @@ Progress = Callable[[str, int], None]
 
 
 @dataclass(frozen=True, slots=True)
+class Lookup:
+    """A column that the query of a part leaves out: it is a parent's, so it is read by itself.
+
+    Attributes:
+        column: its name. by: the column that holds the parent's id.
+        query: text of a SELECT of id and value of all parents of the part.
+    """
+
+    column: str
+    by: str
+    query: str
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """A part to be written.
 
@@ -39,7 +53,7 @@ class Order:
         spec: of the export. part: of its plan.
         shape: of the dataset as it is read.
         folder: of the bundle.
-        query: text of the SELECT.
+        query: text of the SELECT. lookup: of what it leaves out.
         passed: the query's CSV is passed through as the database writes it.
         privacy: what of the dataset is written; None is everything.
     """
@@ -49,6 +63,7 @@ class Order:
     shape: Shape
     folder: Path
     query: str
+    lookup: Lookup | None = None
     passed: bool = False
     privacy: Privacy | None = None
 

@@ -8,10 +8,10 @@ from typing import Any
 from coachops.db import Database
 from coachops.export import passthrough
 from coachops.export.datasets import DATASETS
-from coachops.export.orders import Order, Privacy, Progress, Transform, quiet, write_files
+from coachops.export.orders import Lookup, Order, Privacy, Progress, Transform, quiet, write_files
 from coachops.export.plan import ExportSpec, Part, PartResult
 from coachops.export.planning import filters_of
-from coachops.export.queries import part_query, sql_text, within
+from coachops.export.queries import part_query, shown_query, sql_text, within
 from coachops.export.readers import postgres, read_batches
 from coachops.export.selection import Selection
 from coachops.export.shapes import Shape
@@ -63,21 +63,17 @@ def order_of(
     """The order to write a part, for any process."""
     dataset = DATASETS[part.dataset]
     selected = Selection(filters_of(spec)).condition(dataset)
-    passed = not sqlite and privacy is None and passthrough.possible(dataset, spec)
-    statement = (
-        passthrough.text_query(dataset, [selected, *within(dataset, part)])
-        if passed
-        else part_query(dataset, part, selected, sqlite=sqlite)
-    )
-    return Order(
-        spec,
-        part,
-        Shape.of(dataset),
-        folder,
-        sql_text(statement, sqlite=sqlite),
-        passed,
-        privacy,
-    )
+    shape, lookup = Shape.of(dataset), None
+    if passed := not sqlite and privacy is None and passthrough.possible(dataset, spec):
+        statement = passthrough.text_query(dataset, [selected, *within(dataset, part)])
+    else:
+        statement = part_query(dataset, part, selected, sqlite=sqlite)
+        parents = shown_query(dataset, part, sqlite=sqlite)
+        if dataset.shown is not None and parents is not None:
+            text = sql_text(parents, sqlite=sqlite)
+            lookup = Lookup(dataset.shown.column, dataset.shown.by, text)
+    query = sql_text(statement, sqlite=sqlite)
+    return Order(spec, part, shape, folder, query, lookup, passed, privacy)
 
 
 def part_conditions(spec: ExportSpec, part: Part) -> list[Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -31,7 +32,6 @@ _POSTGRES_TYPES: dict[str, sa.types.TypeEngine[Any]] = {
 }
 _POSTGRES = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]  # no % is doubled
 _SQLITE = sqlite.dialect(paramstyle="named")
-_LEAST_ID = str(uuid.UUID(int=0))
 
 
 def typed_query(
@@ -47,18 +47,28 @@ def typed_query(
 def part_query(
     dataset: Dataset, part: Part, selected: Condition | None, *, sqlite: bool
 ) -> sa.Select[Any]:
-    """`typed_query` of the rows of a part that a condition selects."""
+    """The rows of a part that a condition selects, without the column that a parent shows."""
     conditions = [selected, *within(dataset, part)]
-    if not sqlite or dataset.lead is None:
+    if dataset.shown is None:
         return typed_query(dataset, conditions, sqlite=sqlite)
-    # between the parents of the first and the last row; also where there is no bound, because only
-    # a condition on the parent makes SQLite begin with it
-    first = _literal(dataset.column(dataset.sort[0]), part.low[0] if part.low else _LEAST_ID)
-    conditions.append(dataset.lead >= first)
+    columns = tuple(c for c in dataset.columns if c.name != dataset.shown.column)
+    alone = replace(dataset, columns=columns, source=None)
+    return typed_query(alone, conditions, sqlite=sqlite)
+
+
+def shown_query(dataset: Dataset, part: Part, *, sqlite: bool) -> sa.Select[Any] | None:
+    """Id and value of each parent that rows of the part may have; None where none shows anything."""
+    if (shown := dataset.shown) is None:
+        return None
+    wire = _sqlite_wire if sqlite else _postgres_wire
+    by = dataset.column(shown.by)
+    columns = (replace(by, source=shown.key), dataset.column(shown.column))
+    statement = sa.select(*(wire(column).label(column.name) for column in columns))
+    if part.low is not None:
+        statement = statement.where(shown.key >= _literal(by, part.low[0]))
     if part.high is not None:
-        conditions.append(dataset.lead <= _literal(dataset.column(dataset.sort[0]), part.high[0]))
-    statement = typed_query(dataset, conditions, sqlite=True)
-    return statement.order_by(None).order_by(dataset.lead, *order_columns(dataset)[1:])
+        statement = statement.where(shown.key <= _literal(by, part.high[0]))
+    return statement
 
 
 def restricted(

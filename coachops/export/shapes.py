@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from coachops.export.definitions import Dataset
@@ -76,3 +77,9 @@ class Shape:
     def names(self) -> list[str]:
         """Names of the columns, in file order."""
         return [field.name for field in self.fields]
+
+    def only(self, names: Sequence[str]) -> Shape:
+        """The shape of nothing but these columns, the first of which names a row in messages."""
+        fields = {field.name: field for field in self.fields}
+        chosen = tuple(fields[name] for name in names)
+        return replace(self, fields=chosen, key=names[0], order=(), foreign_keys=())

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import signal
 import threading
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,11 +23,9 @@ from coachops.export import blocks
 from coachops.export.datasets import DATASETS
 from coachops.export.definitions import Dataset
 from coachops.export.parts import Transform, write_part
-from coachops.export.plan import ExportSpec, Part, PartResult, Plan
+from coachops.export.plan import ExportSpec, PartResult, Plan
 from coachops.export.planning import make_plan, plan_within
-from coachops.export.queries import part_query, sql_text, typed_query, within
 from coachops.export.running import write_parts
-from coachops.export.selection import Filters, Selection
 from coachops.export.snapshot import hold_snapshot, open_moment
 from coachops.export.workers.pool import Pool
 
@@ -341,40 +337,3 @@ def test_a_process_that_dies_while_it_starts_leaves_nobody_waiting(
             each.join(60)
         assert refused == ["COACH-EXP-021"] * 2
     assert children() == []
-
-
-def test_a_part_that_is_read_parent_by_parent_holds_the_same_rows_in_the_same_order(
-    sqlite_organisation: Database,
-) -> None:
-    """However a part is cut: at rows, between them, within or outside of what is there."""
-    dataset, draw = DATASETS["utterances"], random.Random(3)
-    with sqlite_organisation.connect() as connection:
-        raw: Any = connection.connection.driver_connection
-        keys = [
-            (str(parent), place)
-            for parent, place in connection.execute(
-                sa.select(Utterance.transcript_id, Utterance.position)
-            )
-        ]
-        coach = connection.scalars(sa.select(CoachingSession.coach_id)).first()
-        assert coach is not None
-        chosen = Selection(Filters(coaches=(coach,))).condition(dataset)
-
-        def cut() -> tuple[str, int] | None:
-            parent, place = draw.choice(keys)
-            if draw.random() < 0.2:
-                parent = str(uuid.UUID(int=draw.getrandbits(128)))
-            return draw.choice([None, (parent, place), (parent, place + draw.randint(-20, 20))])
-
-        def rows(statement: sa.Select[Any]) -> list[Any]:
-            return list(raw.execute(sql_text(statement, sqlite=True)))
-
-        found = 0
-        for _ in range(60):
-            part = Part(0, dataset.name, 1, cut(), cut(), 0)
-            selected = draw.choice([None, chosen])
-            plain = typed_query(dataset, [selected, *within(dataset, part)], sqlite=True)
-            read = rows(part_query(dataset, part, selected, sqlite=True))
-            assert read == rows(plain)
-            found += len(read)
-        assert found > 1000

@@ -20,7 +20,7 @@ from coachops.db.models.sessions import (
     TRANSCRIPT_KINDS,
     TRANSCRIPT_STATES,
 )
-from coachops.export.definitions import Column, Dataset, ForeignKey, Scope
+from coachops.export.definitions import Column, Dataset, ForeignKey, Scope, Shown
 
 C, F = Column, ForeignKey
 
@@ -91,7 +91,7 @@ UTTERANCES = Dataset(
     ),
     (F("transcript_id", "transcripts"),),
     source=sa.join(Utterance, Transcript, Utterance.transcript_id == Transcript.id),
-    lead=Transcript.id,
+    shown=Shown("source_name", "transcript_id", Transcript.id),
     order=("transcript_id", "position"),
     where=Utterance.is_cut.is_(False),
     selected_with="transcript_id",

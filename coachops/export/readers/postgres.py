@@ -7,6 +7,7 @@ connection goes to the very server that holds the snapshot; any other is refused
 from __future__ import annotations
 
 import contextlib
+import functools
 import queue
 import threading
 from collections.abc import Generator, Iterator, Sequence
@@ -19,6 +20,7 @@ from psycopg2 import sql
 from coachops.core.errors import CoachError
 from coachops.export.orders import Order, Progress, require_rows, write_files
 from coachops.export.plan import PartResult
+from coachops.export.readers.lookup import read_part
 from coachops.export.readers.receiving import Rows
 from coachops.export.readers.text import Blocks
 from coachops.export.shapes import Shape
@@ -52,7 +54,7 @@ def carry_out(
     with imported(servers, token) as connection:
         if order.passed:
             return _passed_through(connection, order, progress)
-        batches = read(connection, order.shape, order.query)
+        batches = read_part(order, functools.partial(read, connection))
         with contextlib.closing(batches):
             return write_files(order, batches, progress)
 

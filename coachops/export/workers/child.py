@@ -6,6 +6,7 @@ when the process that started this one ends in any way, ends it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import signal
@@ -16,6 +17,7 @@ from typing import IO, Any
 
 from coachops.core.errors import CoachError
 from coachops.export.orders import Progress, write_files
+from coachops.export.readers.lookup import read_part
 from coachops.export.tokens import PostgresToken
 
 
@@ -70,7 +72,8 @@ class _SqliteParts:
             self._file.begin()
             return ""
         _, part, _ = order
-        return write_files(part, self._file.read(part.shape, part.query), progress).to_json()
+        with contextlib.closing(read_part(part, self._file.read)) as batches:
+            return write_files(part, batches, progress).to_json()
 
 
 class _PostgresParts:
