@@ -57,12 +57,13 @@ def plan_within(
     *,
     export_id: str | None = None,
     feed: bytes = b"",
-    announce: Announce = lambda _part: None,
+    announce: Announce | None = None,
 ) -> Plan:
     """The plan of an export of the moment that the open transaction sees.
 
     Parameters: as `make_plan`, and
-        announce: told each part, in order, as soon as nothing of it can change.
+        announce: told each part, in order, as soon as nothing of it can change. With it, the first
+            part of a long dataset is sought before the rows are counted.
 
     Raises:
         CoachError: COACH-EXP-001, COACH-SYS-002.
@@ -77,10 +78,15 @@ def plan_within(
         dataset = _known(name)
         condition = selection.condition(dataset)
         counts[name] = {}
-        cuts = _cuts(connection, dataset, condition, counts[name], rows_per_file(dataset, spec))
+        most = rows_per_file(dataset, spec)
+        early = (
+            announce is not None and condition is None and _looks_longer(connection, dataset, most)
+        )
+        cuts = _cuts(connection, dataset, condition, counts[name], most, early=early)
         for shard, (low, high, rows) in enumerate(cuts, 1):
             parts.append(Part(len(parts), name, shard, low, high, rows))
-            announce(parts[-1])
+            if announce is not None:
+                announce(parts[-1])
     revision = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
     return Plan(
         export_id=export_id or str(ids.new_id()),
@@ -162,18 +168,29 @@ def _counts(
     return {"rows": rows, "left_out": of_all - rows, "never_exported": whole - of_all}
 
 
+def _looks_longer(connection: Connection, dataset: Dataset, most: int) -> bool:
+    """Whether the database takes the table for longer than a file; it need not be right."""
+    if connection.dialect.name != "postgresql":
+        return False  # nobody can begin before the plan is whole
+    about = sa.text("SELECT reltuples FROM pg_class WHERE oid = CAST(:name AS regclass)")
+    return float(connection.scalar(about, {"name": dataset.table.__tablename__}) or 0) > most
+
+
 def _cuts(
     connection: Connection,
     dataset: Dataset,
     condition: Condition | None,
     counts: dict[str, int],
     most: int,
+    *,
+    early: bool,
 ) -> Iterator[tuple[Key | None, Key | None, int]]:
     """The first key of each part, the one after its last, and its rows; `counts` are filled in.
 
-    The first part of a long dataset is known before its rows are counted, so it can be begun.
+    Parameters:
+        early: look where the first part ends before the rows are counted, so that it can be begun.
     """
-    low = _cut(connection, dataset, condition, None, most)
+    low = _cut(connection, dataset, condition, None, most) if early else None
     if low is not None:
         yield None, low, most
     counts.update(_counts(connection, dataset, condition))

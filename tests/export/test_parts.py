@@ -19,11 +19,11 @@ from coachops.core.errors import CoachError
 from coachops.db import Database
 from coachops.db.engine import sqlite_file
 from coachops.db.models import CoachingSession, Insight, Utterance
-from coachops.export import blocks
+from coachops.export import blocks, planning
 from coachops.export.datasets import DATASETS
 from coachops.export.definitions import Dataset
 from coachops.export.parts import Transform, write_part
-from coachops.export.plan import ExportSpec, PartResult, Plan
+from coachops.export.plan import ExportSpec, Part, PartResult, Plan
 from coachops.export.planning import make_plan, plan_within
 from coachops.export.running import write_parts
 from coachops.export.snapshot import hold_snapshot, open_moment
@@ -337,3 +337,19 @@ def test_a_process_that_dies_while_it_starts_leaves_nobody_waiting(
             each.join(60)
         assert refused == ["COACH-EXP-021"] * 2
     assert children() == []
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_a_plan_whose_first_part_is_known_early_is_the_same_plan(organisation: Database) -> None:
+    """PostgreSQL knows about how many rows a table has; SQLite begins nothing early."""
+    spec = ExportSpec(("csv",), ALL, shard_rows=128)
+    with organisation.connect(write=True) as connection:
+        connection.exec_driver_sql("ANALYZE")
+    told: list[Part] = []
+    with organisation.connect() as connection:
+        early = [n for n in ALL if planning._looks_longer(connection, DATASETS[n], 128)]
+        plain = plan_within(connection, spec)
+        ahead = plan_within(connection, spec, announce=told.append)
+    assert ahead.parts == plain.parts == tuple(told)
+    assert ahead.counts == plain.counts
+    assert bool(early) is not organisation.is_sqlite
