@@ -54,6 +54,27 @@ def test_equal_seeds_make_equal_rows_in_the_sizes_asked_for(
     other.close()
 
 
+def test_the_feed_is_told_of_every_row_and_of_what_comes_later_however_many_were_seeded(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("coachops.coaching.seed.organisation._NOTED_AT_ONCE", 1)
+    result = seed_organisation(database, **SIZES, seed=7, until=UNTIL)
+
+    def noted() -> dict[str, int]:
+        with database.connect() as connection:
+            counts = "SELECT entity, count(*) FROM change_inbox GROUP BY 1"
+            if database.is_sqlite:
+                counts = counts.replace("change_inbox", "change_log")
+            return dict(connection.execute(sa.text(counts)).tuples().all())
+
+    before = noted()
+    assert before == {n: result.rows[n] for n in before}
+    assert before.keys() >= {"utterances", "sessions", "messages", "clients"}
+    with database.write() as session:
+        session.execute(sa.update(Utterance).values(text="said again"))
+    assert noted()["utterances"] == 2 * before["utterances"]
+
+
 def test_another_seed_makes_another_organisation(sqlite_database: Database) -> None:
     plans = {make_plan(Random(seed), **SIZES, until=UNTIL).sizes for seed in (1, 2, 3)}
     assert len(plans) == 3
