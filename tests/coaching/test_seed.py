@@ -65,7 +65,7 @@ def test_the_feed_is_told_of_every_row_and_of_what_comes_later_however_many_were
             counts = "SELECT entity, count(*) FROM change_inbox GROUP BY 1"
             if database.is_sqlite:
                 counts = counts.replace("change_inbox", "change_log")
-            return dict(connection.execute(sa.text(counts)).tuples().all())
+            return {row[0]: row[1] for row in connection.execute(sa.text(counts))}
 
     before = noted()
     assert before == {n: result.rows[n] for n in before}
