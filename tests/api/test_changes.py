@@ -19,6 +19,7 @@ from coachops.db.models import AuditEvent, CoachingSession, FeedMeta, Utterance
 from tests.api.conftest import Site
 from tests.coaching.builders import Pair, make_pair, make_transcript
 from tests.feed.replica import digests
+from tests.support.patience import PATIENCE
 
 
 @pytest.fixture
@@ -152,7 +153,7 @@ def test_a_request_waits_for_a_change(site: Site, admin: dict[str, str]) -> None
     asked.wait()
     with site.services.database.connect(write=True) as connection:
         connection.execute(sa.update(CoachingSession).values(title="At last"))
-    thread.join(timeout=60)
+    thread.join(timeout=PATIENCE)
     assert {change["title"] for change in answers[0]["changes"]} == {"At last"}
 
 

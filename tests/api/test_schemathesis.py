@@ -23,6 +23,7 @@ from coachops.db import Database
 from coachops.identity import SCOPES, Identity
 from tests.conftest import ROOT, missing_tool
 from tests.support.api_server import running
+from tests.support.patience import WHOLE
 
 ST = ROOT / "tests" / "outsiders" / ".venv" / "bin" / "st"
 IDS = {"coach": "AC-101", "client": "CL-201", "engagement": "EN-301", "session": "SE-401"}
@@ -51,7 +52,7 @@ def test_schemathesis_finds_nothing_wrong(
                 "--max-examples", EXAMPLES, "--seed", "20261130", "--no-shrink",
                 "--no-color",
             ],
-            cwd=home, capture_output=True, text=True, check=False, timeout=580,
+            cwd=home, capture_output=True, text=True, check=False, timeout=WHOLE,
             env=os.environ | {"PYTHONPATH": str(ROOT / "tests" / "outsiders"),
                               "SCHEMATHESIS_HOOKS": "hooks"},
         )  # fmt: skip

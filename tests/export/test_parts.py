@@ -32,6 +32,7 @@ from coachops.export.running import write_parts
 from coachops.export.selection import Filters, Selection
 from coachops.export.snapshot import hold_snapshot, open_moment
 from coachops.export.workers.pool import Pool
+from tests.support.patience import PATIENCE
 
 ALL = tuple(DATASETS)
 FORMATS = ("csv", "json", "jsonl", "parquet")
@@ -338,7 +339,7 @@ def test_a_process_that_dies_while_it_starts_leaves_nobody_waiting(
         for each in askers:
             each.start()
         for each in askers:
-            each.join(60)
+            each.join(PATIENCE)
         assert refused == ["COACH-EXP-021"] * 2
     assert children() == []
 

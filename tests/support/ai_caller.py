@@ -27,6 +27,7 @@ from coachops.ai.types import AnalysisRequest, Speaker, Utterance
 from coachops.core.errors import CoachError
 from coachops.core.settings import load_settings
 from coachops.db import Database
+from tests.support.patience import PATIENCE
 
 REQUEST = AnalysisRequest(
     utterances=(
@@ -42,7 +43,7 @@ PAUSE = 0.01
 def guarded(seconds: float) -> dict[str, Any]:
     """Calls through the gateway."""
     # a busy machine is no database that is away: without what others know, this would count nothing
-    shared._PATIENCE = 30.0
+    shared._PATIENCE = PATIENCE
     settings = load_settings()
     database = Database(settings.database_url)
     gateway = Gateway(settings, database)
@@ -98,7 +99,7 @@ def callers(
         "COACHOPS_OPENAI_API_KEY": "sk-test",
         "COACHOPS_OPENAI_BASE_URL": base_url,
         "COACHOPS_OPENAI_MODEL": "gpt-4.1-mini",
-        "COACHOPS_OPENAI_TIMEOUT": "10",
+        "COACHOPS_OPENAI_TIMEOUT": str(PATIENCE),
     }
     started = [
         subprocess.Popen(

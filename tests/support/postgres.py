@@ -13,6 +13,8 @@ from typing import Any
 
 import psycopg
 
+from tests.support.patience import PATIENCE, until
+
 
 def find_postgres() -> Path | None:
     """The folder of PostgreSQL's server binaries, newest first, or None."""
@@ -95,17 +97,17 @@ class PostgresServer:
             cwd=self._folder,
         )
         log.close()
-        for _ in range(300):
-            ready = subprocess.run(
-                [self._binaries / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)],
-                check=False,
-            )
-            if ready.returncode == 0:
-                return
-            if self._process.poll() is not None:
-                break
-            _pause()
-        raise RuntimeError((self._folder / "log").read_text())
+        server = self._process
+        until(
+            lambda: server.poll() is not None or self._answers(),
+            said=(self._folder / "log").read_text,
+        )
+        if server.poll() is not None:
+            raise RuntimeError((self._folder / "log").read_text())
+
+    def _answers(self) -> bool:
+        asked = [self._binaries / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        return subprocess.run(asked, check=False).returncode == 0
 
     def create(self, name: str | None = None, template: str | None = None) -> str:
         """The SQLAlchemy URL of a new database, empty or copied from `template`."""
@@ -134,7 +136,7 @@ class PostgresServer:
         """Immediate shutdown of the process this object started."""
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(3)  # SIGQUIT: immediate shutdown, nothing is kept
-            self._process.wait(timeout=30)
+            self._process.wait(timeout=PATIENCE)
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
@@ -152,9 +154,3 @@ def _drop_root(folder: Path) -> dict[str, Any]:
         raise RuntimeError("no ordinary user to run PostgreSQL as")
     os.chown(folder, user.pw_uid, user.pw_gid)
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-
-
-def _pause() -> None:
-    import time
-
-    time.sleep(0.05)  # polling a foreign process that has no other signal of readiness

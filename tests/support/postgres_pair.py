@@ -20,6 +20,7 @@ from typing import Any, Literal
 import psutil
 import psycopg
 
+from tests.support.patience import PATIENCE, command_line, descendants
 from tests.support.postgres import _drop_root, free_port
 
 Mode = Literal["sync", "async"]
@@ -68,7 +69,7 @@ class Node:
             return
         self.unfreeze()
         self._process.send_signal(signal.SIGINT if how == "fast" else signal.SIGQUIT)
-        self._process.wait(timeout=30)
+        self._process.wait(timeout=PATIENCE)
 
     def kill(self) -> None:
         """SIGKILL for the postmaster and all its children at once."""
@@ -77,7 +78,7 @@ class Node:
         os.kill(self._process.pid, signal.SIGSTOP)  # no child is born while they are counted
         for process in self._family():
             _send(process.pid, signal.SIGKILL)
-        self._process.wait(timeout=30)
+        self._process.wait(timeout=PATIENCE)
         self._frozen = []
         (self.data / "postmaster.pid").unlink(missing_ok=True)
 
@@ -93,7 +94,7 @@ class Node:
     def freeze_walreceiver(self) -> None:
         """SIGSTOP for the process that takes the primary's log: the standby falls behind."""
         for process in self._family():
-            if "walreceiver" in " ".join(process.cmdline()):
+            if "walreceiver" in " ".join(command_line(process)):
                 self._frozen.append(process.pid)
                 _send(process.pid, signal.SIGSTOP)
 
@@ -113,13 +114,13 @@ class Node:
         """The first column of the first row, over a connection of its own in autocommit."""
         with psycopg.connect(
             host="127.0.0.1", port=self.port, user="coachops", dbname=database,
-            autocommit=True, connect_timeout=5,
+            autocommit=True, connect_timeout=int(PATIENCE),
         ) as connection:  # fmt: skip
             cursor = connection.execute(statement)  # type: ignore[arg-type]  # tests' own text
             row = cursor.fetchone() if cursor.description else None
             return row[0] if row else None
 
-    def wait_until(self, reached: Callable[[], object], seconds: float = 30) -> None:
+    def wait_until(self, reached: Callable[[], object], seconds: float = PATIENCE) -> None:
         """Poll until `reached()` is true.
 
         Raises:
@@ -127,7 +128,7 @@ class Node:
         """
         ends = time.monotonic() + seconds
         while not reached():
-            if time.monotonic() > ends:
+            if time.monotonic() > ends and not reached():
                 raise TimeoutError(self.log.read_text()[-4000:])
             time.sleep(0.02)  # a foreign process that has no other signal of readiness
 
@@ -142,9 +143,9 @@ class Node:
             return []
         try:
             postmaster = psutil.Process(self._process.pid)
-            return [postmaster, *postmaster.children(recursive=True)]
         except psutil.NoSuchProcess:
             return []
+        return [postmaster, *descendants(postmaster)]
 
 
 def _send(pid: int, number: signal.Signals) -> None:
@@ -226,7 +227,7 @@ class PostgresPair:
         The new primary commits alone: a name in synchronous_standby_names would hold every write.
         """
         node = self.standby
-        node.query("SELECT pg_promote(true, 30)")
+        node.query("SELECT pg_promote(true, 240)")
         self.primary, self.standby = self.standby, self.primary
 
     def heal(self, mode: Mode = "sync", *, empty: bool = False) -> None:
@@ -240,7 +241,7 @@ class PostgresPair:
         if not self.primary.running:
             self.primary.start()
         if self.primary.query("SELECT pg_is_in_recovery()"):
-            self.primary.query("SELECT pg_promote(true, 30)")
+            self.primary.query("SELECT pg_promote(true, 240)")
         streams = self._streams()
         if empty:
             self._commit_alone()
