@@ -13,13 +13,16 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 import psutil
 import psycopg
 
+from coachops.db import Database, Limits
+from coachops.db.transaction import UNLIMITED
+from coachops.resilience import RetryPolicy
 from tests.support.patience import PATIENCE, command_line, descendants
 from tests.support.postgres import _drop_root, free_port
 
@@ -146,6 +149,22 @@ class Node:
         except psutil.NoSuchProcess:
             return []
         return [postmaster, *descendants(postmaster)]
+
+
+PATIENT = Limits(pool_wait=PATIENCE, wait=PATIENCE)
+"""For writes that must succeed once a server is there, however slow the machine is."""
+
+
+@contextlib.contextmanager
+def hasty(database: Database, seconds: float = 1.5) -> Iterator[None]:
+    """Inside the block the database is waited for a moment only: for what must be refused."""
+    before = database.limits, database._policy
+    database.limits = Limits(wait=seconds)
+    database._policy = RetryPolicy(UNLIMITED, 0.05, 0.5, seconds)
+    try:
+        yield
+    finally:
+        database.limits, database._policy = before
 
 
 def _send(pid: int, number: signal.Signals) -> None:
