@@ -32,7 +32,7 @@ from coachops.export.running import write_parts
 from coachops.export.selection import Filters, Selection
 from coachops.export.snapshot import hold_snapshot, open_moment
 from coachops.export.workers.pool import Pool
-from tests.support.patience import PATIENCE
+from tests.support.patience import PATIENCE, command_line, descendants
 
 ALL = tuple(DATASETS)
 FORMATS = ("csv", "json", "jsonl", "parquet")
@@ -57,12 +57,11 @@ def digests(results: list[PartResult]) -> dict[str, str]:
 
 
 def children() -> list[psutil.Process]:
-    found = []
-    for process in psutil.Process().children(recursive=True):
-        with contextlib.suppress(psutil.NoSuchProcess):  # it ended while it was looked at
-            if "coachops.export.workers.child" in " ".join(process.cmdline()):
-                found.append(process)
-    return found
+    return [
+        each
+        for each in descendants()
+        if "coachops.export.workers.child" in " ".join(command_line(each))
+    ]
 
 
 @pytest.mark.usefixtures("small_blocks")

@@ -151,7 +151,7 @@ def test_a_gate_that_restarts_is_waited_for(
     monkeypatch.setattr(kernel, "_RETRY_SECONDS", 0.01)
     with pytest.raises(CoachError):
         kernel.claim(listener.parent / "absent.sock", "good", KERNEL)
-    monkeypatch.setattr(kernel, "_CLAIM_SECONDS", 10.0)
+    monkeypatch.setattr(kernel, "_CLAIM_SECONDS", PATIENCE)
     late = listener.parent / "late.sock"
     threading.Timer(0.1, lambda: late.symlink_to(listener)).start()
     assert kernel.claim(late, "good", KERNEL) == ANNA

@@ -136,7 +136,7 @@ def test_the_worker_command_works_until_it_is_told_to_stop(
     worker = start_worker(settings)
     try:
         until(lambda: messages.get(services.database, SYSTEM, message.id).state == "sent")
-        assert worker_status(services.database).alive == ("worker-0",)
+        until(lambda: worker_status(services.database).alive == ("worker-0",))
         worker.send_signal(signal.SIGTERM)
         _, logs = worker.communicate(timeout=PATIENCE)
     finally:
