@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from coachops.cli.process_table import free_port
 from coachops.coaching.directory.covering import Writer
 from coachops.coaching.directory.inbound import put
 from coachops.coaching.directory.model import BODIES, KINDS
@@ -24,6 +23,7 @@ from coachops.identity import SCOPES, Identity
 from tests.conftest import ROOT, missing_tool
 from tests.support.api_server import running
 from tests.support.patience import WHOLE
+from tests.support.postgres import free_port
 
 ST = ROOT / "tests" / "outsiders" / ".venv" / "bin" / "st"
 IDS = {"coach": "AC-101", "client": "CL-201", "engagement": "EN-301", "session": "SE-401"}

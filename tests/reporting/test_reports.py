@@ -154,9 +154,9 @@ def test_a_notebook_that_hangs_is_ended(
 
 _STARTER = """
 import subprocess, sys, time
-code = "import os, time; from coachops.reporting.execute import end_with; end_with(os.getppid()); print(os.getpid(), flush=True); time.sleep(100)"
+code = "import os, time; from coachops.reporting.execute import end_with; end_with(os.getppid()); print(os.getpid(), flush=True); time.sleep(1000)"
 subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
-time.sleep(100)
+time.sleep(1000)
 """
 
 

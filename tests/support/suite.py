@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from coachops.cli.process_table import free_port
 from coachops.core import clock
 from coachops.core.actor import SYSTEM
 from coachops.core.settings import Settings, load_settings
@@ -30,6 +29,7 @@ from coachops.db import Database, migrate
 from coachops.db.models import Client, Coach, Consent, Engagement
 from coachops.identity import Identity
 from tests.support.patience import PAGE, PATIENCE
+from tests.support.postgres import free_port
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
