@@ -143,7 +143,8 @@ def test_an_unchanged_page_is_not_sent_again(site: Site, admin: dict[str, str]) 
 
 def test_a_request_waits_for_a_change(site: Site, admin: dict[str, str]) -> None:
     _, cursor = follow(site, admin, dataset="sessions")
-    asked, answers = threading.Event(), []
+    asked = threading.Event()
+    answers: list[dict[str, Any]] = []
 
     def ask() -> None:
         asked.set()

@@ -169,8 +169,12 @@ class Gated:
         sent = self.suite.url if origin == "own" else origin
         try:
             with connect(
-                url, origin=sent, additional_headers=headers, proxy=None, open_timeout=PATIENCE
-            ):  # type: ignore[arg-type]
+                url,
+                origin=sent,  # type: ignore[arg-type]
+                additional_headers=headers,
+                proxy=None,
+                open_timeout=PATIENCE,
+            ):
                 return 101
         except InvalidStatus as error:
             return error.response.status_code

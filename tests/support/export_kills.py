@@ -34,7 +34,7 @@ from coachops.jobs.exports import SUITE
 from tests.support.forks import ForkedWorkers
 from tests.support.patience import PATIENCE
 
-_ENDS = 300.0
+_ENDS = 3 * PATIENCE
 
 
 @dataclass

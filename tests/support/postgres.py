@@ -114,7 +114,14 @@ class PostgresServer:
             raise RuntimeError((self._folder / "log").read_text())
 
     def _answers(self) -> bool:
-        asked = [self._binaries / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        asked: list[str | Path] = [
+            self._binaries / "pg_isready",
+            "-q",
+            "-h",
+            "127.0.0.1",
+            "-p",
+            str(self.port),
+        ]
         return subprocess.run(asked, check=False).returncode == 0
 
     def create(self, name: str | None = None, template: str | None = None) -> str:
