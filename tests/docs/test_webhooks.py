@@ -21,6 +21,7 @@ from coachops.webhooks.sending import DEADLINE
 from tests.conftest import missing_tool
 from tests.docs.conftest import ROOT
 from tests.support.patience import PATIENCE, until
+from tests.support.postgres import free_port
 from tests.webhooks.conftest import House
 
 PAGE = (ROOT / "site" / "guides" / "webhooks.md").read_text(encoding="utf-8")
@@ -46,9 +47,7 @@ def house(settings: Settings) -> Iterator[House]:
 def test_the_receiver_of_the_guide_takes_a_delivery_once_and_refuses_a_forged_one(
     house: House, tmp_path: Path, language: str
 ) -> None:
-    with closing(socket.socket()) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     script = tmp_path / f"receiver.{language}"
     script.write_text(block(language), encoding="utf-8")
     program = sys.executable if language == "python" else shutil.which("node")
