@@ -202,8 +202,12 @@ class _Answering(_Listening):
 
     def handle(self, client: socket.socket) -> None:
         client.settimeout(PATIENCE)
-        while b"\r\n\r\n" not in client.recv(65_536):
-            continue
+        asked = b""
+        while b"\r\n\r\n" not in asked:
+            data = client.recv(65_536)
+            if not data:
+                return
+            asked += data
         client.sendall(self._answer)
 
 

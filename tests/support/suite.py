@@ -146,6 +146,8 @@ def start_suite(
         "COACHOPS_KERNEL_GRACE": "60",  # a page that stands still is not one that was closed
         "PYTHONPATH": str(Path(__file__).with_name("patient_start")),
         "COACHOPS_KERNEL_POOL": "1",
+        # one that stands still may hold the lock of the file; servers have limits of their own
+        **({} if database_url else {"COACHOPS_DATABASE_WAIT": "120"}),
         **(environment or {}),
     }
     command = [sys.executable, "-m", "coachops.cli.main", "serve"]

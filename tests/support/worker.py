@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def environment(settings: Settings, **extra: str) -> dict[str, str]:
     """The environment in which a process finds the same installation; `extra` is added to it."""
+    on_file = settings.database_url.startswith("sqlite")
     return {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(ROOT),
@@ -28,6 +29,8 @@ def environment(settings: Settings, **extra: str) -> dict[str, str]:
         "COACHOPS_OPENAI_TIMEOUT": str(PATIENCE),
         "COACHOPS_AI_DEADLINE": str(4 * PATIENCE),
         "COACHOPS_TIME_ZONE": settings.time_zone,
+        # one that stands still may hold the lock of the file; servers have limits of their own
+        **({"COACHOPS_DATABASE_WAIT": "120"} if on_file else {}),
         **extra,
     }
 
