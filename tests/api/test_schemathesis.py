@@ -22,7 +22,7 @@ from coachops.db import Database
 from coachops.identity import SCOPES, Identity
 from tests.conftest import ROOT, missing_tool
 from tests.support.api_server import running
-from tests.support.patience import WHOLE
+from tests.support.patience import PATIENCE, WHOLE
 from tests.support.postgres import free_port
 
 ST = ROOT / "tests" / "outsiders" / ".venv" / "bin" / "st"
@@ -50,7 +50,7 @@ def test_schemathesis_finds_nothing_wrong(
                 "run", f"{origin}/openapi.json", "--include-path-regex", "^/v1/",
                 "--header", f"Authorization: Bearer {token}", "--exclude-checks", NOT_HERE,
                 "--max-examples", EXAMPLES, "--seed", "20261130", "--no-shrink",
-                "--no-color",
+                "--no-color", "--request-timeout", str(PATIENCE),
             ],
             cwd=home, capture_output=True, text=True, check=False, timeout=WHOLE,
             env=os.environ | {"PYTHONPATH": str(ROOT / "tests" / "outsiders"),

@@ -76,6 +76,7 @@ def main() -> None:
             log_level="warning",
             access_log=False,
             timeout_graceful_shutdown=2,
+            timeout_keep_alive=int(PATIENCE),  # a slow client finds its connection as it left it
         )
         _Server(config).run()
     finally:
