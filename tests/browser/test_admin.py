@@ -11,6 +11,7 @@ import pytest
 
 from coachops.coaching.importing import import_transcript
 from coachops.core.actor import SYSTEM
+from tests.support.patience import PAGE
 from tests.support.suite import PASSWORD, PEOPLE, Suite, new_context, sign_in_quietly
 
 if TYPE_CHECKING:
@@ -165,8 +166,8 @@ def test_an_admin_invites_somebody_who_comes_in_by_the_link(
         box.fill(PASSWORD)
     guest.locator("main button[type=submit], form button[type=submit]").first.click()
     guest.wait_for_url(lambda url: "/link/" not in url)
-    assert other.request.get(f"{running_suite.url}/app/overview").status == 200
-    assert other.request.get(f"{running_suite.url}/app/users").status == 403
+    assert other.request.get(f"{running_suite.url}/app/overview", timeout=PAGE).status == 200
+    assert other.request.get(f"{running_suite.url}/app/users", timeout=PAGE).status == 403
     other.close()
 
 

@@ -46,6 +46,8 @@ PAGES = [
 ]
 
 
+_STILL = 4_000
+"""Milliseconds without a change after which a page stands still."""
 _RENEWED = "old => document.querySelector('#live').innerText !== old"
 
 
@@ -85,7 +87,7 @@ class Tab:
 
         def renewed() -> bool:
             try:
-                self.page.wait_for_function(_RENEWED, arg=self.live, timeout=4000)
+                self.page.wait_for_function(_RENEWED, arg=self.live, timeout=_STILL)
             except Timeout:
                 return False
             return True

@@ -255,6 +255,7 @@ def sign_in_quietly(page: Page, suite: Suite, email: str, password: str = PASSWO
         form={"email": email, "password": password},
         headers={"Origin": suite.url},
         max_redirects=0,
+        timeout=PAGE,
     )
     assert answer.status == 303, answer.text()
 

@@ -17,11 +17,21 @@ from typing import Any
 
 SECONDS = 240.0
 LONG: dict[str, dict[str, Any]] = {
+    "uvicorn.config": {},
     "coachops.identity.kernels": {"TICKET_LIFE": dt.timedelta(seconds=SECONDS)},
     "coachops.api.gate.claims": {"_WAIT": SECONDS},
     "coachops.dashboards.identity": {"_CLAIM_SECONDS": SECONDS},
     "coachops.ai.shared": {"_PATIENCE": SECONDS},
 }
+"""Limits by module; one that was renamed ends the process instead of being forgotten."""
+
+
+def _set(module: ModuleType, changes: dict[str, Any]) -> None:
+    for name, value in changes.items():
+        getattr(module, name)
+        setattr(module, name, value)
+    if module.__name__ == "uvicorn.config":  # a browser that stands still keeps its sockets
+        module.Config.ws_ping_timeout = property(lambda _: SECONDS, lambda _, __: None)  # type: ignore[attr-defined]
 
 
 class _Loader(importlib.abc.Loader):
@@ -33,9 +43,7 @@ class _Loader(importlib.abc.Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         self._inner.exec_module(module)
-        for name, value in self._changes.items():
-            getattr(module, name)  # a limit that was renamed must not be forgotten here
-            setattr(module, name, value)
+        _set(module, self._changes)
 
 
 class _Finder(importlib.abc.MetaPathFinder):
