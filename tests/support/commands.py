@@ -253,6 +253,7 @@ def _import_everything() -> None:
         for each in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not each.name.endswith("__main__"):
                 importlib.import_module(each.name)
+    patience.find_limits()
     gc.collect()
     gc.freeze()  # a command's collections need not touch, and so copy, what all share
 

@@ -101,7 +101,7 @@ _LONG: dict[str, Any] = {
 
 
 @functools.cache
-def _places() -> list[tuple[Any, str, Any, Any]]:
+def find_limits() -> list[tuple[Any, str, Any, Any]]:
     """Where each limit of `_LONG` stands: its owner, its name, its values in the product and in tests."""
     from coachops.db import transaction
     from coachops.db.engine import Limits
@@ -155,14 +155,14 @@ def lengthened() -> Iterator[None]:
     try:
         yield
     finally:
-        for owner, name, value, _ in _places():
+        for owner, name, value, _ in find_limits():
             setattr(owner, name, value)
         _now.clear()
 
 
 def lengthen() -> None:
     """Make the limits of this process long for good."""
-    for owner, name, _, value in _places():
+    for owner, name, _, value in find_limits():
         setattr(owner, name, value)
     _now.add("long")
 
