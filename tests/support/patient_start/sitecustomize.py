@@ -18,7 +18,10 @@ from typing import Any
 SECONDS = 240.0
 LONG: dict[str, dict[str, Any]] = {
     "uvicorn.config": {},
-    "coachops.identity.kernels": {"TICKET_LIFE": dt.timedelta(seconds=SECONDS)},
+    "coachops.identity.kernels": {
+        "TICKET_LIFE": dt.timedelta(seconds=SECONDS),
+        "NEVER_CONNECTED": dt.timedelta(seconds=SECONDS),
+    },
     "coachops.api.gate.claims": {"_WAIT": SECONDS},
     "coachops.dashboards.identity": {"_CLAIM_SECONDS": SECONDS},
     "coachops.ai.shared": {"_PATIENCE": SECONDS},
