@@ -10,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +131,7 @@ class PostgresServer:
         name = name or f"test_{os.getpid()}_{self._made}"
         with self._connect() as connection:
             copied = f' TEMPLATE "{template}"' if template else ""
-            connection.execute(f'CREATE DATABASE "{name}"{copied}')
+            alone(lambda: connection.execute(f'CREATE DATABASE "{name}"{copied}'))
         return f"postgresql+psycopg://coachops@127.0.0.1:{self.port}/{name}"
 
     def drop(self, url: str) -> None:
@@ -140,7 +141,7 @@ class PostgresServer:
         """
         name = url.rpartition("/")[2]
         with self._connect() as connection:
-            connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+            alone(lambda: connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
 
     def _connect(self) -> psycopg.Connection:
         return psycopg.connect(
@@ -153,6 +154,20 @@ class PostgresServer:
             self._process.send_signal(3)  # SIGQUIT: immediate shutdown, nothing is kept
             self._process.wait(timeout=PATIENCE)
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def alone(act: Callable[[], object]) -> None:
+    """Do what needs a database without sessions: one that stands still is not gone in the five
+    seconds that the server gives it."""
+
+    def done() -> bool:
+        try:
+            act()
+        except psycopg.errors.ObjectInUse:
+            return False
+        return True
+
+    until(done)
 
 
 def _drop_root(folder: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ own process ids only.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
 import signal
@@ -24,7 +25,7 @@ from coachops.db import Database, Limits
 from coachops.db.transaction import UNLIMITED
 from coachops.resilience import RetryPolicy
 from tests.support.patience import PATIENCE, command_line, descendants
-from tests.support.postgres import _drop_root, free_port
+from tests.support.postgres import _drop_root, alone, free_port
 
 Mode = Literal["sync", "async"]
 STANDBY = "coachops_standby"
@@ -215,7 +216,7 @@ class PostgresPair:
         name = f"pair_{os.getpid()}_{self._made}"
         self._databases.append(name)
         copied = f' TEMPLATE "{template}"' if template else ""
-        self.primary.query(f'CREATE DATABASE "{name}"{copied}')
+        alone(lambda: self.primary.query(f'CREATE DATABASE "{name}"{copied}'))
         self.wait_for_replay()
         return name
 
@@ -265,7 +266,8 @@ class PostgresPair:
         if empty:
             self._commit_alone()
             for name in self._databases:
-                self.primary.query(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+                drop = f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'
+                alone(functools.partial(self.primary.query, drop))
             self._databases.clear()
         if not streams:
             self._commit_alone()
