@@ -29,7 +29,7 @@ from sqlalchemy.orm import Session
 from coachops.audit import record
 from coachops.core import ids
 from coachops.core.actor import SYSTEM
-from coachops.db import Database, migrate
+from coachops.db import Database, Limits, migrate
 from coachops.db.models import Coach
 from tests.support.postgres import find_postgres
 from tests.support.postgres_pair import Mode, PostgresPair
@@ -76,6 +76,8 @@ def failover(
     mode: Mode = "sync",
     plain: bool = False,
     lag: float = 0.0,
+    least: int = 0,
+    wait: float = 10.0,
 ) -> Outcome:
     """Heal the pair, put it under load, kill its primary, promote the standby, count.
 
@@ -83,6 +85,8 @@ def failover(
         detection: seconds from the kill to the promotion.
         plain: write through SQLAlchemy alone.
         lag: seconds before the kill for which the standby takes no log.
+        least: acknowledged writes before the kill, however long they take.
+        wait: seconds that a write waits, as the setting says.
     """
     pair.heal(mode)
     name = pair.create()
@@ -92,7 +96,7 @@ def failover(
     )
     pair.wait_for_replay()
     load, stop = Load(), threading.Event()
-    write, close = (_plain if plain else _ours)(pair.url(name))
+    write, close = _plain(pair.url(name)) if plain else _ours(pair.url(name), wait)
     threads = [
         threading.Thread(target=_writer, args=(number, write, load, stop))
         for number in range(WRITERS)
@@ -100,6 +104,8 @@ def failover(
     for thread in threads:
         thread.start()
     time.sleep(BEFORE)
+    while len(load.acknowledged) < least and any(thread.is_alive() for thread in threads):
+        time.sleep(0.05)  # a busy machine
     if lag:
         pair.standby.freeze_walreceiver()
         time.sleep(lag)
@@ -165,8 +171,8 @@ def _writer(number: int, write: Write, load: Load, stop: threading.Event) -> Non
         load.slowest = max(load.slowest, time.monotonic() - began)
 
 
-def _ours(url: str) -> tuple[Write, Callable[[], None]]:
-    database = Database(url)
+def _ours(url: str, wait: float) -> tuple[Write, Callable[[], None]]:
+    database = Database(url, limits=Limits(wait=wait))
 
     def write(key: uuid.UUID, number: int) -> None:
         def work(session: Session) -> None:

@@ -30,7 +30,7 @@ def main(arguments: list[str]) -> int:
             "COACHOPS_FAULT_REPORT": folder,
             "COACHOPS_FAULT_ROWS": ",".join(map(str, sorted(chosen))),
         }
-        command = [sys.executable, "-m", "pytest", "-m", "faults", "--timeout=1800", "-q", *rest]
+        command = [sys.executable, "-m", "pytest", "-m", "faults", "--timeout=3600", "-q", *rest]
         subprocess.run(command, cwd=ROOT, env=environment, check=False)
         results = _results(Path(folder))
     return _print(results, chosen)

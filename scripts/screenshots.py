@@ -42,7 +42,7 @@ FLAGS = [
 LAPTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
 LIMIT = 300_000  # bytes of a picture
-WAIT = 90_000  # milliseconds
+WAIT = 240_000  # milliseconds
 PASSWORD = "only for these pictures"  # noqa: S105 of a demo that lives for a minute
 
 
@@ -107,12 +107,12 @@ def _served(environment: dict[str, str]) -> Iterator[None]:
 
     threading.Thread(target=read, daemon=True).start()
     try:
-        if not ready.wait(120) or process.poll() is not None:
+        if not ready.wait(WAIT / 1000) or process.poll() is not None:
             raise SystemExit("the suite did not start:\n" + "\n".join(log[-20:]))
         yield
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(timeout=30)
+        process.wait(timeout=WAIT / 1000)
 
 
 def _take(links: dict[str, str], out: Path) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from hypothesis import settings as hypothesis_settings
 
 from coachops.core.settings import Settings, load_settings
 from coachops.db import Database, migrate
+from tests.support.patience import lengthened
 from tests.support.postgres import PostgresServer, find_postgres
 from tests.support.postgres_pair import PostgresPair
 
@@ -89,7 +91,17 @@ def missing_tool(name: str) -> NoReturn:
 
 
 @pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def _patience(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The product waits longer than any machine stands still, unless the test is about its limits."""
+    about_limits = request.node.get_closest_marker("limits") is not None
+    with contextlib.ExitStack() as stack:
+        if not about_limits and "postgres_pair" not in request.fixturenames:
+            stack.enter_context(lengthened())
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(_patience: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting of the person who runs the tests reaches them."""
     for name in list(os.environ):
         if name.startswith("COACHOPS_") and name != "COACHOPS_ANNOMI_DIR":

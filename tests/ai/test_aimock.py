@@ -14,6 +14,7 @@ from coachops.ai.types import AnalysisRequest, Speaker, Utterance
 from coachops.core.errors import CoachError
 from coachops.resilience import RetryPolicy
 from tests.support.aimock import AiMock, require_aimock, running_aimock
+from tests.support.patience import PATIENCE
 
 REQUEST = AnalysisRequest(
     utterances=(
@@ -22,6 +23,7 @@ REQUEST = AnalysisRequest(
     ),
     session_date=dt.date(2026, 11, 2),
 )
+
 CITATION = {"position": 2, "speaker": "client", "quote": "I will call Ann"}
 ANSWER = {
     "summary": [{"text": "The client will call Ann.", "citations": [CITATION]}],
@@ -54,7 +56,7 @@ def engine(peer: AiMock) -> OpenAIEngine:
         base_url=peer.url,
         api_key=SecretStr("sk-test"),
         model="gpt-4.1-mini",
-        timeout=20,
+        timeout=PATIENCE,
         policy=RetryPolicy(attempts=2, base=0.001, cap=0.01),
     )
 

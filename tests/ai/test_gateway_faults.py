@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import time
 
 import pytest
 from pydantic import SecretStr
@@ -13,6 +12,7 @@ from coachops.ai.types import AnalysisRequest, EngineResult, Speaker, Utterance
 from coachops.core.errors import CoachError
 from coachops.resilience import RetryPolicy
 from tests.support.ai_server import AiServer, ai_server, transcript_lines
+from tests.support.patience import PATIENCE
 
 ai = pytest.fixture(ai_server)
 
@@ -28,7 +28,7 @@ REQUEST = AnalysisRequest(
 
 
 def ask(
-    ai: AiServer, *, timeout: float = 20, model: str = "gpt-4.1-mini", **options: int
+    ai: AiServer, *, timeout: float = PATIENCE, model: str = "gpt-4.1-mini", **options: int
 ) -> tuple[EngineResult, list[Outbound]]:
     sent: list[Outbound] = []
     engine = OpenAIEngine(
@@ -42,7 +42,7 @@ def ask(
     return engine.analyse(REQUEST, sent.append), sent
 
 
-def failure(ai: AiServer, *script: str, timeout: float = 20) -> CoachError:
+def failure(ai: AiServer, *script: str, timeout: float = PATIENCE) -> CoachError:
     ai.script = list(script)
     with pytest.raises(CoachError) as caught:
         ask(ai, timeout=timeout)
@@ -104,7 +104,7 @@ def test_a_used_up_quota_is_not_tried_again(ai: AiServer) -> None:
 
 
 def test_a_long_retry_after_is_handed_on_instead_of_waited_for(ai: AiServer) -> None:
-    error = failure(ai, "busy_long", timeout=5)
+    error = failure(ai, "busy_long")
     assert error.code == "COACH-AI-007"
     assert error.details["retry_after"] == 600
     assert len(ai.requests) == 1
@@ -165,10 +165,9 @@ def test_models_known_to_refuse_a_temperature_are_never_asked_with(ai: AiServer)
 
 @pytest.mark.parametrize("fault", ["hang", "drip"])
 def test_the_deadline_holds_whatever_the_service_does(ai: AiServer, fault: str) -> None:
-    started = time.monotonic()
     error = failure(ai, *[fault] * 9, timeout=0.4)
     assert error.code == "COACH-AI-003"
-    assert time.monotonic() - started < 10  # not 60 s of hanging, nor 40 s of dripping
+    assert not ai.released.is_set()  # it would never have answered: it was we who ended it
 
 
 def test_a_service_that_is_not_there_is_named_so_and_nothing_left() -> None:
@@ -177,7 +176,7 @@ def test_a_service_that_is_not_there_is_named_so_and_nothing_left() -> None:
         base_url="http://127.0.0.1:9/v1",
         api_key=SecretStr("sk-test"),
         model="m",
-        timeout=5,
+        timeout=PATIENCE,
         policy=RetryPolicy(attempts=2, base=0.001, cap=0.01),
     )
     with pytest.raises(CoachError) as caught:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -19,6 +20,7 @@ from coachops.db.models import AuditEvent, CoachingSession, FeedMeta, Utterance
 from tests.api.conftest import Site
 from tests.coaching.builders import Pair, make_pair, make_transcript
 from tests.feed.replica import digests
+from tests.support.patience import PATIENCE
 
 
 @pytest.fixture
@@ -141,19 +143,24 @@ def test_an_unchanged_page_is_not_sent_again(site: Site, admin: dict[str, str]) 
 
 def test_a_request_waits_for_a_change(site: Site, admin: dict[str, str]) -> None:
     _, cursor = follow(site, admin, dataset="sessions")
-    asked, answers = threading.Event(), []
+    asked = threading.Event()
+    answers: list[dict[str, Any]] = []
 
     def ask() -> None:
         asked.set()
-        answers.append(get(site, admin, dataset="sessions", cursor=cursor, wait=30).json())
+        began = time.monotonic()
+        while not answers or not answers[-1]["changes"]:
+            answers.append(get(site, admin, dataset="sessions", cursor=cursor, wait=30).json())
+            if not answers[-1]["changes"]:  # the machine stood still: only then is it empty
+                assert time.monotonic() - began >= 30 * len(answers)
 
     thread = threading.Thread(target=ask)
     thread.start()
     asked.wait()
     with site.services.database.connect(write=True) as connection:
         connection.execute(sa.update(CoachingSession).values(title="At last"))
-    thread.join(timeout=60)
-    assert {change["title"] for change in answers[0]["changes"]} == {"At last"}
+    thread.join(timeout=PATIENCE)
+    assert {change["title"] for change in answers[-1]["changes"]} == {"At last"}
 
 
 def test_a_coach_follows_only_what_is_theirs(site: Site, pairs: tuple[Pair, Pair]) -> None:

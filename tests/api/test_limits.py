@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from coachops.core import clock
 from coachops.identity import RequestLimit
 from tests.api.conftest import Site
+from tests.support.patience import PATIENCE
 
 
 @pytest.fixture
@@ -85,7 +86,7 @@ def test_requests_at_the_same_moment_are_counted_each(moment: Callable[[float], 
     limit, together = RequestLimit(10), threading.Barrier(8)
 
     def ask(_: int) -> int:
-        together.wait(30)
+        together.wait(PATIENCE)
         taken = [limit.take("a") for _ in range(5)]
         return sum(each is not None and each.allowed for each in taken)
 

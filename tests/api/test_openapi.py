@@ -15,6 +15,7 @@ from coachops.api.openapi import PROBLEM, operations
 from coachops.core.errors import CATALOGUE
 from tests.api.conftest import Site
 from tests.conftest import ROOT, missing_tool
+from tests.support.patience import WHOLE
 
 REDOCLY = (
     ROOT / "tests" / "support" / "node" / "node_modules" / "@redocly" / "cli" / "bin" / "cli.js"
@@ -96,7 +97,7 @@ def test_redocly_finds_no_error(document: dict[str, Any], tmp_path: Path) -> Non
     path.write_text(json.dumps(document))
     done = subprocess.run(
         [node, str(REDOCLY), "lint", str(path), "--extends=recommended", "--format=json"],
-        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120,
+        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=WHOLE,
         env={"PATH": "/usr/bin:/bin", "REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"},
     )  # fmt: skip
     found = json.loads(done.stdout)

@@ -11,11 +11,11 @@ from coachops.coaching import messages
 from coachops.coaching.messages import letterhead_for
 from coachops.coaching.messages.opt_out import letter_token
 from coachops.core.errors import CoachError
-from coachops.db import Database, Limits
+from coachops.db import Database
 from tests.api.conftest import ORIGIN, Site, title_of
 from tests.coaching.builders import Pair, make_pair, make_transcript
 from tests.coaching.messages.parts import ListMailer, make_analysis
-from tests.support.postgres_pair import PostgresPair
+from tests.support.postgres_pair import PATIENT, PostgresPair, hasty
 
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 
@@ -170,8 +170,9 @@ def test_without_a_primary_the_link_is_read_and_asks_to_come_back(
     make_site: Callable[..., Site], postgres_pair: PostgresPair
 ) -> None:
     """The real thing: the page is shown from the standby, the wish is kept after a promotion."""
-    limits = Limits(wait=2.0)
-    database = Database(postgres_pair.url(postgres_pair.create("template_coachops")), limits=limits)
+    database = Database(
+        postgres_pair.url(postgres_pair.create("template_coachops")), limits=PATIENT
+    )
     try:
         site = make_site(database=database)
         pair = make_pair(database)
@@ -180,7 +181,8 @@ def test_without_a_primary_the_link_is_read_and_asks_to_come_back(
         postgres_pair.kill_primary()
         postgres_pair.standby.wait_until(lambda: database.state().mode == "read_only")
         assert site.client.get(f"/letters/{token}").status_code == 200
-        answer = site.client.post(f"/letters/{token}", data=ONE_CLICK)
+        with hasty(database):
+            answer = site.client.post(f"/letters/{token}", data=ONE_CLICK)
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
         assert "COACH-MSG-016" in answer.text
         postgres_pair.promote()

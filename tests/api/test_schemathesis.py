@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from coachops.cli.process_table import free_port
 from coachops.coaching.directory.covering import Writer
 from coachops.coaching.directory.inbound import put
 from coachops.coaching.directory.model import BODIES, KINDS
@@ -23,6 +22,8 @@ from coachops.db import Database
 from coachops.identity import SCOPES, Identity
 from tests.conftest import ROOT, missing_tool
 from tests.support.api_server import running
+from tests.support.patience import PATIENCE, WHOLE
+from tests.support.postgres import free_port
 
 ST = ROOT / "tests" / "outsiders" / ".venv" / "bin" / "st"
 IDS = {"coach": "AC-101", "client": "CL-201", "engagement": "EN-301", "session": "SE-401"}
@@ -49,9 +50,9 @@ def test_schemathesis_finds_nothing_wrong(
                 "run", f"{origin}/openapi.json", "--include-path-regex", "^/v1/",
                 "--header", f"Authorization: Bearer {token}", "--exclude-checks", NOT_HERE,
                 "--max-examples", EXAMPLES, "--seed", "20261130", "--no-shrink",
-                "--no-color",
+                "--no-color", "--request-timeout", str(PATIENCE),
             ],
-            cwd=home, capture_output=True, text=True, check=False, timeout=580,
+            cwd=home, capture_output=True, text=True, check=False, timeout=WHOLE,
             env=os.environ | {"PYTHONPATH": str(ROOT / "tests" / "outsiders"),
                               "SCHEMATHESIS_HOOKS": "hooks"},
         )  # fmt: skip

@@ -15,6 +15,7 @@ from coachops.backup.bucket import BucketPlace
 from coachops.bootstrap import recovery
 from coachops.core.errors import CoachError
 from coachops.core.settings import load_settings
+from tests.support.patience import PATIENCE
 from tests.support.s3 import S3Server, start_s3
 
 
@@ -160,7 +161,7 @@ class _Listening:
 
     def __init__(self) -> None:
         self._socket = socket.create_server(("127.0.0.1", 0))
-        self._socket.settimeout(30)
+        self._socket.settimeout(PATIENCE)
         self._threads: list[threading.Thread] = []
 
     def __enter__(self) -> str:
@@ -200,9 +201,13 @@ class _Answering(_Listening):
         self._answer = head + b"Content-Length: %d\r\n\r\n" % len(body) + body
 
     def handle(self, client: socket.socket) -> None:
-        client.settimeout(5)
-        while b"\r\n\r\n" not in client.recv(65_536):
-            continue
+        client.settimeout(PATIENCE)
+        asked = b""
+        while b"\r\n\r\n" not in asked:
+            data = client.recv(65_536)
+            if not data:
+                return
+            asked += data
         client.sendall(self._answer)
 
 

@@ -28,6 +28,7 @@ from coachops.core.settings import Settings
 from coachops.db import Database
 from coachops.db.models import Backup, Heartbeat
 from tests.support.backups import content
+from tests.support.patience import PATIENCE
 
 
 def test_a_backup_lists_its_files_with_their_digests_and_the_tables_with_theirs(
@@ -99,7 +100,7 @@ def test_a_copy_made_while_others_write_is_one_moment(
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        assert written.wait(20)
+        assert written.wait(PATIENCE)
         backups.run()
         assert backups.drill().passed
     finally:

@@ -11,14 +11,14 @@ import pytest
 
 from coachops.coaching.importing import import_transcript
 from coachops.core.actor import SYSTEM
-from tests.support.suite import PASSWORD, PEOPLE, Suite, sign_in_quietly
+from tests.support.patience import PAGE
+from tests.support.suite import PASSWORD, PEOPLE, Suite, new_context, sign_in_quietly
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
 pytestmark = pytest.mark.browser
 SAMPLE = Path(__file__).resolve().parents[2] / "samples" / "10-work-life-boundaries.txt"
-WAIT = 60_000  # milliseconds; two cores run all processes of the suite
 LAPTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
 
@@ -35,7 +35,7 @@ class Tab:
     def open(self, name: str, until: str) -> None:
         """Open a page and wait until a part of it is there."""
         self.page.goto(f"{self.suite.url}/app/{name}")
-        self.page.wait_for_selector(until, timeout=WAIT)
+        self.page.wait_for_selector(until)
 
     def faults(self) -> list[str]:
         """What axe finds on the page as it is now: rule and place."""
@@ -61,8 +61,10 @@ def sign_in(running_suite: Suite, chromium: Browser) -> Iterator[SignIn]:
     contexts: list[BrowserContext] = []
 
     def sign(person: str, viewport: dict[str, int] = LAPTOP) -> Tab:
-        context = chromium.new_context(
-            viewport={"width": viewport["width"], "height": viewport["height"]}, locale="en-GB"
+        context = new_context(
+            chromium,
+            viewport={"width": viewport["width"], "height": viewport["height"]},
+            locale="en-GB",
         )
         contexts.append(context)
         page = context.new_page()
@@ -101,13 +103,13 @@ def test_an_admin_sees_the_overview_with_its_charts(
 ) -> None:
     tab = sign_in("admin", viewport)
     tab.open("overview", ".ov-tile")
-    tab.page.wait_for_selector(".co-chart canvas", timeout=WAIT)
+    tab.page.wait_for_selector(".co-chart canvas")
     assert tab.page.locator("h1").inner_text() == "Overview"
-    drawn = tab.page.locator(".co-chart canvas").first.evaluate(
-        "c => { const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;"
+    tab.page.wait_for_function(  # the first one is drawn
+        "() => { const c = document.querySelector('.co-chart canvas');"
+        " const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;"
         " return d.some(v => v !== 0); }"
     )
-    assert drawn
     assert tab.faults() == []
     # everything that opens is opened: hidden tables and definitions count, too
     tab.page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
@@ -125,13 +127,12 @@ def test_an_open_definition_and_the_focus_survive_a_refresh(sign_in: SignIn) -> 
     page.keyboard.press("Enter")
     before = page.locator(".ov-fresh").inner_text()
     page.wait_for_function(
-        "before => document.querySelector('.ov-fresh').innerText !== before", arg=before,
-        timeout=WAIT,
+        "before => document.querySelector('.ov-fresh').innerText !== before", arg=before
     )  # fmt: skip
     assert page.locator(".ov-tile details").first.get_attribute("open") is not None
     assert summary.evaluate("e => e === document.activeElement")
     page.get_by_label("Period").select_option(label="Last 4 weeks")
-    page.wait_for_selector("text=in 4 weeks", timeout=WAIT)
+    page.wait_for_selector("text=in 4 weeks")
     tab.is_clean()
 
 
@@ -146,27 +147,27 @@ def test_an_admin_invites_somebody_who_comes_in_by_the_link(
     page.get_by_label("Name", exact=True).fill("Nora New")
     page.get_by_label("Role").select_option(label="Analyst: reads all figures, changes nothing")
     page.get_by_role("button", name="Invite").click()
-    page.wait_for_selector(".ov-link input", timeout=WAIT)
+    page.wait_for_selector(".ov-link input")
     assert tab.faults() == []
     link = page.locator(".ov-link input").input_value()
     page.get_by_role("button", name="Copy").click()
-    page.wait_for_selector("text=Copied.", timeout=WAIT)
+    page.wait_for_selector("text=Copied.")
 
     page.get_by_role("button", name="Manage Nora New").click()
-    page.wait_for_selector(".us-card h2:has-text('Nora New')", timeout=WAIT)
+    page.wait_for_selector(".us-card h2:has-text('Nora New')")
     assert page.locator(".ov-link").count() == 0  # shown once
     assert tab.faults() == []
     tab.is_clean()
 
-    other = chromium.new_context()
+    other = new_context(chromium)
     guest = other.new_page()
     guest.goto(link)
     for box in guest.locator("input[type=password]").all():
         box.fill(PASSWORD)
     guest.locator("main button[type=submit], form button[type=submit]").first.click()
-    guest.wait_for_url(lambda url: "/link/" not in url, timeout=WAIT)
-    assert other.request.get(f"{running_suite.url}/app/overview").status == 200
-    assert other.request.get(f"{running_suite.url}/app/users").status == 403
+    guest.wait_for_url(lambda url: "/link/" not in url)
+    assert other.request.get(f"{running_suite.url}/app/overview", timeout=PAGE).status == 200
+    assert other.request.get(f"{running_suite.url}/app/users", timeout=PAGE).status == 403
     other.close()
 
 

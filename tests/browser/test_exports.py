@@ -13,7 +13,7 @@ from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
 from coachops.db.models import IssuedExport, User
 from coachops.export.issued import ExportRequest, Owner, Registry
-from tests.browser.test_admin import LAPTOP, PHONE, WAIT, SignIn, sign_in
+from tests.browser.test_admin import LAPTOP, PHONE, SignIn, sign_in
 from tests.support.suite import PEOPLE, Suite
 
 if TYPE_CHECKING:
@@ -58,22 +58,22 @@ def test_an_export_is_composed_started_watched_and_fetched(sign_in: SignIn) -> N
     tab = sign_in("admin")
     tab.open("exports", ".ex-ready")
     page = tab.page
-    page.wait_for_selector("text=No exports yet", timeout=WAIT)
+    page.wait_for_selector("text=No exports yet")
     assert tab.faults() == []
     page.get_by_role("textbox", name="Clients").fill("client-b2")
     page.get_by_role("button", name="Add the client that is typed in").click()
-    page.wait_for_selector(".ex-chip", timeout=WAIT)
+    page.wait_for_selector(".ex-chip")
     page.get_by_role("button", name="Start the export").click()
-    page.wait_for_selector("text=Fetch the files", timeout=WAIT)
+    page.wait_for_selector("text=Fetch the files")
     page.get_by_text("Fetch the files").click()
     assert tab.faults() == []
-    with page.expect_download(timeout=WAIT) as download:
+    with page.expect_download() as download:
         page.locator("tr:has(th:text-is('clients')) a").click()
     rows = list(csv.DictReader(download.value.path().read_text().splitlines()))
     assert [row["external_id"] for row in rows] == ["client-b2"]
     page.get_by_role("button", name="Delete the files").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete the files").click()
-    page.wait_for_selector("text=Files deleted", timeout=WAIT)
+    page.wait_for_selector("text=Files deleted")
     tab.is_clean()
 
 
@@ -105,9 +105,9 @@ def test_a_coach_sees_no_export_of_others_and_chooses_among_the_own_clients(
     tab = sign_in("coach_b")
     tab.open("exports", ".ex-ready")
     page = tab.page
-    page.wait_for_selector("text=No exports yet", timeout=WAIT)
+    page.wait_for_selector("text=No exports yet")
     assert page.get_by_role("textbox", name="Coaches").count() == 0
     page.get_by_role("textbox", name="Clients").fill("client-a1")
     page.get_by_role("button", name="Add the client that is typed in").click()
-    page.wait_for_selector("text=There is no client like that", timeout=WAIT)
+    page.wait_for_selector("text=There is no client like that")
     tab.is_clean()

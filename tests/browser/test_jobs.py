@@ -15,14 +15,13 @@ from coachops.core.actor import SYSTEM
 from coachops.core.settings import load_settings
 from coachops.jobs import Jobs
 from coachops.jobs.ids import pipeline_id
-from tests.support.suite import PEOPLE, Suite, sign_in_quietly
+from tests.support.suite import PEOPLE, Suite, new_context, sign_in_quietly
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 SAMPLE = Path(__file__).resolve().parents[2] / "samples" / "10-work-life-boundaries.txt"
 pytestmark = pytest.mark.browser
-WAIT = 60_000  # milliseconds; two cores run all processes of the suite
 CARD = ".co-card:has(h2:text-is('Background work'))"
 
 
@@ -47,14 +46,16 @@ def overview(running_suite: Suite, chromium: Browser) -> Iterator[Callable[[dict
     contexts = []
 
     def opened(viewport: dict[str, int]) -> Page:
-        context = chromium.new_context(
-            viewport={"width": viewport["width"], "height": viewport["height"]}, locale="en-GB"
+        context = new_context(
+            chromium,
+            viewport={"width": viewport["width"], "height": viewport["height"]},
+            locale="en-GB",
         )
         contexts.append(context)
         page = context.new_page()
         sign_in_quietly(page, running_suite, PEOPLE["admin"].email)
         page.goto(f"{running_suite.url}/app/overview")
-        page.wait_for_selector(CARD, timeout=WAIT)
+        page.wait_for_selector(CARD)
         return page
 
     yield opened
@@ -72,20 +73,20 @@ def test_an_admin_tries_again_cancels_and_runs_a_report_by_clicks(
     )
     page = overview({"width": 1280, "height": 800})
     card = page.locator(CARD)
-    card.get_by_text("COACH-CCH-001").first.wait_for(timeout=WAIT)
+    card.get_by_text("COACH-CCH-001").first.wait_for()
     assert "begins" in card.inner_text()
     row = card.locator("tr", has_text=f"{failed}"[-4:])
     row.get_by_role("button", name="Try again").click()
-    card.get_by_text("It was put into the queue again.").wait_for(timeout=WAIT)
+    card.get_by_text("It was put into the queue again.").wait_for()
     assert jobs.wait_for([f"pipeline/{failed}/2"])[0].error_code == "COACH-CCH-001"
     row = card.locator("tr", has_text=f"{put_off}"[-4:])
     row.get_by_role("button", name="Cancel").click()
-    card.get_by_text("Cancel this work?").wait_for(timeout=WAIT)
+    card.get_by_text("Cancel this work?").wait_for()
     card.get_by_role("button", name="Cancel the work").click()
-    card.get_by_text("It was cancelled.").wait_for(timeout=WAIT)
+    card.get_by_text("It was cancelled.").wait_for()
     assert jobs.get(waiting).state == "cancelled"
     card.get_by_role("button", name="Run 'Weekly operations' now").click()
-    card.get_by_text("'Weekly operations' was put into the queue").wait_for(timeout=WAIT)
+    card.get_by_text("'Weekly operations' was put into the queue").wait_for()
     (report,) = jobs.list_jobs(kind="report", limit=1)
     assert report.created_at > jobs.get(waiting).created_at
     too_wide = "document.documentElement.scrollWidth - window.innerWidth"

@@ -26,13 +26,12 @@ from coachops.core.settings import load_settings
 from coachops.db import Database
 from coachops.db.models import Client, Coach, Consent, Engagement, Message, Transcript
 from coachops.identity import Identity
-from tests.support.suite import PASSWORD, PEOPLE, Suite, sign_in_quietly
+from tests.support.suite import PASSWORD, PEOPLE, Suite, new_context, sign_in_quietly
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 pytestmark = [pytest.mark.browser, pytest.mark.faults(36)]
-WAIT = 60_000
 TAG = "<script>window.ran=1</script>"
 IMAGE = "<img src=x onerror=window.ran=2>"
 SVG = '"><svg onload=window.ran=3>'
@@ -124,14 +123,14 @@ def visit(planted: Planted, chromium: Browser) -> Iterator[Callable[..., Page]]:
     contexts = []
 
     def go(email: str, path: str, ready: str) -> Page:
-        context = chromium.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB")
+        context = new_context(chromium, viewport={"width": 1280, "height": 800}, locale="en-GB")
         contexts.append(context)
         page = context.new_page()
         page.on("dialog", lambda dialog: pytest.fail(f"a dialog: {dialog.message}"))
         if email:
             sign_in_quietly(page, planted.suite, email)
         page.goto(f"{planted.suite.url}{path}")
-        page.wait_for_selector(ready, timeout=WAIT)
+        page.wait_for_selector(ready)
         return page
 
     yield go
@@ -159,16 +158,16 @@ def test_the_workspace_shows_scripts_as_text(visit: Callable[..., Page]) -> None
     page = visit(EMAIL, "/app/workspace", "[aria-label='Recent sessions'] .ws-row")
     inert(page, IMAGE)
     page.locator("[aria-label='Recent sessions'] .ws-row").first.click()
-    page.wait_for_selector(".co-utterance", timeout=WAIT)
+    page.wait_for_selector(".co-utterance")
     inert(page, f"What about {TAG}?", IMAGE)
     for tab in page.get_by_role("tab").all():
         tab.click()
         page.wait_for_timeout(150)
         inert(page)
     page.locator(".ws-crumb").first.click()
-    page.wait_for_selector("[aria-label='Recent sessions'] .ws-row", timeout=WAIT)
+    page.wait_for_selector("[aria-label='Recent sessions'] .ws-row")
     page.locator("button:has-text('Kim')").first.click()
-    page.wait_for_selector("h1:has-text('Kim')", timeout=WAIT)
+    page.wait_for_selector("h1:has-text('Kim')")
     inert(page, f"Kim {IMAGE}")
 
 
@@ -178,7 +177,7 @@ def test_the_quarantine_shows_scripts_as_text(visit: Callable[..., Page], who: s
     inert(page, f"{IMAGE}.docx", f"Kim {IMAGE}")
     for number in range(page.locator("button:has-text('Look at it')").count()):
         page.locator("button:has-text('Look at it')").nth(number).click()
-        page.wait_for_selector("text=What you can do", timeout=WAIT)
+        page.wait_for_selector("text=What you can do")
         page.wait_for_timeout(200)
         inert(page)
 
@@ -190,7 +189,7 @@ def test_the_pages_of_admins_show_scripts_as_text(visit: Callable[..., Page]) ->
     inert(page, f"Mal {TAG}")
     row = page.locator("tr", has_text=EMAIL)
     row.locator("button").click()
-    page.wait_for_selector("text=Signing in", timeout=WAIT)
+    page.wait_for_selector("text=Signing in")
     inert(page, f"Mal {TAG}")
 
 
@@ -202,7 +201,7 @@ def test_the_clients_pages_show_scripts_as_text(
     page.locator("textarea").fill(f"{IMAGE} {TAG}")
     page.locator("input[type=radio]").first.check(force=True)
     page.get_by_role("button").first.click()
-    page.wait_for_url("**thanks=true", timeout=WAIT)
+    page.wait_for_url("**thanks=true")
     inert(page, IMAGE)
 
 
@@ -211,7 +210,7 @@ def test_the_letter_and_the_report_show_scripts_as_text(
 ) -> None:
     from coachops.reporting import run_report
 
-    context = chromium.new_context()
+    context = new_context(chromium)
     page = context.new_page()
     page.set_content(planted.letter)
     inert(page, f"Dear {IMAGE}", SVG)

@@ -219,7 +219,9 @@ def test_a_service_that_never_answers_does_not_hold_the_rest(
         assert found("AI").code == "COACH-AI-003"
 
 
-def test_checks_that_fail_or_hang_are_told_as_such() -> None:
+def test_checks_that_fail_or_hang_are_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    # each is waited for a second of its own, whatever the one before it took
+    monkeypatch.setattr(clock, "monotonic", lambda: 0.0)
     never = threading.Event()
 
     def broken() -> Check:

@@ -13,6 +13,7 @@ import pytest
 
 from coachops.cli.main import GROUPS
 from tests.support.commands import COMMAND, run_forked
+from tests.support.patience import WHOLE
 
 HEAVY = (
     "sqlalchemy", "pandas", "openai", "dbos", "papermill", "fastapi", "pydantic", "tenacity",
@@ -49,7 +50,7 @@ def test_the_installed_command_does_what_the_forked_one_does(
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=WHOLE,
     )
     forked = run(home, *arguments)
     assert forked.args == installed.args

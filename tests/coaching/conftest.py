@@ -11,6 +11,7 @@ from coachops.ai.gateway import Gateway
 from coachops.core.settings import load_settings
 from coachops.db import Database
 from tests.support.ai_server import AiServer, ai_server
+from tests.support.patience import PATIENCE
 
 ai = pytest.fixture(ai_server)
 
@@ -30,7 +31,7 @@ def openai_gateway(home: Path, ai: AiServer, database: Database) -> Callable[...
             "openai_api_key": "sk-test",
             "openai_base_url": ai.url,
             "openai_model": "gpt-4.1-mini",
-            "openai_timeout": 5,
+            "openai_timeout": PATIENCE,
         }
         return Gateway(load_settings(home=home, **(options | changes)), database)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 
 import pytest
@@ -52,10 +53,12 @@ def test_a_worker_that_is_away_is_told_and_the_note_goes_by_itself(desk: Desk) -
     assert notes(page) == ["Nothing is being analysed or sent at the moment"]
     assert "goes on by itself" in page.text()
     assert not any(button.held for button in page.find(Button))
-    heartbeat.beat(desk.database, "worker-1", starting=True)
-    look(page)
-    assert notes(page) == []
-    with clock.frozen(clock.now() + dt.timedelta(minutes=1)):
+    now = clock.now()
+    with clock.frozen(now):
+        heartbeat.beat(desk.database, "worker-1", starting=True)
+        look(page)
+        assert notes(page) == []
+    with clock.frozen(now + dt.timedelta(minutes=1)):
         look(page, 6)
         assert notes(page) == ["Nothing is being analysed or sent at the moment"]
 
@@ -74,18 +77,19 @@ def test_an_ai_service_that_rests_is_told_to_coaches(
         home=desk.services.settings.home, database_url=sqlite_database.url, openai_api_key="k"
     )
     services = Services(settings, sqlite_database)
-    heartbeat.beat(desk.database, "worker-1", starting=True)
     from coachops.ai.targets import chain
 
-    with sqlite_database.write() as session:
-        session.add(
-            AiCircuit(
-                target=chain(settings)[0].name, failures=9, opened_at=clock.now(),
-                rest_seconds=60.0, last_code=code, updated_at=clock.now(),
-            )
-        )  # fmt: skip
-    page = workspace_page(desk.actor(), services, desk.work)
-    assert notes(page) == [title]
+    with clock.frozen(clock.now()):
+        heartbeat.beat(desk.database, "worker-1", starting=True)
+        with sqlite_database.write() as session:
+            session.add(
+                AiCircuit(
+                    target=chain(settings)[0].name, failures=9, opened_at=clock.now(),
+                    rest_seconds=60.0, last_code=code, updated_at=clock.now(),
+                )
+            )  # fmt: skip
+        page = workspace_page(desk.actor(), services, desk.work)
+        assert notes(page) == [title]
     assert "own computers" in page.text()
 
 
@@ -131,9 +135,11 @@ def test_while_no_server_takes_writes_a_page_reads_on_and_keeps_what_is_typed(
     settings.home.mkdir(parents=True, exist_ok=True)
     url = postgres_pair.url(postgres_pair.create("template_coachops"))
     database = Database(url)
+    frozen = contextlib.ExitStack()
     try:
         desk = Desk(Services(load_settings(home=settings.home, database_url=url), database))
         transcript_id = desk.analysed(*SAMPLE)
+        frozen.enter_context(clock.frozen(clock.now()))  # its sign of life stays fresh
         heartbeat.beat(database, "worker-1", starting=True)
         workspace = desk.workspace()
         page = workspace.page
@@ -165,5 +171,6 @@ def test_while_no_server_takes_writes_a_page_reads_on_and_keeps_what_is_typed(
         (letter,) = messages.list_messages(database, desk.actor())
         assert letter.body == "My own words, an hour of work.\n"
     finally:
+        frozen.close()
         hold_changes("")
         database.close()

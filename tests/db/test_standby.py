@@ -16,14 +16,12 @@ from typer.testing import CliRunner
 
 from coachops.cli.main import app
 from coachops.core.errors import CoachError
-from coachops.db import Database, Limits, client_url
+from coachops.db import Database, client_url
 from coachops.db.engine import parsed_url, servers_of
 from coachops.db.fence import Fence
 from coachops.db.models import Coach
 from coachops.db.standby import promote, status
-from tests.support.postgres_pair import PostgresPair
-
-QUICK = Limits(wait=1.5)
+from tests.support.postgres_pair import PATIENT, PostgresPair, hasty
 
 
 @pytest.fixture
@@ -33,7 +31,7 @@ def name(postgres_pair: PostgresPair) -> str:
 
 @pytest.fixture
 def database(postgres_pair: PostgresPair, name: str, tmp_path: Path) -> Iterator[Database]:
-    database = Database(postgres_pair.url(name), limits=QUICK, home=tmp_path)
+    database = Database(postgres_pair.url(name), limits=PATIENT, home=tmp_path)
     yield database
     database.close()
 
@@ -75,7 +73,7 @@ def test_while_there_is_no_primary_reading_goes_on_and_writing_says_why(
     ]
     state = database.state()
     assert (state.mode, state.writable) == ("read_only", False)
-    with pytest.raises(CoachError) as caught:
+    with pytest.raises(CoachError) as caught, hasty(database):
         add(database, 2)
     assert caught.value.code == "COACH-DB-007"
     assert caught.value.details["retry_after"] == 5
@@ -96,7 +94,7 @@ def test_a_server_that_is_made_read_only_is_left_by_open_connections(
     try:
         shown = "SELECT current_setting('default_transaction_read_only') = 'on'"
         postgres_pair.primary.wait_until(lambda: postgres_pair.primary.query(shown))
-        with pytest.raises(CoachError) as caught:
+        with pytest.raises(CoachError) as caught, hasty(database):
             add(database, 2)
         assert caught.value.code == "COACH-DB-007"
         assert count(database) == 1
@@ -203,7 +201,7 @@ def test_after_a_promotion_nobody_waits_unknowingly_for_a_standby_that_is_away(
     done = command.invoke(app, ["db", "promote"])
     pair.primary, pair.standby = pair.standby, pair.primary
     assert "wait for 'elsewhere'" in done.stdout
-    with pytest.raises(CoachError) as caught:
+    with pytest.raises(CoachError) as caught, hasty(database):
         add(database, 2)
     assert caught.value.code == "COACH-DB-004"
     pair.primary.query("ALTER SYSTEM RESET synchronous_standby_names")
@@ -306,7 +304,7 @@ def test_without_its_synchronous_standby_the_primary_is_read_only_until_it_is_ba
     postgres_pair.primary.wait_until(lambda: postgres_pair.primary.query(away))
     codes = []
     for number in (2, 3):
-        with pytest.raises(CoachError) as caught:
+        with pytest.raises(CoachError) as caught, hasty(database):
             add(database, number)
         codes.append(caught.value.code)
     assert codes == ["COACH-DB-004", "COACH-DB-007"]  # who was first could not know

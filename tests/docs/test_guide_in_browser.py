@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from tests.support.suite import chromium  # noqa: F401 a fixture
+from tests.support.suite import chromium, new_context  # noqa: F401 a fixture
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -52,7 +52,7 @@ def address(site: Path) -> Iterator[str]:
 def page(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[Page]:  # noqa: F811
     """A page of a browser of this size and scheme, which notes every address it asks for."""
     scheme, viewport = request.param
-    context = chromium.new_context(viewport=viewport, color_scheme=scheme)
+    context = new_context(chromium, viewport=viewport, color_scheme=scheme)
     yield context.new_page()
     context.close()
 

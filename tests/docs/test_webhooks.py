@@ -8,7 +8,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -21,6 +20,8 @@ from coachops.webhooks import EVENTS
 from coachops.webhooks.sending import DEADLINE
 from tests.conftest import missing_tool
 from tests.docs.conftest import ROOT
+from tests.support.patience import PATIENCE, until
+from tests.support.postgres import free_port
 from tests.webhooks.conftest import House
 
 PAGE = (ROOT / "site" / "guides" / "webhooks.md").read_text(encoding="utf-8")
@@ -46,9 +47,7 @@ def house(settings: Settings) -> Iterator[House]:
 def test_the_receiver_of_the_guide_takes_a_delivery_once_and_refuses_a_forged_one(
     house: House, tmp_path: Path, language: str
 ) -> None:
-    with closing(socket.socket()) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     script = tmp_path / f"receiver.{language}"
     script.write_text(block(language), encoding="utf-8")
     program = sys.executable if language == "python" else shutil.which("node")
@@ -79,19 +78,19 @@ def test_the_receiver_of_the_guide_takes_a_delivery_once_and_refuses_a_forged_on
         assert [each.status for each in house.work_off()] == [401]
     finally:
         process.kill()
-        said, _ = process.communicate(timeout=30)
+        said, _ = process.communicate(timeout=PATIENCE)
     assert [line.split(" ")[0] for line in said.splitlines()] == ["export.ready"] * 2
     assert "e1" in said.splitlines()[0]
 
 
 def wait_for(port: int) -> None:
     """Wait until somebody listens there; it has no other signal."""
-    for _ in range(1200):
+
+    def listens() -> bool:
         with closing(socket.socket()) as tried:
-            if tried.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise AssertionError("the receiver did not start")
+            return tried.connect_ex(("127.0.0.1", port)) == 0
+
+    until(listens)
 
 
 def test_the_page_names_each_event_with_its_fields() -> None:

@@ -20,7 +20,7 @@ from tests.export.conftest import make_organisation
 
 pytestmark = pytest.mark.postgres
 
-LONG = "SELECT pg_sleep(20)"
+LONG = "SELECT pg_sleep(500)"
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ from coachops.export.planning import make_plan, plan_within
 from coachops.export.running import write_parts
 from coachops.export.snapshot import hold_snapshot, open_moment
 from coachops.export.workers.pool import Pool
+from tests.support.patience import PATIENCE, command_line, descendants
 
 ALL = tuple(DATASETS)
 FORMATS = ("csv", "json", "jsonl", "parquet")
@@ -52,12 +53,11 @@ def digests(results: list[PartResult]) -> dict[str, str]:
 
 
 def children() -> list[psutil.Process]:
-    found = []
-    for process in psutil.Process().children(recursive=True):
-        with contextlib.suppress(psutil.NoSuchProcess):  # it ended while it was looked at
-            if "coachops.export.workers.child" in " ".join(process.cmdline()):
-                found.append(process)
-    return found
+    return [
+        each
+        for each in descendants()
+        if "coachops.export.workers.child" in " ".join(command_line(each))
+    ]
 
 
 @pytest.mark.usefixtures("small_blocks")
@@ -334,7 +334,7 @@ def test_a_process_that_dies_while_it_starts_leaves_nobody_waiting(
         for each in askers:
             each.start()
         for each in askers:
-            each.join(60)
+            each.join(PATIENCE)
         assert refused == ["COACH-EXP-021"] * 2
     assert children() == []
 

@@ -31,6 +31,7 @@ from coachops.db.models import AiReply, AiSpend, Analysis
 from tests.coaching.builders import TALK, Pair, make_pair, make_transcript
 from tests.support.ai_server import AiServer, ai_server, transcript_lines
 from tests.support.aimock import require_aimock, running_aimock
+from tests.support.patience import PATIENCE
 
 ai = pytest.fixture(ai_server)
 NOW = dt.datetime(2026, 11, 23, 9, tzinfo=dt.UTC)
@@ -49,7 +50,7 @@ class Installation:
             "openai_api_key": "sk-test",
             "openai_base_url": self.url,
             "openai_model": "gpt-4.1-mini",
-            "openai_timeout": 20,
+            "openai_timeout": PATIENCE,
         }
         return Gateway(load_settings(home=self.home, **(options | changes)), self.database)
 

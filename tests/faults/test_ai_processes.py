@@ -24,6 +24,7 @@ from coachops.db.models import AiReply, Analysis
 from tests.coaching.builders import Pair, make_pair, make_transcript
 from tests.support.ai_caller import callers, run_callers
 from tests.support.ai_server import AiServer, ai_server
+from tests.support.patience import PATIENCE
 from tests.support.worker import ROOT
 
 ai = pytest.fixture(ai_server)
@@ -56,6 +57,7 @@ def asked(database: Database, home: Path, ai: AiServer) -> Settings:
         openai_api_key="sk-test",
         openai_base_url=ai.url,
         openai_model="gpt-4.1-mini",
+        openai_timeout=PATIENCE,
     )
 
 
@@ -74,6 +76,7 @@ def child(settings: Settings, transcript_id: uuid.UUID, how: str = "") -> subpro
         "COACHOPS_OPENAI_API_KEY": "sk-test",
         "COACHOPS_OPENAI_BASE_URL": settings.openai_base_url,
         "COACHOPS_OPENAI_MODEL": "gpt-4.1-mini",
+        "COACHOPS_OPENAI_TIMEOUT": str(PATIENCE),
     }
     command = [sys.executable, "-c", CHILD, str(transcript_id), how]
     return subprocess.Popen(command, env=environment)
@@ -106,7 +109,7 @@ def test_a_process_killed_between_the_answers_and_the_analysis_pays_nothing_twic
     database: Database, asked: Settings, pair: Pair, ai: AiServer
 ) -> None:
     transcript_id = make_transcript(database, pair, LONG_TALK)
-    assert child(asked, transcript_id, "before-writing").wait(120) == -signal.SIGKILL
+    assert child(asked, transcript_id, "before-writing").wait(PATIENCE) == -signal.SIGKILL
     assert len(ai.requests) == kept(database) == PARTS
     assert analyses(database) == 0
     finished(database, asked, pair, transcript_id)
@@ -127,6 +130,7 @@ def test_a_process_killed_at_any_moment_repeats_no_finished_call(
         openai_api_key="sk-test",
         openai_base_url=ai.url,
         openai_model="gpt-4.1-mini",
+        openai_timeout=PATIENCE,
     )
     chance = random.Random(7)
     for _ in range(fault_runs(1, 20)):
@@ -139,7 +143,7 @@ def test_a_process_killed_at_any_moment_repeats_no_finished_call(
                 os.kill(pid, signal.SIGKILL)
 
         ai.on_request = kill
-        assert process.wait(120) == -signal.SIGKILL
+        assert process.wait(PATIENCE) == -signal.SIGKILL
         ai.on_request = lambda _: None
         done = kept(sqlite_database)
         assert done == victim - 1

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,6 +26,8 @@ from coachops.core.settings import Settings
 from coachops.db.models import Analysis, Message, Transcript
 from tests.coaching.builders import Pair, make_pair, make_transcript
 from tests.conftest import missing_tool
+from tests.support import patience
+from tests.support.patience import PATIENCE, WHOLE
 from tests.support.worker import environment
 
 LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
@@ -84,7 +85,7 @@ def at(settings: Settings, library: Path, shift: str, code: str) -> Any:
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(preamble) + textwrap.dedent(code)],
         env=environment(settings, **faked(library, shift)),
-        capture_output=True, text=True, check=False, timeout=120,
+        capture_output=True, text=True, check=False, timeout=WHOLE,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -209,12 +210,9 @@ def test_the_audit_record_stays_one_chain(
     assert report.checked == 3
 
 
-def until(holds: Callable[[], bool], log: list[str], seconds: float = 90) -> None:
-    """Wait for what the worker brings about; it has no other signal."""
-    ends = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < ends, "\n".join(log[-40:])
-        time.sleep(0.05)
+def until(holds: Callable[[], bool], log: list[str]) -> None:
+    """Wait for what the worker brings about; a failure shows the end of its log."""
+    patience.until(holds, said=lambda: "\n".join(log[-40:]))
 
 
 @contextmanager
@@ -235,7 +233,7 @@ def worker(settings: Settings, library: Path, shift: Path) -> Iterator[list[str]
         finally:
             process.terminate()
             try:
-                process.wait(30)
+                process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 process.kill()
             reader.join()

@@ -20,6 +20,7 @@ from coachops.core.settings import load_settings
 from coachops.identity.runtime import Runtime
 from coachops.jobs import Jobs
 from tests.coaching.builders import make_pair
+from tests.support.patience import until
 from tests.support.postgres_pair import PostgresPair
 from tests.support.worker import start_worker
 
@@ -34,7 +35,7 @@ VTT = (
 @pytest.fixture
 def opened(postgres_pair: PostgresPair, home: Path) -> Iterator[Services]:
     url = postgres_pair.url(postgres_pair.create("template_coachops"))
-    opened = services(load_settings(home=home, database_url=url, database_wait=1))
+    opened = services(load_settings(home=home, database_url=url, database_wait=5))
     yield opened
     opened.close()
 
@@ -76,7 +77,7 @@ def test_both_servers_down_is_a_503_and_the_queue_goes_on_afterwards(
     worker = start_worker(opened.settings)
     try:
         addresses = [f"/v1/transcripts/{answer.json()['transcript_id']}" for answer in queued]
-        _until(lambda: all(_state(client, address) == "analysed" for address in addresses))
+        until(lambda: all(_state(client, address) == "analysed" for address in addresses))
     finally:
         worker.terminate()
         worker.communicate()
@@ -103,14 +104,6 @@ def _upload(client: TestClient, refs: dict[str, str], day: str) -> httpx.Respons
 def _state(client: TestClient, address: str) -> str:
     body = client.get(address).json()
     return str(body.get("state") or json.dumps(body))
-
-
-def _until(holds: Callable[[], bool]) -> None:
-    for _ in range(1200):
-        if holds():
-            return
-        time.sleep(0.05)
-    raise AssertionError("it did not come about")
 
 
 @pytest.mark.faults(1, 6)

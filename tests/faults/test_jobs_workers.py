@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,7 +28,9 @@ from coachops.db.models import Analysis, Message, Transcript
 from coachops.jobs import Jobs, queue_health, worker_status
 from tests.coaching.builders import make_pair, make_transcript
 from tests.jobs.parts import approved_message
+from tests.support import patience
 from tests.support.faults import long_too
+from tests.support.patience import PATIENCE
 from tests.support.postgres_pair import PostgresPair
 from tests.support.worker import environment
 
@@ -51,12 +52,9 @@ def supervised(settings: Settings, log: list[str]) -> Iterator[None]:
         thread.join()
 
 
-def until(holds: Callable[[], bool], log: list[str], seconds: float = 120) -> None:
-    """Wait for what other processes bring about; they have no other signal."""
-    ends = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < ends, "\n".join(log[-60:])
-        time.sleep(0.05)
+def until(holds: Callable[[], bool], log: list[str], seconds: float = PATIENCE) -> None:
+    """Wait for what other processes bring about; a failure shows the end of the log."""
+    patience.until(holds, seconds=seconds, said=lambda: "\n".join(log[-60:]))
 
 
 def count(services: Services, table: type[Analysis] | type[Message]) -> int:
@@ -197,7 +195,7 @@ def test_a_queue_that_is_lost_under_a_worker_is_begun_anew_from_the_data(
                 for each in approved
             ),
             log,
-            seconds=400,
+            seconds=2 * PATIENCE,
         )
     letters = [file.name for file in settings.outbox.glob("*.eml")]
     assert len(letters) == len(set(letters)) <= 4
@@ -222,8 +220,8 @@ def test_a_killed_worker_is_started_again_and_the_analysis_it_was_at_does_not_wa
         until(lambda: worker_status(services.database).running, log)
         alike = [
             each
-            for each in psutil.Process().children(recursive=True)
-            if each.cmdline()[-1:] == ["worker"]
+            for each in patience.descendants()
+            if patience.command_line(each)[-1:] == ["worker"]
         ]
         worker = min(alike, key=psutil.Process.create_time)  # a child of it looks alike until exec
         for _ in range(6):
@@ -231,6 +229,6 @@ def test_a_killed_worker_is_started_again_and_the_analysis_it_was_at_does_not_wa
         os.kill(worker.pid, signal.SIGKILL)
         with services.database.write() as session:  # as one that it was reading
             session.execute(sa.update(Transcript).values(state="analysing", updated_at=clock.now()))
-        until(lambda: all_drafted(services, 6), log, seconds=60)
+        until(lambda: all_drafted(services, 6), log)
     assert (count(services, Analysis), count(services, Message)) == (6, 6)
     services.close()

@@ -31,7 +31,7 @@ def settings(
 
 
 @pytest.mark.faults(13, 27)
-@pytest.mark.timeout(1500)
+@pytest.mark.timeout(3000)
 def test_kill_9_at_random_moments_loses_and_doubles_nothing(
     backend: str,
     settings: Settings,

@@ -28,6 +28,7 @@ from coachops.jobs.findings import GRACE, sweep_messages
 from tests.coaching.builders import make_pair, make_transcript
 from tests.coaching.messages.parts import LETTERHEAD, ListMailer, make_analysis
 from tests.jobs.parts import approved_message
+from tests.support.patience import WHOLE
 from tests.support.postgres import free_port
 from tests.support.smtp import SmtpTestServer
 
@@ -79,7 +80,7 @@ def test_a_sender_killed_at_any_moment_never_sends_twice(
         child = subprocess.run(
             [sys.executable, "-c", textwrap.dedent(_SENDER), database.url, server.url,
              str(row.id), stage],
-            check=False, timeout=60,
+            check=False, timeout=WHOLE,
         )  # fmt: skip
         assert child.returncode == -signal.SIGKILL
         assert messages.get(database, pair.actor, row.id).state == "sending"

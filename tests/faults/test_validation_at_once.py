@@ -26,6 +26,7 @@ from coachops.db import Database
 from coachops.db.models import CoachingSession, QuarantineItem, Transcript, Utterance
 from coachops.identity import Identity
 from tests.coaching.builders import Pair, make_pair
+from tests.support.patience import PATIENCE, WHOLE
 
 ROOT = Path(__file__).parents[2]
 DATA = (
@@ -33,6 +34,7 @@ DATA = (
     b"00:09.000 --> 00:03.000\n<v Maya Okafor>bad\n\n"
     b"00:04.000 --> 00:05.000\n<v Maya Okafor>Good.\n"
 )
+
 BROKEN = b"PK\x03\x04 no zip"
 AT_ONCE = 20
 
@@ -43,7 +45,7 @@ def at_once(act: Callable[[], object]) -> list[object]:
     gate = threading.Barrier(AT_ONCE)
 
     def run() -> None:
-        gate.wait(60)
+        gate.wait(PATIENCE)
         try:
             got.append(act())
         except CoachError as error:
@@ -53,7 +55,7 @@ def at_once(act: Callable[[], object]) -> list[object]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(120)
+        thread.join(PATIENCE)
     assert len(got) == AT_ONCE
     return got
 
@@ -149,7 +151,7 @@ def test_processes_make_one_record(
         assert each.stdin is not None
         each.stdin.write(b"!")
         each.stdin.flush()
-    got = [row for each in processes for row in json.loads(each.communicate(timeout=120)[0])]
+    got = [row for each in processes for row in json.loads(each.communicate(timeout=WHOLE)[0])]
     assert all(each.returncode == 0 for each in processes)
     assert len(got) == number * threads
     assert len({row[0] for row in got}) == 1

@@ -44,9 +44,12 @@ from coachops.export import DATASETS
 from coachops.export.feed import Seen, handoff
 from coachops.export.feed.rows import canonical_rows
 from tests.feed.replica import SECRET, Replica
+from tests.support.patience import PATIENCE
 
 WRITERS = 12
-LIMITS = Limits(pool=24, overflow=12, wait=20.0)
+LEAST = 10
+"""Transactions of each writer, however much of its time the machine stood still."""
+LIMITS = Limits(pool=24, overflow=12, pool_wait=PATIENCE, wait=PATIENCE)
 WATCHED = (
     "sessions", "transcripts", "utterances", "analyses", "insights", "action_items", "messages",
     "clients", "consents", "coaches", "engagements", "goals", "goal_ratings",
@@ -108,7 +111,7 @@ def run(database: Database, seconds: float, seed: int = 1) -> Result:  # noqa: C
         """Bulk exports of one moment, each continued by a follower of its own."""
         try:
             for number in range(6):
-                if stopping.wait(seconds / 8):
+                if stopping.wait(seconds / 8) and number:
                     return
                 more = _copied(database, scopes[number % len(scopes)])
                 with lock:
@@ -178,7 +181,9 @@ def _write(
     database: Database, rng: random.Random, until: float, result: Result, lock: threading.Lock
 ) -> None:
     sqlite = database.is_sqlite
-    while time.monotonic() < until:
+    rounds = 0
+    while time.monotonic() < until or rounds < LEAST:
+        rounds += 1
         try:
             with database.connect(write=True) as connection:
                 moved = 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import time
 from collections.abc import Callable
 
 import psycopg
@@ -31,6 +30,7 @@ from coachops.export import DATASETS
 from coachops.export.feed import Seen
 from tests.feed.conftest import all_equal
 from tests.feed.replica import Replica
+from tests.support.patience import until
 
 ANOTHER_ANCHOR = (
     sa.select(Insight.anchor)
@@ -39,6 +39,7 @@ ANOTHER_ANCHOR = (
     .limit(1)
     .scalar_subquery()
 )
+
 NO_GOAL_HAS_RATINGS = sa.text("DELETE FROM goals WHERE id IN (SELECT goal_id FROM goal_ratings)")
 
 AT = "2026-11-23T09:30:00.000000Z"
@@ -187,9 +188,7 @@ def test_a_deletion_that_meets_a_move_is_told_to_the_coach_who_got_the_rows(
         waiting = sa.text(
             "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
         )
-        until = time.monotonic() + 20
-        while deleting.is_alive() and not connection.scalar(waiting):
-            assert time.monotonic() < until
+        until(lambda: not deleting.is_alive() or connection.scalar(waiting))
     found.read(10_000)  # the move, perhaps before the deletion
     deleting.join()
     found.catch_up()

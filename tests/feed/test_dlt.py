@@ -27,6 +27,7 @@ from coachops.export.feed.rows import canonical_rows
 from tests.conftest import missing_tool
 from tests.export.conftest import make_organisation
 from tests.feed import stress
+from tests.support.patience import WHOLE
 from tests.support.postgres import free_port
 
 HERE = Path(__file__).parent
@@ -71,7 +72,7 @@ def test_dlt_follows_edits_deletions_and_moves(api: Services, tmp_path: Path) ->
     def load() -> None:
         subprocess.run(
             [PYTHON, HERE / "dlt_pipeline.py", api.settings.public_url, token, tmp_path, str(coach)],
-            check=True, capture_output=True, timeout=240,
+            check=True, capture_output=True, timeout=WHOLE,
         )  # fmt: skip
 
     load()

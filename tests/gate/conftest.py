@@ -6,7 +6,6 @@ import http.client
 import json
 import re
 import shutil
-import threading
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -23,9 +22,11 @@ from coachops.bootstrap.secrets import secret_file
 from coachops.core import clock
 from coachops.db import Database
 from coachops.identity import Identity
+from tests.support.patience import PATIENCE, command_line, descendants, running, until
 from tests.support.suite import (
     PEOPLE,
     Suite,
+    new_context,
     open_chromium,
     require_chromium,
     start_suite,
@@ -43,6 +44,11 @@ PAGES = [
     {"name": "cold", "title": "Cold", "roles": ["coach"], "preheat": 0},
     {"name": "admin", "title": "Admin", "roles": ["admin"], "preheat": 0},
 ]
+
+
+_STILL = 4_000
+"""Milliseconds without a change after which a page stands still."""
+_RENEWED = "old => document.querySelector('#live').innerText !== old"
 
 
 @dataclass
@@ -69,18 +75,24 @@ class Tab:
     def says(self, text: str) -> None:
         """Wait until the page shows what the kernel found out about a client."""
         script = "text => document.querySelector('#out')?.innerText === text"
-        self.page.wait_for_function(script, arg=text, timeout=15_000)
+        self.page.wait_for_function(script, arg=text)
 
-    def ticks(self) -> bool:
-        """Whether the kernel still renews the page within four seconds."""
+    def ticks(self) -> None:
+        """Wait until the kernel renews the page."""
+        self.page.wait_for_function(_RENEWED, arg=self.live)
+
+    def stands_still(self) -> None:
+        """Wait until the page has not changed for four seconds: what was on its way has come."""
         from playwright.sync_api import TimeoutError as Timeout
 
-        script = "old => document.querySelector('#live').innerText !== old"
-        try:
-            self.page.wait_for_function(script, arg=self.live, timeout=4000)
-        except Timeout:
-            return False
-        return True
+        def renewed() -> bool:
+            try:
+                self.page.wait_for_function(_RENEWED, arg=self.live, timeout=_STILL)
+            except Timeout:
+                return False
+            return True
+
+        until(lambda: not renewed())
 
 
 @dataclass
@@ -130,7 +142,7 @@ class Gated:
     ) -> tuple[int, dict[str, str], str]:
         """Send exactly this request (no normalising of paths); status, headers, text."""
         connection = http.client.HTTPConnection(
-            "127.0.0.1", urlsplit(self.suite.url).port, timeout=60
+            "127.0.0.1", urlsplit(self.suite.url).port, timeout=PATIENCE
         )
         body = urlencode(form).encode() if form is not None else b""
         connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
@@ -158,14 +170,20 @@ class Gated:
         headers = {"Cookie": f"{COOKIE}={cookie}"} if cookie else {}
         sent = self.suite.url if origin == "own" else origin
         try:
-            with connect(url, origin=sent, additional_headers=headers, proxy=None):  # type: ignore[arg-type]
+            with connect(
+                url,
+                origin=sent,  # type: ignore[arg-type]
+                additional_headers=headers,
+                proxy=None,
+                open_timeout=PATIENCE,
+            ):
                 return 101
         except InvalidStatus as error:
             return error.response.status_code
 
     def context(self, who: str, cookie: str = "") -> BrowserContext:
         """A browser of somebody who is signed in."""
-        context = self.browser.new_context()
+        context = new_context(self.browser)
         value = cookie or self.cookie(who)
         context.add_cookies([{"name": COOKIE, "value": value, "url": self.suite.url}])
         return context
@@ -190,26 +208,23 @@ class Gated:
         assert response is not None
         assert response.status == 200, response.text()
         tab.html = response.text()
-        page.wait_for_selector("#live", timeout=45_000)
+        page.wait_for_selector("#live")
         return tab
 
     def child(self, name: str) -> psutil.Process:
         """The process of the table with this name."""
         module = {"api": "coachops.api", "voila": "voila"}[name]
         for process in psutil.Process(self.suite.process.pid).children():
-            if module in process.cmdline():
+            if module in command_line(process):
                 return process
         raise LookupError(name)
 
     def kernel_processes(self) -> set[str]:
         """Ids of the kernels whose process runs, by the name of their connection file."""
         found = set()
-        for process in self.child("voila").children(recursive=True):
-            try:
-                match = re.search(r"kernel-([0-9a-f-]{36})\.json", " ".join(process.cmdline()))
-            except psutil.Error:
-                continue
-            if match and process.status() != psutil.STATUS_ZOMBIE:
+        for process in descendants(self.child("voila")):
+            match = re.search(r"kernel-([0-9a-f-]{36})\.json", " ".join(command_line(process)))
+            if match and running(process):
                 found.add(match[1])
         return found
 
@@ -218,13 +233,10 @@ class Gated:
         argument = self.child("api").cmdline()[-1]
         return Path(argument)
 
-    def wait(self, condition: Callable[[], bool], seconds: float) -> float:
-        """Poll until `condition`; the seconds it took. Fails after `seconds`."""
+    def wait(self, condition: Callable[[], bool]) -> float:
+        """Poll until `condition`; the seconds it took."""
         started = clock.monotonic()
-        while not condition():
-            took = clock.monotonic() - started
-            assert took < seconds, f"not within {seconds} s\n{self.suite.log()[-3000:]}"
-            threading.Event().wait(0.1)  # between two looks at foreign processes
+        until(condition, said=lambda: self.suite.log()[-3000:])
         return clock.monotonic() - started
 
 

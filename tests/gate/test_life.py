@@ -31,7 +31,7 @@ def test_pages_opened_at_the_same_time_are_not_mixed_up(gated: Gated) -> None:
     for page in pages:
         page.goto(f"{gated.suite.url}/app/dash", wait_until="commit")
     for page, who in zip(pages, people, strict=True):
-        page.wait_for_selector("#live", timeout=60_000)
+        page.wait_for_selector("#live")
         assert PEOPLE[who].name in page.inner_text("#live")
     for context in contexts:
         context.close()
@@ -46,10 +46,10 @@ def test_kernels_of_closed_tabs_are_gone_in_time_and_others_stay(gated: Gated, t
     assert kernels <= gated.kernel_processes()
     for tab in closing:
         tab.page.close(run_before_unload=False)
-    took = gated.wait(lambda: not kernels & gated.kernel_processes(), GRACE + 5)
+    took = gated.wait(lambda: not kernels & gated.kernel_processes())
     print(f"3 closed tabs: processes gone after {took:.1f} s (grace {GRACE:g} s)")  # noqa: T201 a figure of the run
-    gated.wait(lambda: not kernels & set(gated.identity.running_kernels()), 2)
-    assert stays.ticks()
+    gated.wait(lambda: not kernels & set(gated.identity.running_kernels()))
+    stays.ticks()
     context.close()
 
 
@@ -57,10 +57,10 @@ def test_a_reload_gets_a_new_kernel_and_the_old_one_goes(gated: Gated, tabs: Tab
     tab = tabs("coach_a")
     old = tab.kernel
     tab.page.reload()
-    tab.page.wait_for_selector("#live", timeout=45_000)
+    tab.page.wait_for_selector("#live")
     assert tab.kernel != old
-    gated.wait(lambda: old not in gated.kernel_processes(), GRACE + 5)
-    assert tab.ticks()
+    gated.wait(lambda: old not in gated.kernel_processes())
+    tab.ticks()
 
 
 def test_signing_out_ends_the_open_pages(gated: Gated) -> None:
@@ -69,8 +69,8 @@ def test_signing_out_ends_the_open_pages(gated: Gated) -> None:
     kernel = tab.kernel
     status = tab.page.evaluate("fetch('/logout', {method: 'POST'}).then(answer => answer.status)")
     assert status == 200  # after the redirect: the sign-in page
-    gated.wait(lambda: kernel not in gated.kernel_processes(), 6)
-    assert not tab.ticks()
+    gated.wait(lambda: kernel not in gated.kernel_processes())
+    tab.stands_still()
     context.close()
 
 
@@ -82,7 +82,7 @@ def test_disabling_a_user_ends_the_open_pages(gated: Gated) -> None:
     tab = gated.open(context, "admin")
     kernel = tab.kernel
     gated.identity.disable(SYSTEM, email)
-    gated.wait(lambda: kernel not in gated.kernel_processes(), 6)
+    gated.wait(lambda: kernel not in gated.kernel_processes())
     assert tab.page.reload().url.endswith("/login?next=/app/admin")  # type: ignore[union-attr]
     context.close()
 
@@ -122,27 +122,28 @@ def test_pages_live_through_a_restart_of_the_gate(gated: Gated, tabs: Tabs) -> N
     kernel = tab.kernel
     orphan = _hold(gated.identity, gated.identity.session_from_cookie(gated.cookie("coach_a")))
     gated.child("api").kill()
-    gated.wait(lambda: "again in" in gated.suite.log(), 10)
-    gated.wait(lambda: orphan not in gated.identity.running_kernels(), 20)
+    gated.wait(lambda: "again in" in gated.suite.log())
+    gated.wait(lambda: orphan not in gated.identity.running_kernels())
     tab.page.wait_for_function(
-        "old => document.querySelector('#live').innerText !== old", arg=tab.live, timeout=30_000
+        "old => document.querySelector('#live').innerText !== old", arg=tab.live
     )
     assert tab.kernel == kernel
     assert kernel in gated.identity.running_kernels()
-    gated.wait(lambda: gated.ask("/readyz")[0] == 200, 10)
+    gated.wait(lambda: gated.ask("/readyz")[0] == 200)
 
 
 def test_while_voila_starts_a_page_says_so_and_reloads_itself(gated: Gated, tabs: Tabs) -> None:
     tab = tabs("coach_a")
     kernel = tab.kernel
+    cookie, as_page = gated.cookie("coach_a"), {"Accept": "text/html"}
     gated.child("voila").kill()
-    status, headers, text = gated.ask(
-        "/app/dash", cookie=gated.cookie("coach_a"), headers={"Accept": "text/html"}
-    )
+    while (answer := gated.ask("/app/dash", cookie=cookie, headers=as_page))[0] == 200:
+        gated.child("voila").kill()  # it was back before we asked
+    status, headers, text = answer
     assert (status, headers["retry-after"]) == (503, "3")
     assert '<meta http-equiv="refresh" content="3">' in text
     assert "Traceback" not in text
     tab.page.goto(f"{gated.suite.url}/app/dash")
-    tab.page.wait_for_selector("#live", timeout=45_000)  # by itself, once Voila is back
+    tab.page.wait_for_selector("#live")  # by itself, once Voila is back
     assert tab.kernel != kernel
-    gated.wait(lambda: kernel not in gated.identity.running_kernels(), 40)
+    gated.wait(lambda: kernel not in gated.identity.running_kernels())

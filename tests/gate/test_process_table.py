@@ -36,6 +36,7 @@ from coachops.core import clock
 from coachops.core.errors import CoachError
 from coachops.core.settings import load_settings
 from coachops.identity.runtime import Runtime
+from tests.support.patience import PATIENCE, descendants, running, until
 from tests.support.suite import get
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -139,9 +140,9 @@ def test_a_process_that_dies_is_started_again_and_its_lines_are_prefixed(tmp_pat
     code = "import sys, time; print('at work'); print(); time.sleep(0.1); sys.exit(3)"
     supervisor = Supervisor((_process("worker", code),), write)
     thread, errors = _running(supervisor)
-    assert twice.wait(30)
+    assert twice.wait(PATIENCE)
     supervisor.stop()
-    thread.join(20)
+    thread.join(PATIENCE)
     assert errors == []
     assert "serve: worker ended with 3; again in 0.5 s" in lines
     assert "worker | " not in lines
@@ -164,9 +165,9 @@ def test_a_worker_that_keeps_dying_leaves_the_rest_of_the_suite_running(
     worker = replace(_process("worker", "raise SystemExit(70)"), vital=False)
     supervisor = Supervisor((worker,), write)
     thread, errors = _running(supervisor)
-    assert often.wait(60)
+    assert often.wait(PATIENCE)
     supervisor.stop()
-    thread.join(20)
+    thread.join(PATIENCE)
     assert errors == []
     assert deaths[0].startswith("serve: worker ended with 70")
 
@@ -175,14 +176,14 @@ def test_a_process_that_keeps_dying_ends_the_suite_by_name(monkeypatch: pytest.M
     from coachops.cli import supervisor as module
 
     monkeypatch.setattr(module, "BACK_OFF", 0.01)
-    steady = _process("steady", "import time; time.sleep(100)")
+    steady = _process("steady", "import time; time.sleep(1000)")
     supervisor = Supervisor((steady, _process("broken", "raise SystemExit(7)")), lambda _: None)
-    before = set(psutil.Process().children())
+    before = set(descendants())
     with pytest.raises(CoachError, match="broken") as caught:
         supervisor.run()
     assert caught.value.code == "COACH-SYS-006"
     assert caught.value.details["exit_code"] == 7
-    assert set(psutil.Process().children()) == before
+    assert set(descendants()) <= before
     assert MAX_FAILURES > 2
 
 
@@ -200,18 +201,18 @@ def test_who_ignores_the_stop_is_killed_with_its_children(monkeypatch: pytest.Mo
     code = """
 import signal, subprocess, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
-child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(100)"])
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
 print(child.pid)
-time.sleep(100)
+time.sleep(1000)
 """
     supervisor = Supervisor((_process("deaf", code),), write)
     thread, _ = _running(supervisor)
-    assert ready.wait(20)
+    assert ready.wait(PATIENCE)
+    deaf = [psutil.Process(pids[0])]
     supervisor.stop()
-    thread.join(20)
+    thread.join(PATIENCE)
     assert not thread.is_alive()
-    gone = not psutil.pid_exists(pids[0]) or psutil.Process(pids[0]).status() == "zombie"
-    assert gone
+    until(lambda: not any(running(each) for each in deaf))
     assert STOP_SECONDS < 10
 
 
@@ -220,13 +221,13 @@ import os, sys
 from coachops.cli.process_table import Process
 from coachops.cli.supervisor import Supervisor
 
-clean = "import os, time; print(os.getpid()); time.sleep(100)"
+clean = "import os, time; print(os.getpid()); time.sleep(1000)"
 deaf = '''
 import os, signal, subprocess, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
-child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(100)"])
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
 print(os.getpid(), child.pid)
-time.sleep(100)
+time.sleep(1000)
 '''
 rows = [Process(n, (sys.executable, "-u", "-c", c), dict(os.environ)) for n, c in (("clean", clean), ("deaf", deaf))]
 Supervisor(tuple(rows), lambda line: print(line, flush=True)).run()
@@ -244,8 +245,7 @@ def test_where_serve_itself_is_killed_nobody_outlives_it() -> None:
         family = [psutil.Process(pid) for pid in pids]
         family += psutil.Process(serve.pid).children()
         serve.kill()
-    _, alive = psutil.wait_procs(family, timeout=20)
-    assert [each for each in alive if each.status() != psutil.STATUS_ZOMBIE] == []
+    until(lambda: not any(running(each) for each in family))
 
 
 def test_the_guard_forgets_who_ended_and_spares_who_leads_no_group() -> None:
@@ -273,7 +273,7 @@ def test_a_home_is_served_once_at_a_time(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_stops_as_sigterm_does() -> None:
-    supervisor = Supervisor((_process("steady", "import time; time.sleep(100)"),), lambda _: None)
+    supervisor = Supervisor((_process("steady", "import time; time.sleep(1000)"),), lambda _: None)
     before = signal.getsignal(signal.SIGINT)
     with stopped_by_signals(supervisor):
         supervisor.run(lambda: os.kill(os.getpid(), signal.SIGINT))
@@ -300,7 +300,7 @@ def test_serve_sets_up_announces_and_stops_without_leaving_a_child(tmp_path: Pat
             lines.append(line.strip())
             if "First sign-in" in line:
                 break
-        family = psutil.Process(serve.pid).children(recursive=True)
+        family = descendants(serve.pid)
         assert len(family) >= 3
         assert get(f"http://localhost:{port}/healthz") == (200, '{"status":"ok"}')
         link = lines[-1].rpartition(" ")[2]
@@ -314,12 +314,12 @@ def test_serve_sets_up_announces_and_stops_without_leaving_a_child(tmp_path: Pat
         )  # fmt: skip
         started = clock.monotonic()
         serve.terminate()
-        serve.wait(20)
+        serve.wait(PATIENCE)
         took = clock.monotonic() - started
     assert (busy.returncode, "COACH-SYS-005" in busy.stderr) == (4, True)
     assert (second.returncode, "COACH-SYS-007" in second.stderr) == (4, True)
     assert serve.returncode == 0
     assert f"coachops is running at http://localhost:{port}" in lines[0]
-    assert [process for process in family if process.is_running()] == []
+    until(lambda: not any(running(process) for process in family))
     print(f"serve stopped after {took:.1f} s")  # noqa: T201 a figure of the run
     assert "Traceback" not in (tmp_path / "log").read_text()

@@ -23,6 +23,7 @@ from coachops.core.errors import CoachError
 from coachops.core.settings import Settings
 from coachops.dashboards import identity as kernel
 from coachops.db import Database
+from tests.support.patience import PATIENCE
 
 KERNEL = str(ids.new_id())
 ANNA = Actor(ids.new_id(), "coach", "Anna", ids.new_id(), frozenset({"rollout"}))
@@ -63,12 +64,12 @@ def _serving(folder: Path, claim: object) -> Iterator[Path]:
 
     thread = threading.Thread(target=loop.run_until_complete, args=(run(),))
     thread.start()
-    assert ready.wait(10)
+    assert ready.wait(PATIENCE)
     try:
         yield path
     finally:
         loop.call_soon_threadsafe(stop.set)
-        thread.join(10)
+        thread.join(PATIENCE)
         loop.close()
 
 
@@ -121,7 +122,7 @@ def test_a_warm_kernel_waits_over_lost_connections_until_its_request_comes(
         monkeypatch.setenv(kernel.CLAIM_VARIABLE, str(listener))
         assert kernel.current_actor() == ANNA
         server.shutdown()
-        thread.join(10)
+        thread.join(PATIENCE)
     assert paths == [f"/app/voila/query/{KERNEL}"] * 2
 
 
@@ -150,7 +151,7 @@ def test_a_gate_that_restarts_is_waited_for(
     monkeypatch.setattr(kernel, "_RETRY_SECONDS", 0.01)
     with pytest.raises(CoachError):
         kernel.claim(listener.parent / "absent.sock", "good", KERNEL)
-    monkeypatch.setattr(kernel, "_CLAIM_SECONDS", 10.0)
+    monkeypatch.setattr(kernel, "_CLAIM_SECONDS", PATIENCE)
     late = listener.parent / "late.sock"
     threading.Timer(0.1, lambda: late.symlink_to(listener)).start()
     assert kernel.claim(late, "good", KERNEL) == ANNA

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from coachops.core.settings import Settings, load_settings
 from coachops.jobs import Jobs
 from tests.coaching.builders import Pair, make_pair
 from tests.jobs.parts import NOTHING
+from tests.support import patience
 
 
 @pytest.fixture
@@ -53,11 +53,4 @@ def pair(services: Services) -> Pair:
 def until() -> Callable[[Callable[[], bool]], None]:
     """Waits for what another thread or process will bring about; it has no other signal."""
 
-    def wait(holds: Callable[[], bool]) -> None:
-        for _ in range(4800):
-            if holds():
-                return
-            time.sleep(0.05)
-        raise AssertionError("it did not happen within four minutes")
-
-    return wait
+    return patience.until

@@ -11,7 +11,6 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from coachops import privacy
@@ -31,6 +30,7 @@ from coachops.jobs.queue import JobQueue
 from coachops.jobs.runtime import Outcome
 from tests.coaching.builders import Pair, make_transcript
 from tests.jobs.parts import SQLITE, everything_stored
+from tests.support.patience import PATIENCE, command_line, descendants
 
 POSTGRES = pytest.mark.parametrize("backend", ["postgres"])
 
@@ -180,18 +180,17 @@ def test_a_reading_process_that_dies_is_replaced_and_the_export_goes_on(
     services: Services, jobs: Jobs, pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(snapshot, "SMALL_BYTES", 0)
-    monkeypatch.setattr(coordinating, "PATIENCE", 5.0)
+    monkeypatch.setattr(coordinating, "PATIENCE", PATIENCE)
     make_transcript(services.database, pair)
     write, at_once = coordinating.write, threading.Lock()
     killed: list[int] = []
 
     def after_a_death(*args: Any) -> str:
         with at_once:
-            for child in psutil.Process().children(recursive=True) if not killed else ():
-                with contextlib.suppress(psutil.NoSuchProcess):  # others end while this looks
-                    if "coachops.export.workers.child" in child.cmdline():
-                        child.kill()
-                        killed.append(child.pid)
+            for child in descendants() if not killed else ():
+                if "coachops.export.workers.child" in command_line(child):
+                    child.kill()
+                    killed.append(child.pid)
         return write(*args)
 
     monkeypatch.setattr(coordinating, "write", after_a_death)

@@ -246,12 +246,14 @@ def test_however_many_parts_of_exports_ended_the_rounds_forget_them_in_batches(
 def test_a_worker_is_alive_while_it_gives_signs_of_life(services: Services) -> None:
     database = services.database
     assert worker_status(database).last_seen_at is None
-    beat(database, "worker-0", starting=True)
-    beat(database, "worker-1", starting=True)
-    beat(database, "worker-1", stopped=True)
-    status = worker_status(database)
+    now = clock.now()
+    with clock.frozen(now):
+        beat(database, "worker-0", starting=True)
+        beat(database, "worker-1", starting=True)
+        beat(database, "worker-1", stopped=True)
+        status = worker_status(database)
     assert (status.alive, status.running) == (("worker-0",), True)
-    with clock.frozen(clock.now() + ALIVE_FOR + dt.timedelta(seconds=1)):
+    with clock.frozen(now + ALIVE_FOR + dt.timedelta(seconds=1)):
         assert not worker_status(database).running
 
 
@@ -266,7 +268,7 @@ def test_the_worker_does_what_nobody_queued(
         session.execute(sa.update(Transcript).values(updated_at=long_ago))
         session.execute(sa.update(Message).values(approved_at=long_ago))
     jobs.start(worker=True)
-    assert worker_status(services.database).alive == ("worker-0",)
+    until(lambda: worker_status(services.database).alive == ("worker-0",))
 
     def all_done() -> bool:
         drafted = messages.list_messages(services.database, SYSTEM, transcript_id=transcript_id)

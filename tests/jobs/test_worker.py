@@ -18,6 +18,7 @@ from coachops.jobs import Jobs, places, worker_status
 from coachops.jobs.engine import Executor
 from tests.coaching.builders import Pair, make_transcript
 from tests.jobs.parts import SQLITE, approved_message
+from tests.support.patience import PATIENCE
 from tests.support.worker import run_python, start_worker
 
 KILLED_WHILE_DRAFTING = """
@@ -135,9 +136,9 @@ def test_the_worker_command_works_until_it_is_told_to_stop(
     worker = start_worker(settings)
     try:
         until(lambda: messages.get(services.database, SYSTEM, message.id).state == "sent")
-        assert worker_status(services.database).alive == ("worker-0",)
+        until(lambda: worker_status(services.database).alive == ("worker-0",))
         worker.send_signal(signal.SIGTERM)
-        _, logs = worker.communicate(timeout=30)
+        _, logs = worker.communicate(timeout=PATIENCE)
     finally:
         worker.kill()
         worker.wait()

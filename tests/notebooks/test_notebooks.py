@@ -19,6 +19,7 @@ from coachops.coaching.seed import seed_organisation
 from coachops.core import clock
 from coachops.db import Database
 from coachops.reporting import REPORTS
+from tests.support.patience import WHOLE
 
 ROOT = Path(__file__).resolve().parents[2]
 EXECUTED = sorted((ROOT / "notebooks" / "analysis").glob("*.ipynb")) + sorted(
@@ -126,7 +127,7 @@ def test_notebooks_run_by_plain_papermill(
             *(["-p", "week_start", monday.isoformat(), "-p", "weeks", "6"] if report else []),
         ],
         env={**os.environ, "COACHOPS_DATABASE_URL": url, "COACHOPS_HOME": str(tmp_path)},
-        capture_output=True, text=True, timeout=240, check=False,
+        capture_output=True, text=True, timeout=WHOLE, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     shown = [

@@ -21,6 +21,7 @@ from coachops.core.settings import Settings, load_settings
 from coachops.db import Database
 from coachops.reporting import catalog, due_reports, list_runs, read_schedule, run_report, runner
 from coachops.reporting.execute import failure
+from tests.support.patience import running, until
 
 URL = re.compile(r"""(?:https?:)?//[\w.-]+\.\w+""")
 LOADS = re.compile(
@@ -153,9 +154,9 @@ def test_a_notebook_that_hangs_is_ended(
 
 _STARTER = """
 import subprocess, sys, time
-code = "import os, time; from coachops.reporting.execute import end_with; end_with(os.getppid()); print(os.getpid(), flush=True); time.sleep(100)"
+code = "import os, time; from coachops.reporting.execute import end_with; end_with(os.getppid()); print(os.getpid(), flush=True); time.sleep(1000)"
 subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
-time.sleep(100)
+time.sleep(1000)
 """
 
 
@@ -166,8 +167,7 @@ def test_a_report_ends_with_the_worker_that_ran_it() -> None:
         assert worker.stdout is not None
         child = psutil.Process(int(worker.stdout.readline()))
         worker.kill()
-    _, alive = psutil.wait_procs([child], timeout=20)
-    assert [each for each in alive if each.status() != psutil.STATUS_ZOMBIE] == []
+    until(lambda: not running(child))
 
 
 def test_errors_of_the_catalog_keep_their_words_others_only_their_name() -> None:

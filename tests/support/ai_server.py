@@ -315,7 +315,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._json(200, document)
 
     def _hang(self, _: Json) -> None:
-        self.owner.released.wait(60)
+        self.owner.released.wait()
 
     def _drip(self, body: Json) -> None:
         payload = json.dumps(completion(body, self._answer(body))).encode()
@@ -323,11 +323,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(payload)))
         self.end_headers()
-        for byte in payload:
+        for byte in payload[:-1]:
             self.wfile.write(bytes([byte]))
             self.wfile.flush()
             if self.owner.released.wait(0.02):
                 return
+        self.owner.released.wait()  # however long a caller stood still, the end has not come
 
 
 def ai_server() -> Iterator[AiServer]:

@@ -10,7 +10,6 @@ import os
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support.patience import PATIENCE, until
 from tests.support.postgres import free_port
 
 NODE = Path(__file__).parent / "node"
@@ -47,7 +47,9 @@ class AiMock:
 
     def requests(self) -> list[dict[str, Any]]:
         """The requests it received, as it recorded them."""
-        found: list[dict[str, Any]] = httpx.get(f"{self._origin}/__aimock/journal").json()
+        found: list[dict[str, Any]] = httpx.get(
+            f"{self._origin}/__aimock/journal", timeout=PATIENCE
+        ).json()
         return found
 
 
@@ -86,15 +88,14 @@ def running_aimock(
         yield AiMock(f"http://127.0.0.1:{port}")
     finally:
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=PATIENCE)
 
 
 def _wait(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(400):
+    def answers() -> bool:
         with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        if process.poll() is not None:
-            break
-        time.sleep(0.025)  # a foreign process that has no other signal of readiness
-    raise RuntimeError(log.read_text())
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    until(lambda: process.poll() is not None or answers(), said=log.read_text)
+    if process.poll() is not None:
+        raise RuntimeError(log.read_text())

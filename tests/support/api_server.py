@@ -19,6 +19,7 @@ import uvicorn
 from coachops.api import create_app
 from coachops.bootstrap import services
 from coachops.identity.limits import FailureLimit
+from tests.support.patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -43,12 +44,12 @@ def running(home: Path, database_url: str, port: int, **settings: str) -> Iterat
             assert process.stdout is not None
             line = process.stdout.readline()  # it says one word when it listens
             assert line, (home / "api.log").read_text()
-            with urllib.request.urlopen(f"{origin}/healthz", timeout=30):  # noqa: S310 our own
+            with urllib.request.urlopen(f"{origin}/healthz", timeout=PATIENCE):  # noqa: S310 our own
                 pass
             yield origin
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(PATIENCE)
             if process.stdout is not None:
                 process.stdout.close()
 
@@ -75,6 +76,7 @@ def main() -> None:
             log_level="warning",
             access_log=False,
             timeout_graceful_shutdown=2,
+            timeout_keep_alive=int(PATIENCE),  # a slow client finds its connection as it left it
         )
         _Server(config).run()
     finally:

@@ -26,6 +26,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self, TypedDict
 
+from tests.support import patience
+from tests.support.patience import PATIENCE, WHOLE
+
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = str(Path(sys.executable).parent / "coachops")
 _LARGEST = 100_000
@@ -36,6 +39,7 @@ class _Request(TypedDict):
     arguments: list[str]
     environment: dict[str, str]
     folder: str
+    patient: bool
 
 
 class Forked:
@@ -53,6 +57,7 @@ class Forked:
             "arguments": [str(each) for each in arguments],
             "environment": dict(env),
             "folder": str(cwd or Path.cwd()),
+            "patient": patience.are_long(),
         }
         self.args = [COMMAND, *request["arguments"]]
         self.returncode: int | None = None
@@ -132,7 +137,7 @@ class Forked:
 
 
 def run_forked(
-    *arguments: object, env: Mapping[str, str], cwd: Path | None = None, timeout: float = 120
+    *arguments: object, env: Mapping[str, str], cwd: Path | None = None, timeout: float = WHOLE
 ) -> subprocess.CompletedProcess[str]:
     """`coachops` with these words and this environment, to its end; with what it wrote.
 
@@ -185,7 +190,7 @@ class _Server:
 
     def close(self) -> None:
         self._side.close()
-        self._process.wait(timeout=10)
+        self._process.wait(timeout=PATIENCE)
 
 
 @functools.cache
@@ -231,6 +236,8 @@ def _attend(side: socket.socket, request: _Request, streams: list[int]) -> list[
     os.environ.update(request["environment"])
     os.chdir(request["folder"])
     sys.path[0] = str(Path(COMMAND).parent)  # as for a program, not the folder of the tests
+    if request["patient"]:
+        patience.lengthen()  # as in the test's own process
     arguments = request["arguments"]
     sys.argv = [COMMAND, *arguments]
     return arguments
@@ -246,6 +253,7 @@ def _import_everything() -> None:
         for each in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not each.name.endswith("__main__"):
                 importlib.import_module(each.name)
+    patience.find_limits()
     gc.collect()
     gc.freeze()  # a command's collections need not touch, and so copy, what all share
 

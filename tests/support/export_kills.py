@@ -32,8 +32,9 @@ from coachops.export.snapshot import hold_snapshot
 from coachops.jobs import Jobs
 from coachops.jobs.exports import SUITE
 from tests.support.forks import ForkedWorkers
+from tests.support.patience import PATIENCE
 
-_ENDS = 300.0
+_ENDS = 3 * PATIENCE
 
 
 @dataclass
@@ -162,7 +163,7 @@ class KilledExports:
         if found.state != "ready":
             figures.problems.append(f"{export.key} is {found.state}: {found.error}")
             return
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE
         while leftovers := list(made.parent.glob(f".{made.name}.*")):
             if time.monotonic() > deadline:
                 figures.problems.append(f"left behind: {leftovers}")

@@ -25,6 +25,7 @@ from coachops.db.models import ActionItem, AiReply, Analysis, Message, Transcrip
 from tests.coaching.builders import Pair, make_pair, make_transcript
 from tests.support.ai_server import AiServer, Json, transcript_lines
 from tests.support.forks import ForkedWorkers
+from tests.support.patience import PATIENCE, until
 
 UNFINISHED = 6
 """So many transcripts wait or are at work before each kill."""
@@ -115,7 +116,8 @@ class KilledPipeline:
         if self._random.random() < EARLY:
             time.sleep(self._random.uniform(0, 1.0))
             return
-        calls, ends = len(self._server.requests), time.monotonic() + 30
+        calls = len(self._server.requests)
+        ends = time.monotonic() + 30  # there may be nothing left to ask for
         while len(self._server.requests) == calls and time.monotonic() < ends:
             time.sleep(0.01)  # another process brings it about; it has no other signal
         time.sleep(self._random.uniform(0, 0.8))  # the moment itself is what is random
@@ -162,14 +164,13 @@ class KilledPipeline:
             self._finished.setdefault(mark, calls[mark])
 
     def _wait_for_the_end(self) -> None:
-        for _ in range(2400):
+        def drafted() -> bool:
             with self._database.read() as session:
-                drafted = session.scalar(
-                    sa.select(sa.func.count(sa.distinct(Message.transcript_id)))
-                )
-            if drafted == len(self._marks):
-                return
-            time.sleep(0.1)  # another process brings it about; it has no other signal
+                found = session.scalar(sa.select(sa.func.count(sa.distinct(Message.transcript_id))))
+            return found == len(self._marks)
+
+        with contextlib.suppress(AssertionError):  # what is missing then, the figures tell
+            until(drafted, seconds=2 * PATIENCE)
 
     def _judge(self, figures: KillFigures) -> None:
         figures.transcripts = len(self._marks)

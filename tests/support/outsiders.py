@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 from tests.conftest import missing_tool
+from tests.support.patience import WHOLE
 
 _BIN = Path(__file__).resolve().parents[1] / "outsiders" / ".venv" / "bin"
 
@@ -21,6 +22,6 @@ def outsider(name: str, *arguments: object, cwd: Path | None = None) -> tuple[in
         missing_tool(name)
     done = subprocess.run(
         [str(program), *map(str, arguments)],
-        cwd=cwd, capture_output=True, text=True, check=False, timeout=240,
+        cwd=cwd, capture_output=True, text=True, check=False, timeout=WHOLE,
     )  # fmt: skip
     return done.returncode, done.stdout + done.stderr

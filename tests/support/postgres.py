@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
+import random
 import shutil
 import socket
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import psycopg
+
+from tests.support.patience import PATIENCE, until
 
 
 def find_postgres() -> Path | None:
@@ -28,10 +33,16 @@ def find_postgres() -> Path | None:
 
 
 def free_port() -> int:
-    """A TCP port of the loopback interface that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port of the loopback interface that is free now, and likely to stay so until it is used.
+
+    It lies below those that outgoing connections take, and other processes draw others.
+    """
+    chance = random.SystemRandom()
+    while True:
+        port = chance.randrange(10_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class PostgresServer:
@@ -95,17 +106,24 @@ class PostgresServer:
             cwd=self._folder,
         )
         log.close()
-        for _ in range(300):
-            ready = subprocess.run(
-                [self._binaries / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)],
-                check=False,
-            )
-            if ready.returncode == 0:
-                return
-            if self._process.poll() is not None:
-                break
-            _pause()
-        raise RuntimeError((self._folder / "log").read_text())
+        server = self._process
+        until(
+            lambda: server.poll() is not None or self._answers(),
+            said=(self._folder / "log").read_text,
+        )
+        if server.poll() is not None:
+            raise RuntimeError((self._folder / "log").read_text())
+
+    def _answers(self) -> bool:
+        asked: list[str | Path] = [
+            self._binaries / "pg_isready",
+            "-q",
+            "-h",
+            "127.0.0.1",
+            "-p",
+            str(self.port),
+        ]
+        return subprocess.run(asked, check=False).returncode == 0
 
     def create(self, name: str | None = None, template: str | None = None) -> str:
         """The SQLAlchemy URL of a new database, empty or copied from `template`."""
@@ -113,7 +131,7 @@ class PostgresServer:
         name = name or f"test_{os.getpid()}_{self._made}"
         with self._connect() as connection:
             copied = f' TEMPLATE "{template}"' if template else ""
-            connection.execute(f'CREATE DATABASE "{name}"{copied}')
+            alone(lambda: connection.execute(f'CREATE DATABASE "{name}"{copied}'))
         return f"postgresql+psycopg://coachops@127.0.0.1:{self.port}/{name}"
 
     def drop(self, url: str) -> None:
@@ -123,7 +141,7 @@ class PostgresServer:
         """
         name = url.rpartition("/")[2]
         with self._connect() as connection:
-            connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+            alone(lambda: connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
 
     def _connect(self) -> psycopg.Connection:
         return psycopg.connect(
@@ -134,8 +152,22 @@ class PostgresServer:
         """Immediate shutdown of the process this object started."""
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(3)  # SIGQUIT: immediate shutdown, nothing is kept
-            self._process.wait(timeout=30)
+            self._process.wait(timeout=PATIENCE)
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def alone(act: Callable[[], object]) -> None:
+    """Do what needs a database without sessions: one that stands still is not gone in the five
+    seconds that the server gives it."""
+
+    def done() -> bool:
+        try:
+            act()
+        except psycopg.errors.ObjectInUse:
+            return False
+        return True
+
+    until(done)
 
 
 def _drop_root(folder: Path) -> dict[str, Any]:
@@ -152,9 +184,3 @@ def _drop_root(folder: Path) -> dict[str, Any]:
         raise RuntimeError("no ordinary user to run PostgreSQL as")
     os.chown(folder, user.pw_uid, user.pw_gid)
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-
-
-def _pause() -> None:
-    import time
-
-    time.sleep(0.05)  # polling a foreign process that has no other signal of readiness

@@ -26,6 +26,7 @@ from coachops.core.settings import Settings, load_settings
 from coachops.db import Database, migrate
 from coachops.privacy.replaying import Erasures
 from tests.conftest import missing_tool
+from tests.support.patience import PATIENCE
 from tests.support.postgres import _drop_root, find_postgres
 from tests.support.postgres_pair import Node
 
@@ -161,7 +162,7 @@ class Installation:
         """Wait until the log reaches beyond `at`; the server's archiver is another process."""
         self.wait_until(lambda: self.engine.covers(self.newest, at))
 
-    def wait_until(self, reached: Callable[[], object], seconds: float = 30) -> None:
+    def wait_until(self, reached: Callable[[], object], seconds: float = PATIENCE) -> None:
         """Poll until `reached()`."""
         self.cluster.node.wait_until(reached, seconds)
 

@@ -7,20 +7,25 @@ own process ids only.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
 import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 import psutil
 import psycopg
 
-from tests.support.postgres import _drop_root, free_port
+from coachops.db import Database, Limits
+from coachops.db.transaction import UNLIMITED
+from coachops.resilience import RetryPolicy
+from tests.support.patience import PATIENCE, command_line, descendants
+from tests.support.postgres import _drop_root, alone, free_port
 
 Mode = Literal["sync", "async"]
 STANDBY = "coachops_standby"
@@ -68,7 +73,7 @@ class Node:
             return
         self.unfreeze()
         self._process.send_signal(signal.SIGINT if how == "fast" else signal.SIGQUIT)
-        self._process.wait(timeout=30)
+        self._process.wait(timeout=PATIENCE)
 
     def kill(self) -> None:
         """SIGKILL for the postmaster and all its children at once."""
@@ -77,7 +82,7 @@ class Node:
         os.kill(self._process.pid, signal.SIGSTOP)  # no child is born while they are counted
         for process in self._family():
             _send(process.pid, signal.SIGKILL)
-        self._process.wait(timeout=30)
+        self._process.wait(timeout=PATIENCE)
         self._frozen = []
         (self.data / "postmaster.pid").unlink(missing_ok=True)
 
@@ -93,7 +98,7 @@ class Node:
     def freeze_walreceiver(self) -> None:
         """SIGSTOP for the process that takes the primary's log: the standby falls behind."""
         for process in self._family():
-            if "walreceiver" in " ".join(process.cmdline()):
+            if "walreceiver" in " ".join(command_line(process)):
                 self._frozen.append(process.pid)
                 _send(process.pid, signal.SIGSTOP)
 
@@ -113,13 +118,13 @@ class Node:
         """The first column of the first row, over a connection of its own in autocommit."""
         with psycopg.connect(
             host="127.0.0.1", port=self.port, user="coachops", dbname=database,
-            autocommit=True, connect_timeout=5,
+            autocommit=True, connect_timeout=int(PATIENCE),
         ) as connection:  # fmt: skip
             cursor = connection.execute(statement)  # type: ignore[arg-type]  # tests' own text
             row = cursor.fetchone() if cursor.description else None
             return row[0] if row else None
 
-    def wait_until(self, reached: Callable[[], object], seconds: float = 30) -> None:
+    def wait_until(self, reached: Callable[[], object], seconds: float = PATIENCE) -> None:
         """Poll until `reached()` is true.
 
         Raises:
@@ -127,7 +132,7 @@ class Node:
         """
         ends = time.monotonic() + seconds
         while not reached():
-            if time.monotonic() > ends:
+            if time.monotonic() > ends and not reached():
                 raise TimeoutError(self.log.read_text()[-4000:])
             time.sleep(0.02)  # a foreign process that has no other signal of readiness
 
@@ -142,9 +147,25 @@ class Node:
             return []
         try:
             postmaster = psutil.Process(self._process.pid)
-            return [postmaster, *postmaster.children(recursive=True)]
         except psutil.NoSuchProcess:
             return []
+        return [postmaster, *descendants(postmaster)]
+
+
+PATIENT = Limits(pool_wait=PATIENCE, wait=PATIENCE)
+"""For writes that must succeed once a server is there, however slow the machine is."""
+
+
+@contextlib.contextmanager
+def hasty(database: Database, seconds: float = 1.5) -> Iterator[None]:
+    """Inside the block the database is waited for a moment only: for what must be refused."""
+    before = database.limits, database._policy
+    database.limits = Limits(wait=seconds)
+    database._policy = RetryPolicy(UNLIMITED, 0.05, 0.5, seconds)
+    try:
+        yield
+    finally:
+        database.limits, database._policy = before
 
 
 def _send(pid: int, number: signal.Signals) -> None:
@@ -195,7 +216,7 @@ class PostgresPair:
         name = f"pair_{os.getpid()}_{self._made}"
         self._databases.append(name)
         copied = f' TEMPLATE "{template}"' if template else ""
-        self.primary.query(f'CREATE DATABASE "{name}"{copied}')
+        alone(lambda: self.primary.query(f'CREATE DATABASE "{name}"{copied}'))
         self.wait_for_replay()
         return name
 
@@ -226,7 +247,7 @@ class PostgresPair:
         The new primary commits alone: a name in synchronous_standby_names would hold every write.
         """
         node = self.standby
-        node.query("SELECT pg_promote(true, 30)")
+        node.query("SELECT pg_promote(true, 240)")
         self.primary, self.standby = self.standby, self.primary
 
     def heal(self, mode: Mode = "sync", *, empty: bool = False) -> None:
@@ -240,12 +261,13 @@ class PostgresPair:
         if not self.primary.running:
             self.primary.start()
         if self.primary.query("SELECT pg_is_in_recovery()"):
-            self.primary.query("SELECT pg_promote(true, 30)")
+            self.primary.query("SELECT pg_promote(true, 240)")
         streams = self._streams()
         if empty:
             self._commit_alone()
             for name in self._databases:
-                self.primary.query(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+                drop = f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'
+                alone(functools.partial(self.primary.query, drop))
             self._databases.clear()
         if not streams:
             self._commit_alone()

@@ -14,6 +14,8 @@ from typing import Any, Self
 
 from standardwebhooks.webhooks import Webhook
 
+from tests.support.patience import PATIENCE
+
 
 @dataclass(frozen=True)
 class Received:
@@ -147,6 +149,6 @@ class Receiver:
     def wait_for(self, count: int) -> list[Received]:
         """The requests once there are so many of them."""
         with self._came:
-            if not self._came.wait_for(lambda: len(self.requests) >= count, timeout=60):
+            if not self._came.wait_for(lambda: len(self.requests) >= count, timeout=PATIENCE):
                 raise AssertionError(f"{len(self.requests)} of {count} requests came")
             return list(self.requests)

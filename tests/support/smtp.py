@@ -25,6 +25,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP as Protocol  # noqa: N811 the server side of the protocol
 from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword
 
+from tests.support.patience import PATIENCE
 from tests.support.postgres import free_port
 
 
@@ -65,7 +66,7 @@ class SmtpTestServer:
             options["authenticator"] = self._authenticator(password)
             options["auth_require_tls"] = False
         self._controller = Controller(
-            self, hostname="127.0.0.1", port=self.port, ready_timeout=10, **options
+            self, hostname="127.0.0.1", port=self.port, ready_timeout=PATIENCE, **options
         )
 
     @staticmethod
@@ -76,7 +77,7 @@ class SmtpTestServer:
 
         return check
 
-    def wait_for(self, letters: int, seconds: float = 20) -> int:
+    def wait_for(self, letters: int, seconds: float = PATIENCE) -> int:
         """How many letters it has taken, once there are as many; the client may have gone already."""
         with self._arrived:
             self._arrived.wait_for(lambda: len(self.taken) >= letters, seconds)

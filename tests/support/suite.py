@@ -18,20 +18,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from coachops.cli.process_table import free_port
 from coachops.core import clock
 from coachops.core.actor import SYSTEM
 from coachops.core.settings import Settings, load_settings
 from coachops.db import Database, migrate
 from coachops.db.models import Client, Coach, Consent, Engagement
 from coachops.identity import Identity
+from tests.support.patience import PAGE, PATIENCE
+from tests.support.postgres import free_port
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, BrowserContext, Page
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = Path("/usr/bin/chromium")
@@ -142,8 +143,11 @@ def start_suite(
         "COACHOPS_HOME": str(home),
         "COACHOPS_DATABASE_URL": settings.database_url,
         "COACHOPS_PORT": str(port),
-        "COACHOPS_KERNEL_GRACE": "3",
+        "COACHOPS_KERNEL_GRACE": "60",  # a page that stands still is not one that was closed
+        "PYTHONPATH": str(Path(__file__).with_name("patient_start")),
         "COACHOPS_KERNEL_POOL": "1",
+        # one that stands still may hold the lock of the file; servers have limits of their own
+        **({} if database_url else {"COACHOPS_DATABASE_WAIT": "120"}),
         **(environment or {}),
     }
     command = [sys.executable, "-m", "coachops.cli.main", "serve"]
@@ -157,13 +161,13 @@ def start_suite(
     reader = threading.Thread(target=_read, args=(suite, ready), daemon=True)
     reader.start()
     try:
-        if not ready.wait(90) or not suite.started:
+        if not ready.wait(PATIENCE) or not suite.started:
             raise RuntimeError(f"the suite did not start:\n{suite.log()}")
         yield suite
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(timeout=20)
-        reader.join(timeout=5)
+        process.wait(timeout=PATIENCE)
+        reader.join(timeout=PATIENCE)
 
 
 def _read(suite: Suite, ready: threading.Event) -> None:
@@ -185,6 +189,14 @@ def require_chromium() -> None:
         pytest.skip("no Chromium at /usr/bin/chromium (apt-get install chromium)")
 
 
+def new_context(browser: Browser, **options: Any) -> BrowserContext:
+    """A browser of somebody's own; whatever it waits for, it waits as long as tests wait."""
+    context = browser.new_context(**options)
+    context.set_default_timeout(PAGE)
+    context.set_default_navigation_timeout(PAGE)
+    return context
+
+
 @contextmanager
 def open_chromium() -> Iterator[Browser]:
     """A headless Chromium that talks to nobody but the pages under test."""
@@ -194,6 +206,7 @@ def open_chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=str(CHROMIUM),
+            timeout=PAGE,
             args=[
                 "--no-sandbox",
                 "--disable-gpu",
@@ -242,6 +255,7 @@ def sign_in_quietly(page: Page, suite: Suite, email: str, password: str = PASSWO
         form={"email": email, "password": password},
         headers={"Origin": suite.url},
         max_redirects=0,
+        timeout=PAGE,
     )
     assert answer.status == 303, answer.text()
 
@@ -249,7 +263,7 @@ def sign_in_quietly(page: Page, suite: Suite, email: str, password: str = PASSWO
 def get(url: str) -> tuple[int, str]:
     """Status and text of an address, without cookies and proxies."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(url, timeout=10) as response:
+    with opener.open(url, timeout=PATIENCE) as response:
         return response.status, response.read().decode()
 
 

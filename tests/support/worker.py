@@ -9,12 +9,14 @@ from pathlib import Path
 
 from coachops.core.settings import Settings
 from tests.support.commands import Forked, run_forked
+from tests.support.patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def environment(settings: Settings, **extra: str) -> dict[str, str]:
     """The environment in which a process finds the same installation; `extra` is added to it."""
+    on_file = settings.database_url.startswith("sqlite")
     return {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(ROOT),
@@ -24,7 +26,11 @@ def environment(settings: Settings, **extra: str) -> dict[str, str]:
         "COACHOPS_SMTP_URL": settings.smtp_url.get_secret_value(),
         "COACHOPS_OPENAI_API_KEY": settings.openai_api_key.get_secret_value(),
         "COACHOPS_OPENAI_BASE_URL": settings.openai_base_url,
+        "COACHOPS_OPENAI_TIMEOUT": str(PATIENCE),
+        "COACHOPS_AI_DEADLINE": str(4 * PATIENCE),
         "COACHOPS_TIME_ZONE": settings.time_zone,
+        # one that stands still may hold the lock of the file; servers have limits of their own
+        **({"COACHOPS_DATABASE_WAIT": "120"} if on_file else {}),
         **extra,
     }
 
@@ -36,7 +42,7 @@ def start_worker(settings: Settings, **extra: str) -> Forked:
 
 def run_command(settings: Settings, *arguments: object) -> subprocess.CompletedProcess[str]:
     """Run a `coachops` command in the same installation."""
-    return run_forked(*arguments, env=environment(settings), timeout=300)
+    return run_forked(*arguments, env=environment(settings))
 
 
 def run_python(settings: Settings, code: str, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import signal
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 
@@ -16,6 +15,7 @@ from coachops.core.errors import CoachError
 from coachops.jobs import courier
 from coachops.jobs.courier import Courier
 from coachops.webhooks.delivering import LEASE
+from tests.support.patience import PATIENCE, until
 from tests.support.receiver import Handler, Received, Receiver, answers
 from tests.support.worker import run_python, start_worker
 from tests.webhooks.conftest import House
@@ -46,15 +46,6 @@ def run(house: House) -> Iterator[Callable[..., Courier]]:
     yield start
     for each in started:
         each.stop()
-
-
-def until(holds: Callable[[], bool]) -> None:
-    """Wait for what a thread will bring about; it has no other signal."""
-    for _ in range(1200):
-        if holds():
-            return
-        time.sleep(0.05)
-    raise AssertionError("it did not happen within a minute")
 
 
 def test_of_twenty_endpoints_one_that_hangs_holds_up_nobody(
@@ -168,7 +159,7 @@ def test_the_worker_delivers_until_it_is_stopped(house: House, receiver: Receive
         until(lambda: house.get(hook).waiting == 0)
     finally:
         process.send_signal(signal.SIGTERM)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, said
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.support.forks import COURIER, ForkedWorkers
+from tests.support.patience import until
 from tests.support.receiver import Handler, Received, Receiver, answers
 from tests.webhooks.conftest import House
 
@@ -38,19 +39,14 @@ def test_events_survive_workers_that_are_killed_at_any_moment(
             for _ in range(8):
                 house.emit()
                 emitted += 1
-            before, ends = len(receiver.requests), time.monotonic() + 30
-            while len(receiver.requests) == before and time.monotonic() < ends:
-                time.sleep(0.01)  # another process brings it about; it has no other signal
+            receiver.wait_for(len(receiver.requests) + 1)
             time.sleep(chance.uniform(0, 0.3))  # the moment itself is what is random
             assert worker.kill() == -9
             # as if the minute were over after which a silent worker is taken for dead
             for _, hook in hooks:
                 house.change(hook, busy_until=None)
             worker.start()
-        for _ in range(2400):
-            if sum(house.get(hook).waiting for _, hook in hooks) == 0:
-                break
-            time.sleep(0.05)  # as above
+        until(lambda: sum(house.get(hook).waiting for _, hook in hooks) == 0)
         worker.kill()
     assert {house.get(hook).waiting for _, hook in hooks} == {0}
     got: dict[str, dict[str, set[bytes]]] = defaultdict(lambda: defaultdict(set))

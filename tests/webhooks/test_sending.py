@@ -29,8 +29,13 @@ def attempt(url: str) -> Answer:
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Attempts end after half a second."""
+    """Attempts end after half a second: for receivers that never answer."""
     monkeypatch.setattr(sending, "DEADLINE", 0.5)
+
+
+@pytest.fixture
+def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A body is waited for a moment only; the status as long as it takes."""
     monkeypatch.setattr(sending, "_LINGER", 0.2)
 
 
@@ -56,7 +61,7 @@ def test_headers_that_trickle_for_ever_do_not_hold_the_worker(receiver: Receiver
         stop.set()
 
 
-@pytest.mark.usefixtures("hasty")
+@pytest.mark.usefixtures("brief")
 def test_an_answer_without_end_is_accepted_by_its_status_and_not_read(receiver: Receiver) -> None:
     written = []
 
@@ -72,7 +77,7 @@ def test_an_answer_without_end_is_accepted_by_its_status_and_not_read(receiver: 
     assert sum(written) < 32 << 20  # what the sockets hold, not 131 MB
 
 
-@pytest.mark.usefixtures("hasty")
+@pytest.mark.usefixtures("brief")
 def test_a_body_that_never_comes_does_not_undo_the_status(receiver: Receiver) -> None:
     def half(handler: Handler, request: Received) -> None:
         handler.send_response(202)

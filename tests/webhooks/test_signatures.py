@@ -24,6 +24,7 @@ from coachops.webhooks.facade import BOTH
 from coachops.webhooks.secrets import PREFIX, Seal, new_secret
 from coachops.webhooks.sending import Answer, Letter, headers_of
 from tests.conftest import missing_tool
+from tests.support.patience import WHOLE
 from tests.support.receiver import Received, Receiver
 from tests.webhooks.conftest import House
 
@@ -57,7 +58,7 @@ def by_node(cases: list[Case]) -> list[bool]:
     rows = [{"secret": s, "body": b, "headers": h} for s, b, h in cases]
     done = subprocess.run(
         ["node", "-e", _SCRIPT], cwd=NODE, input=json.dumps(rows),
-        capture_output=True, text=True, check=True, timeout=60,
+        capture_output=True, text=True, check=True, timeout=WHOLE,
     )  # fmt: skip
     outcomes = json.loads(done.stdout)
     assert set(outcomes) <= {"accepted", "WebhookVerificationError"}, outcomes

@@ -31,6 +31,7 @@ from coachops.db.models import (
     Message,
 )
 from tests.coaching.builders import make_pair, make_transcript
+from tests.support.patience import PATIENCE
 
 CRM = Writer(Actor(ids.new_id(), "service", "CRM"), secret=b"digests")
 CALENDAR = Writer(Actor(ids.new_id(), "service", "calendar"), secret=b"digests")
@@ -214,7 +215,7 @@ def test_the_same_row_sent_at_the_same_moment_is_one_row(database: Database) -> 
     together = threading.Barrier(12)
 
     def one(number: int) -> str:
-        together.wait(30)
+        together.wait(PATIENCE)
         return str(send(database, "client", "k1", name="Maya", email="maya@example.org").status)
 
     with ThreadPoolExecutor(12) as pool:
@@ -228,7 +229,7 @@ def test_one_email_of_two_coaches_at_the_same_moment_is_one_coach(database: Data
     together = threading.Barrier(8)
 
     def one(number: int) -> str:
-        together.wait(30)
+        together.wait(PATIENCE)
         try:
             return str(
                 send(database, "coach", f"c{number}", name="A", email="a@example.org").status

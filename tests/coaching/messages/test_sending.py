@@ -20,6 +20,7 @@ from coachops.db import Database
 from coachops.db.models import Activity, AuditEvent
 from tests.coaching.builders import Pair, make_pair, make_transcript
 from tests.coaching.messages.parts import LETTERHEAD, ListMailer, make_analysis
+from tests.support.patience import WHOLE
 from tests.support.smtp import SmtpTestServer
 
 
@@ -145,7 +146,7 @@ def test_a_sender_killed_after_the_server_took_the_letter_leaves_it_uncertain(
         child = subprocess.run(
             [sys.executable, "-c", textwrap.dedent(_SENDER), database.url, server.url, str(row.id)],
             check=False,
-            timeout=60,
+            timeout=WHOLE,
         )
         assert child.returncode == -signal.SIGKILL
         assert messages.get(database, pair.actor, row.id).state == "sending"
@@ -174,7 +175,7 @@ def test_two_worker_processes_that_race_send_once(
             str(row.id),
         ]
         children = [subprocess.Popen(command) for _ in range(2)]
-        assert [child.wait(timeout=60) for child in children] == [0, 0]
+        assert [child.wait(timeout=WHOLE) for child in children] == [0, 0]
     assert len(server.taken) == 1
     assert messages.get(database, pair.actor, row.id).state == "sent"
 
