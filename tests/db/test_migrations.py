@@ -107,6 +107,7 @@ def test_a_migration_that_fails_leaves_the_connection_as_it_was(
     database.close()
 
 
+@pytest.mark.limits
 @pytest.mark.postgres
 def test_a_migration_may_take_its_time_but_waits_for_no_table_for_long(
     new_database_url: Callable[..., str], monkeypatch: pytest.MonkeyPatch
