@@ -10,7 +10,7 @@ PYTEST_FLAGS ?= -n 3 --dist loadfile --no-loadscope-reorder
 FAULT_FLAGS ?= -n2 --dist=load
 export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: help setup tools demo test faults serve lab check format bench docs screenshots migration clean
+.PHONY: help setup tools demo test faults long serve lab check format bench docs screenshots migration clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -49,6 +49,9 @@ format: setup  ## bring code and notebooks into shape
 
 faults: setup tools docs  ## inject every fault of the matrix and print how many were survived
 	@$(RUN) scripts/faults.py $(FAULT_FLAGS) $(ARGS)
+
+long: setup tools docs  ## what is too long for the suite: further variants, more rounds
+	@COACHOPS_FAULT_RUNS=long $(BIN)/pytest $(FAULT_FLAGS) -m "long and not faults" --timeout=1800 $(ARGS)
 
 bench: setup  ## the benchmarks, each against a peer in the same run
 	@$(RUN) -m benchmarks $(ARGS)

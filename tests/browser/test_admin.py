@@ -97,7 +97,9 @@ def with_a_transcript(running_suite: Suite) -> None:
 
 
 @pytest.mark.usefixtures("with_a_transcript")
-@pytest.mark.parametrize("viewport", [LAPTOP, PHONE], ids=["laptop", "phone"])
+@pytest.mark.parametrize(
+    "viewport", [pytest.param(LAPTOP, marks=pytest.mark.long), PHONE], ids=["laptop", "phone"]
+)
 def test_an_admin_sees_the_overview_with_its_charts(
     sign_in: SignIn, viewport: dict[str, int]
 ) -> None:

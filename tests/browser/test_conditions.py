@@ -41,6 +41,7 @@ def faults(page: Page) -> list[str]:
     return [violation["id"] for violation in Axe().run(page).response["violations"]]
 
 
+@pytest.mark.long
 @pytest.mark.faults(6)
 def test_an_open_page_survives_the_loss_of_the_primary(
     postgres_pair: PostgresPair, chromium: Browser, tmp_path: Path

@@ -77,7 +77,9 @@ def test_an_export_is_composed_started_watched_and_fetched(sign_in: SignIn) -> N
     tab.is_clean()
 
 
-@pytest.mark.parametrize("viewport", [LAPTOP, PHONE], ids=["laptop", "phone"])
+@pytest.mark.parametrize(
+    "viewport", [pytest.param(LAPTOP, marks=pytest.mark.long), PHONE], ids=["laptop", "phone"]
+)
 def test_one_at_work_and_one_that_failed_read_well_everywhere(
     sign_in: SignIn, database: Database, viewport: dict[str, int]
 ) -> None:

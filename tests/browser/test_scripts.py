@@ -171,6 +171,7 @@ def test_the_workspace_shows_scripts_as_text(visit: Callable[..., Page]) -> None
     inert(page, f"Kim {IMAGE}")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("who", [EMAIL, PEOPLE["admin"].email])
 def test_the_quarantine_shows_scripts_as_text(visit: Callable[..., Page], who: str) -> None:
     page = visit(who, "/app/quarantine", ".qu-ready table")
@@ -193,6 +194,7 @@ def test_the_pages_of_admins_show_scripts_as_text(visit: Callable[..., Page]) ->
     inert(page, f"Mal {TAG}")
 
 
+@pytest.mark.long
 def test_the_clients_pages_show_scripts_as_text(
     planted: Planted, visit: Callable[..., Page]
 ) -> None:
@@ -205,6 +207,7 @@ def test_the_clients_pages_show_scripts_as_text(
     inert(page, IMAGE)
 
 
+@pytest.mark.long
 def test_the_letter_and_the_report_show_scripts_as_text(
     planted: Planted, chromium: Browser, tmp_path: Path
 ) -> None:

@@ -81,6 +81,7 @@ def test_what_needs_a_person_is_told(made: tuple[Path, dict[str, object]]) -> No
     assert str(document["next_command"]).endswith("serve")
 
 
+@pytest.mark.long
 def test_running_it_again_sends_nothing_again(made: tuple[Path, dict[str, object]]) -> None:
     home, _ = made
     before = sorted(path.name for path in (home / "outbox").iterdir())

@@ -22,6 +22,7 @@ from coachops.backup.sealing import new_identity
 from coachops.core import clock
 from coachops.core.errors import CoachError
 from coachops.privacy.replaying import Erasures
+from tests.support.faults import long_too
 from tests.support.postgres_backup import (
     BackedUpCluster,
     EngineName,
@@ -45,7 +46,7 @@ def cluster() -> Iterator[BackedUpCluster]:
         yield cluster
 
 
-@pytest.fixture(scope="module", params=["basebackup", "pgbackrest"])
+@pytest.fixture(scope="module", params=long_too(["basebackup"], ["pgbackrest"]))
 def site(cluster: BackedUpCluster, request: pytest.FixtureRequest) -> Iterator[Installation]:
     """An installation with a good backup."""
     with installation(cluster, cast(EngineName, request.param)) as site:

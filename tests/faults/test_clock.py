@@ -239,6 +239,7 @@ def worker(settings: Settings, library: Path, shift: Path) -> Iterator[list[str]
             reader.join()
 
 
+@pytest.mark.long
 def test_background_work_goes_on_over_jumps_and_sends_nothing_twice(
     settings: Settings,
     library: Path,

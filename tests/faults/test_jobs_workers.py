@@ -85,6 +85,7 @@ def _end_lock_session(url: str) -> int:
         return int(row[0])
 
 
+@pytest.mark.long
 @pytest.mark.postgres
 @pytest.mark.faults(27)
 def test_a_worker_that_loses_its_lock_ends_is_started_again_and_doubles_nothing(
@@ -165,6 +166,7 @@ def test_a_worker_waits_for_a_database_that_is_away_and_then_works(
     services.close()
 
 
+@pytest.mark.long
 @pytest.mark.faults(27)
 @pytest.mark.parametrize("how", long_too(["damaged"], ["deleted"]))
 def test_a_queue_that_is_lost_under_a_worker_is_begun_anew_from_the_data(

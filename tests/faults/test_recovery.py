@@ -368,6 +368,7 @@ parameters = {{ weeks = {weeks} }}
 """
 
 
+@pytest.mark.long
 @pytest.mark.notebook
 @pytest.mark.faults(28)
 @pytest.mark.timeout(3000)

@@ -27,12 +27,18 @@ from coachops.export.feed.rows import canonical_rows
 from tests.conftest import missing_tool
 from tests.export.conftest import make_organisation
 from tests.feed import stress
+from tests.support.faults import long_too
 from tests.support.patience import WHOLE
 from tests.support.postgres import free_port
 
 HERE = Path(__file__).parent
 PYTHON = HERE.parent / "outsiders" / ".venv" / "bin" / "python"
 WATCHED = ("sessions", "utterances", "insights", "clients")
+
+
+@pytest.fixture(params=long_too(["sqlite"], ["postgres"]))
+def backend(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture

@@ -117,6 +117,7 @@ def _hold(identity: Identity, session_id: object) -> str:
     return kernel
 
 
+@pytest.mark.long
 def test_pages_live_through_a_restart_of_the_gate(gated: Gated, tabs: Tabs) -> None:
     tab = tabs("coach_a")
     kernel = tab.kernel
@@ -132,6 +133,7 @@ def test_pages_live_through_a_restart_of_the_gate(gated: Gated, tabs: Tabs) -> N
     gated.wait(lambda: gated.ask("/readyz")[0] == 200)
 
 
+@pytest.mark.long
 def test_while_voila_starts_a_page_says_so_and_reloads_itself(gated: Gated, tabs: Tabs) -> None:
     tab = tabs("coach_a")
     kernel = tab.kernel

@@ -29,6 +29,7 @@ from coachops.jobs.ids import parse_job_id
 from coachops.resilience import RetryPolicy
 from tests.coaching.builders import Pair, make_pair, make_transcript
 from tests.jobs.parts import SQLITE
+from tests.support.faults import long_too
 from tests.support.s3 import S3Server, start_s3
 
 EXPORT = uuid.UUID(int=7)
@@ -256,7 +257,7 @@ def half(jobs: Jobs, pair: Pair, monkeypatch: pytest.MonkeyPatch) -> Callable[[s
 
 
 @SQLITE
-@pytest.mark.parametrize("kind", ["folder", "bucket"])
+@pytest.mark.parametrize("kind", long_too(["folder"], ["bucket"]))
 def test_half_an_export_at_a_chosen_place_goes_on_for_a_day_and_is_removed_then(
     jobs: Jobs, half: Callable[[str], Issued], bucket: Any, s3: S3Server, tmp_path: Path, kind: str,
     monkeypatch: pytest.MonkeyPatch,

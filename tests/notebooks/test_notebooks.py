@@ -103,7 +103,7 @@ def test_the_parameters_cell_and_the_model_agree(name: str) -> None:
             REPORTS["weekly_operations"].notebook,
             "postgres",
             id="weekly_operations-postgres",
-            marks=pytest.mark.postgres,
+            marks=[pytest.mark.postgres, pytest.mark.long],
         ),
     ],
 )

@@ -1,18 +1,20 @@
-"""Pytest's side of the fault matrix: which rows ran and how, and how long the fault runs are."""
+"""Pytest's side of the fault matrix and of long runs: which rows ran and how, what runs only then."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.faults.matrix import MATRIX
 
 LONG = "COACHOPS_FAULT_RUNS"
-"""`long` in the environment of the test run: random kills and failovers as often as the figures ask."""
+"""`long` in the environment of the test run: random kills and failovers as often as the figures ask,
+and the tests marked `long`, of whose matter the suite has a shorter form."""
 REPORT = "COACHOPS_FAULT_REPORT"
 """Folder for one line of JSON per test and process; `make faults` reads it."""
 
@@ -23,9 +25,9 @@ _LONG_RUN = os.environ.get(LONG) == "long"
 _FOLDER = os.environ.get(REPORT)
 
 
-def long_too(short: list[str], long: list[str]) -> list[str]:
-    """Parameters of a test: those of the suite, and in `make faults` the further ones, too."""
-    return short + (long if _LONG_RUN else [])
+def long_too(short: Sequence[object], long: Sequence[object]) -> list[Any]:
+    """Parameters of a test or a fixture: those of the suite, and in long runs the further ones, too."""
+    return [*short, *(pytest.param(each, marks=pytest.mark.long) for each in long)]
 
 
 @pytest.fixture
@@ -47,14 +49,17 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Refuse claims to rows that the matrix does not have; keep the rows that were asked for."""
+    """Refuse claims to rows that the matrix does not have; keep what was asked for."""
     chosen = {int(row) for row in os.environ.get(ROWS, "").split(",") if row}
+    named = [word.partition("[")[0] for word in config.args if "::" in word]
     kept, left = [], []
     for item in items:
         rows = {row for mark in item.iter_markers("faults") for row in mark.args}
         if unknown := rows - MATRIX.keys():
             raise pytest.UsageError(f"{item.nodeid} claims unknown faults {sorted(unknown)}")
-        (kept if not chosen or rows & chosen else left).append(item)
+        long = item.get_closest_marker("long") is not None
+        at_all = _LONG_RUN or not long or any(map(item.nodeid.startswith, named))
+        (kept if at_all and (not chosen or rows & chosen) else left).append(item)
     if left:
         config.hook.pytest_deselected(items=left)
         items[:] = kept

@@ -99,6 +99,7 @@ def test_a_recording_above_twelve_hours_is_refused_with_the_line() -> None:
     assert (caught.value.code, caught.value.details["line"]) == ("COACH-TRN-004", 6)
 
 
+@pytest.mark.long
 def test_exactly_the_most_cues_are_read_and_one_more_is_refused() -> None:
     most = "\n".join(["WEBVTT\n", *["00:01.0 --> 00:02.0\na\n"] * LIMITS.cues])
     assert len(read(most.encode(), "x.vtt").cues) == LIMITS.cues
