@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from coachops import audit
 from coachops.api.access import Caller, Calling, Context, InContext
+from coachops.api.negotiation import prefers
 from coachops.api.problem_examples import one_of, problems, shown
 from coachops.api.v1 import PROBLEMS
 from coachops.core import clock
@@ -170,7 +171,7 @@ async def changes(  # noqa: PLR0917 FastAPI passes them by name
         await asyncio.sleep(LOOK_EVERY)
     if cursor is None:
         await run_in_threadpool(_begun, context, caller, dataset)
-    by_line = NDJSON in request.headers.get("accept", "")
+    by_line = prefers(request.headers.get("accept", ""), NDJSON, "application/json")
     headers = {
         # a tag is of one form of the page (RFC 9110, 8.8.3)
         "ETag": found.etag.replace('W/"', 'W/"n') if by_line else found.etag,
