@@ -8,6 +8,7 @@ never a mixture. The commit carries the export's id and the dataset's digest. Th
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,10 @@ from coachops.export.writers.texts import uuid_texts
 
 _PREFERENCE = ("parquet", "csv", "jsonl", "json")
 _FILE_BYTES = 128 << 20
+_AWS = (
+    "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION",
+    "AWS_ENDPOINT_URL",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,8 @@ def write_delta(
     Parameters:
         into: a folder or an address such as `s3://bucket/path`.
         key: as for `verify_export`.
-        options: of the store, as `deltalake` takes them.
+        options: of the store, as `deltalake` takes them; None takes keys, region and endpoint from
+            where every S3 program looks for them.
         progress: called with what is done.
 
     Raises:
@@ -66,6 +72,7 @@ def write_delta(
         import deltalake  # noqa: PLC0415 an extra
     except ImportError as error:
         raise CoachError("COACH-EXP-014") from error
+    options = _of_environment(into) if options is None else options
     require_intact(folder, verify_export(folder, progress, key=key))
     manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_bytes())
     format_name = next(name for name in _PREFERENCE if name in manifest["formats"])
@@ -102,6 +109,18 @@ def write_delta(
             raise CoachError("COACH-EXP-018", url=address, reason=reason) from error
         done.append(DeltaTable(name, listed["rows"], version, address))
     return done
+
+
+def _of_environment(into: str) -> dict[str, str] | None:
+    """Keys, region and endpoint: `deltalake` looks into the environment for some of them only."""
+    if not into.startswith(("s3://", "s3a://")):
+        return None
+    options = {name: os.environ[name] for name in _AWS if name in os.environ}
+    if "AWS_DEFAULT_REGION" in os.environ:
+        options.setdefault("AWS_REGION", os.environ["AWS_DEFAULT_REGION"])
+    if options.get("AWS_ENDPOINT_URL", "").startswith("http://"):
+        options["AWS_ALLOW_HTTP"] = "true"
+    return options
 
 
 def _schema(shape: Shape) -> pa.Schema:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import deltalake
@@ -21,6 +22,7 @@ from coachops.export.batches import ARROW_TYPES
 from coachops.export.files.values import typed_batch
 from coachops.export.shapes import Shape
 from tests.export.rows import digest_of
+from tests.support.s3 import S3Server, start_s3
 
 STILL = [name for name in DATASETS if name not in {"activity", "audit_events"}]
 
@@ -70,6 +72,40 @@ def test_delta_tables_hold_the_same_rows_and_replace_each_other_as_versions(
     seen = connection.sql("SELECT * FROM read_parquet($files)", params={"files": files})
     listed = next(d for d in second["datasets"] if d["name"] == "utterances")
     assert digest_of_table("utterances", seen.to_arrow_table()) == listed["digest"]
+
+
+@pytest.fixture(scope="module")
+def _s3() -> Iterator[S3Server]:
+    yield from start_s3("coaching-lake")
+
+
+@pytest.fixture
+def s3(_s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
+    for name, value in _s3.environment().items():
+        monkeypatch.setenv(name, value)
+    return _s3
+
+
+def test_delta_tables_go_into_a_bucket_and_are_read_from_there(
+    sqlite_organisation: Database, tmp_path: Path, s3: S3Server
+) -> None:
+    out, lake = tmp_path / "out", f"s3://{s3.bucket}/tables/"
+    manifest = run_export(sqlite_organisation, SYSTEM, out, ["parquet"], ["coaches", "sessions"])
+    assert {table.version for table in write_delta(out, lake)} == {0}
+    assert {table.version for table in write_delta(out, lake)} == {1}
+    options = {**s3.environment(), "AWS_REGION": "eu-west-2", "AWS_ALLOW_HTTP": "true"}
+    for listed in manifest["datasets"]:
+        table = deltalake.DeltaTable(f"{lake}{listed['name']}", storage_options=options)
+        assert digest_of_table(listed["name"], table.to_pyarrow_table()) == listed["digest"]
+
+
+def test_a_bucket_that_is_not_there_is_named(
+    sqlite_organisation: Database, tmp_path: Path, s3: S3Server
+) -> None:
+    run_export(sqlite_organisation, SYSTEM, tmp_path / "out", ["parquet"], ["coaches"])
+    with pytest.raises(CoachError, match="s3://elsewhere/coaches") as caught:
+        write_delta(tmp_path / "out", "s3://elsewhere")
+    assert caught.value.code == "COACH-EXP-018"
 
 
 def digest_of_table(name: str, table: pa.Table) -> str:
