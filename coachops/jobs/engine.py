@@ -31,9 +31,9 @@ from coachops.jobs.store import (
 if TYPE_CHECKING:
     from coachops.bootstrap import Services
 
-POLLING, SELDOM = 0.2, 1.0
+POLLING, SELDOM = 0.5, 2.0
 """Seconds between two looks at a queue: where somebody waits for the job, and where nobody does. A look
-takes ten milliseconds, so seven queues looked at five times a second would cost a sixth of a core."""
+takes five to ten milliseconds: seven queues looked at five times a second cost a sixth of a core."""
 
 QUEUE_OF = {
     "pipeline": "analysis",
