@@ -19,6 +19,7 @@ from coachops.db import Database, migrate
 from tests.support.patience import lengthened
 from tests.support.postgres import PostgresServer, find_postgres
 from tests.support.postgres_pair import PostgresPair
+from tests.support.postgres_reuse import Copies
 
 hypothesis_settings.register_profile(
     "suite",
@@ -149,6 +150,12 @@ def postgres_server() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture(scope="session")
+def postgres_copies(postgres_server: PostgresServer) -> Copies:
+    """Migrated databases of that server, used again and again."""
+    return Copies(postgres_server, "template_coachops")
+
+
+@pytest.fixture(scope="session")
 def _running_pair() -> Iterator[PostgresPair]:
     binaries = find_postgres()
     if binaries is None:
@@ -189,7 +196,7 @@ def new_database_url(
     request: pytest.FixtureRequest, tmp_path: Path
 ) -> Iterator[Callable[..., str]]:
     """Makes the URL of a fresh database: `new_database_url("postgres", migrated=False)`."""
-    made: list[tuple[PostgresServer, str]] = []
+    made: list[tuple[Callable[[str], None], str]] = []
 
     def make(backend: str = "sqlite", *, migrated: bool = True) -> str:
         if backend == "sqlite":
@@ -199,13 +206,17 @@ def new_database_url(
                 shutil.copy(request.getfixturevalue("sqlite_template"), path)
             return f"sqlite:///{path}"
         server: PostgresServer = request.getfixturevalue("postgres_server")
-        url = server.create(template="template_coachops" if migrated else None)
-        made.append((server, url))
+        if migrated:
+            copies: Copies = request.getfixturevalue("postgres_copies")
+            url, done = copies.take(), copies.give_back
+        else:
+            url, done = server.create(), server.drop
+        made.append((done, url))
         return url
 
     yield make
-    for server, url in made:
-        server.drop(url)
+    for done, url in made:
+        done(url)
 
 
 @pytest.fixture

@@ -129,9 +129,13 @@ class PostgresServer:
         """The SQLAlchemy URL of a new database, empty or copied from `template`."""
         self._made += 1
         name = name or f"test_{os.getpid()}_{self._made}"
-        with self._connect() as connection:
+        with self.connect() as connection:
             copied = f' TEMPLATE "{template}"' if template else ""
             alone(lambda: connection.execute(f'CREATE DATABASE "{name}"{copied}'))
+        return self.url(name)
+
+    def url(self, name: str) -> str:
+        """The SQLAlchemy URL of a database."""
         return f"postgresql+psycopg://coachops@127.0.0.1:{self.port}/{name}"
 
     def drop(self, url: str) -> None:
@@ -140,12 +144,13 @@ class PostgresServer:
         Hundreds of copies that stay would fill the memory, and take long to remove at the end.
         """
         name = url.rpartition("/")[2]
-        with self._connect() as connection:
+        with self.connect() as connection:
             alone(lambda: connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
 
-    def _connect(self) -> psycopg.Connection:
+    def connect(self, name: str = "postgres") -> psycopg.Connection:
+        """A connection of its own that commits each statement."""
         return psycopg.connect(
-            host="127.0.0.1", port=self.port, user="coachops", dbname="postgres", autocommit=True
+            host="127.0.0.1", port=self.port, user="coachops", dbname=name, autocommit=True
         )
 
     def stop(self) -> None:
