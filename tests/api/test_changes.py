@@ -6,13 +6,14 @@ import json
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from coachops.api.access import Calling, caller_of
+from coachops.core import clock
 from coachops.core.actor import SYSTEM
 from coachops.core.grants import Grant
 from coachops.db import Database, change_feed
@@ -62,6 +63,14 @@ def follow(site: Site, headers: dict[str, str], **params: Any) -> tuple[dict[str
         answer = site.client.get(answer.links["next"]["url"], headers=headers)
 
 
+@pytest.fixture
+def still() -> Iterator[None]:
+    """A clock that stands still: a cursor tells the second in which it was given."""
+    with clock.frozen(clock.now()):
+        yield
+
+
+@pytest.mark.usefixtures("still")
 def test_a_page_comes_as_lines_to_who_asks_for_them(site: Site, admin: dict[str, str]) -> None:
     first = get(site, admin, dataset="utterances", limit=5).json()["cursor"]
     params = {"dataset": "utterances", "limit": 5, "cursor": first}

@@ -22,12 +22,13 @@ from coachops.db import Database
 from coachops.identity import SCOPES, Identity
 from tests.conftest import ROOT, missing_tool
 from tests.support.api_server import running
+from tests.support.faults import LONG_RUN
 from tests.support.patience import PATIENCE, WHOLE
 from tests.support.postgres import free_port
 
 ST = ROOT / "tests" / "outsiders" / ".venv" / "bin" / "st"
 IDS = {"coach": "AC-101", "client": "CL-201", "engagement": "EN-301", "session": "SE-401"}
-EXAMPLES = os.environ.get("COACHOPS_SCHEMATHESIS_EXAMPLES", "4")
+EXAMPLES = os.environ.get("COACHOPS_SCHEMATHESIS_EXAMPLES", "8" if LONG_RUN else "2")
 NOT_HERE = "positive_data_acceptance"
 """Left out: what is of the right form may still be refused, such as a day outside of an engagement
 (422) or a version that has passed (412)."""

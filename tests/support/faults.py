@@ -21,7 +21,8 @@ REPORT = "COACHOPS_FAULT_REPORT"
 ROWS = "COACHOPS_FAULT_ROWS"
 """Numbers of the rows to run, with commas; empty: all tests."""
 
-_LONG_RUN = os.environ.get(LONG) == "long"
+LONG_RUN = os.environ.get(LONG) == "long"
+"""Whether this is a long run."""
 _FOLDER = os.environ.get(REPORT)
 
 
@@ -33,7 +34,7 @@ def long_too(short: Sequence[object], long: Sequence[object]) -> list[Any]:
 @pytest.fixture
 def fault_runs() -> Callable[[int, int], int]:
     """Chooses how often a fault is injected: `fault_runs(3, 100)` is 3 in the suite, 100 in `make faults`."""
-    return lambda short, long: long if _LONG_RUN else short
+    return lambda short, long: long if LONG_RUN else short
 
 
 @pytest.hookimpl(wrapper=True)
@@ -58,7 +59,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if unknown := rows - MATRIX.keys():
             raise pytest.UsageError(f"{item.nodeid} claims unknown faults {sorted(unknown)}")
         long = item.get_closest_marker("long") is not None
-        at_all = _LONG_RUN or not long or any(map(item.nodeid.startswith, named))
+        at_all = LONG_RUN or not long or any(map(item.nodeid.startswith, named))
         (kept if at_all and (not chosen or rows & chosen) else left).append(item)
     if left:
         config.hook.pytest_deselected(items=left)

@@ -12,8 +12,9 @@ from coachops.telemetry import configure_logging
 
 @pytest.fixture
 def _restored() -> Iterator[None]:
-    names = (None, "coachops", "openai", "httpcore", "httpx", "websockets")
+    names = (None, "coachops", "openai", "httpcore", "httpx", "websockets", "uvicorn.error")
     before = [(name, logging.getLogger(name).level) for name in names]
+    logging.getLogger("uvicorn.error").setLevel(logging.NOTSET)  # a server of a test set its own
     handlers = list(logging.getLogger().handlers)
     yield
     for name, level in before:
