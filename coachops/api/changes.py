@@ -171,7 +171,7 @@ async def changes(  # noqa: PLR0917 FastAPI passes them by name
         await asyncio.sleep(LOOK_EVERY)
     if cursor is None:
         await run_in_threadpool(_begun, context, caller, dataset)
-    by_line = prefers(request.headers.get("accept", ""), NDJSON, "application/json")
+    by_line = prefers(",".join(request.headers.getlist("accept")), NDJSON, "application/json")
     headers = {
         # a tag is of one form of the page (RFC 9110, 8.8.3)
         "ETag": found.etag.replace('W/"', 'W/"n') if by_line else found.etag,

@@ -18,6 +18,9 @@ from coachops.core.errors import CoachError
 RETRY_AFTER_SECONDS = 5
 """What a caller is told to wait where no server takes writes: failovers take a few seconds."""
 
+TOOK_TOO_LONG = "57014"
+"""SQLSTATE of a statement that a limit or somebody ended."""
+
 _TRANSIENT_STATES = frozenset(
     [
         "25006",  # the server became a standby, or was fenced: another one may be the primary
@@ -45,7 +48,6 @@ _BUSY = frozenset(["40001", "40P01", "55P03"])
 _DAMAGED = frozenset(["XX001", "XX002"])
 _NO_TABLE = "42P01"
 _DISK_FULL = "53100"
-_TOOK_TOO_LONG = "57014"
 _READ_ONLY = "25006"
 
 
@@ -111,7 +113,7 @@ def _of_postgres(orig: Any, state: str) -> CoachError | None:
         return CoachError("COACH-DB-002", retry_after=1)
     if state == _DISK_FULL:
         return CoachError("COACH-DB-009", retry_after=60)
-    if state == _TOOK_TOO_LONG:
+    if state == TOOK_TOO_LONG:
         return CoachError("COACH-DB-013", reason=first_line(orig), retry_after=RETRY_AFTER_SECONDS)
     if state in _DAMAGED:
         return CoachError("COACH-DB-008", reason=first_line(orig))

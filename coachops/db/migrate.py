@@ -89,8 +89,9 @@ def _run(database: Database, step: Callable[[Config], None]) -> None:
         if not database.is_sqlite:
             # a migration goes through whole tables: the limits that keep pages quick are not for it,
             # and who finds another one at work waits for its end
-            for limit in ("statement_timeout", "idle_in_transaction_session_timeout"):
-                connection.execute(sa.text(f"SET LOCAL {limit} = 0"))
+            connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
+            # a machine that dies meanwhile must not hold its locks for as long as TCP takes to notice
+            connection.execute(sa.text("SET LOCAL idle_in_transaction_session_timeout = '15min'"))
             connection.execute(sa.text("SET LOCAL lock_timeout = 0"))
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:k)"), {"k": _LOCK})
             connection.execute(sa.text("SET LOCAL lock_timeout TO DEFAULT"))

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from coachops.core import clock, ids
-from coachops.core.errors import CoachError
+from coachops.core.errors import CoachError, Kind
 from coachops.db.failures import is_transient
 from coachops.db.models.base import UtcDateTime
 from coachops.db.models.inbound import KeptReply
@@ -83,7 +83,8 @@ class Once(Generic[T]):
 
     def final(self, error: BaseException) -> BaseException:
         """What to raise when `error` ended the last attempt: never "nothing was changed" in doubt."""
-        if self._uncertain and is_transient(error):
+        away = isinstance(error, CoachError) and error.kind is Kind.UNAVAILABLE
+        if self._uncertain and (away or is_transient(error)):
             return CoachError("COACH-DB-004", operation=str(self._id))
         return error
 

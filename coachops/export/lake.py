@@ -115,9 +115,11 @@ def _of_environment(into: str) -> dict[str, str] | None:
     """Keys, region and endpoint: `deltalake` looks into the environment for some of them only."""
     if not into.startswith(("s3://", "s3a://")):
         return None
-    options = {name: os.environ[name] for name in _AWS if name in os.environ}
-    if "AWS_DEFAULT_REGION" in os.environ:
-        options.setdefault("AWS_REGION", os.environ["AWS_DEFAULT_REGION"])
+    options = {name: value for name in _AWS if (value := os.environ.get(name))}
+    if region := os.environ.get("AWS_DEFAULT_REGION"):
+        options.setdefault("AWS_REGION", region)
+    if endpoint := os.environ.get("AWS_ENDPOINT_URL_S3"):
+        options["AWS_ENDPOINT_URL"] = endpoint
     if options.get("AWS_ENDPOINT_URL", "").startswith("http://"):
         options["AWS_ALLOW_HTTP"] = "true"
     return options

@@ -36,12 +36,13 @@ class Lookup:
     """A column that the query of a part leaves out: it is a parent's, so it is read by itself.
 
     Attributes:
-        column: its name. by: the column that holds the parent's id.
+        column: its name. by: the column that holds the parent's id. parent: the parents' dataset.
         query: text of a SELECT of id and value of all parents of the part.
     """
 
     column: str
     by: str
+    parent: str
     query: str
 
 

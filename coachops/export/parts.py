@@ -68,10 +68,10 @@ def order_of(
         statement = passthrough.text_query(dataset, [selected, *within(dataset, part)])
     else:
         statement = part_query(dataset, part, selected, sqlite=sqlite)
-        parents = shown_query(dataset, part, sqlite=sqlite)
-        if dataset.shown is not None and parents is not None:
-            text = sql_text(parents, sqlite=sqlite)
-            lookup = Lookup(dataset.shown.column, dataset.shown.by, text)
+        if (shown := dataset.shown) is not None:
+            parents = sql_text(shown_query(dataset, part, selected, sqlite=sqlite), sqlite=sqlite)
+            parent = dataset.parent_key(shown.by).dataset
+            lookup = Lookup(shown.column, shown.by, parent, parents)
     query = sql_text(statement, sqlite=sqlite)
     return Order(spec, part, shape, folder, query, lookup, passed, privacy)
 

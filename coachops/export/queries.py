@@ -49,26 +49,41 @@ def part_query(
 ) -> sa.Select[Any]:
     """The rows of a part that a condition selects, without the column that a parent shows."""
     conditions = [selected, *within(dataset, part)]
-    if dataset.shown is None:
-        return typed_query(dataset, conditions, sqlite=sqlite)
-    columns = tuple(c for c in dataset.columns if c.name != dataset.shown.column)
-    alone = replace(dataset, columns=columns, source=None)
-    return typed_query(alone, conditions, sqlite=sqlite)
-
-
-def shown_query(dataset: Dataset, part: Part, *, sqlite: bool) -> sa.Select[Any] | None:
-    """Id and value of each parent that rows of the part may have; None where none shows anything."""
     if (shown := dataset.shown) is None:
-        return None
+        return typed_query(dataset, conditions, sqlite=sqlite)
+    if sqlite:  # leaves parents out by the index where it would otherwise look at their rows
+        conditions += _between(dataset, part, dataset.column(shown.by).source)
+    columns = tuple(c for c in dataset.columns if c.name != shown.column)
+    return typed_query(replace(dataset, columns=columns, source=None), conditions, sqlite=sqlite)
+
+
+def shown_query(
+    dataset: Dataset, part: Part, selected: Condition | None, *, sqlite: bool
+) -> sa.Select[Any]:
+    """Id and value of each parent that the rows of `part_query` may have.
+
+    Raises:
+        TypeError: no parent shows anything in the dataset.
+    """
+    if (shown := dataset.shown) is None:
+        raise TypeError(f"no parent shows anything in {dataset.name}")
     wire = _sqlite_wire if sqlite else _postgres_wire
     by = dataset.column(shown.by)
     columns = (replace(by, source=shown.key), dataset.column(shown.column))
     statement = sa.select(*(wire(column).label(column.name) for column in columns))
-    if part.low is not None:
-        statement = statement.where(shown.key >= _literal(by, part.low[0]))
-    if part.high is not None:
-        statement = statement.where(shown.key <= _literal(by, part.high[0]))
+    statement = statement.where(*_between(dataset, part, shown.key))
+    if selected is not None:  # nobody is told of a value in a row that was not asked for
+        chosen = sa.select(by.source).select_from(dataset.table)
+        chosen = restricted(chosen, dataset, [selected, *within(dataset, part)])
+        statement = statement.where(shown.key.in_(chosen))
     return statement
+
+
+def _between(dataset: Dataset, part: Part, parent: Any) -> list[Condition]:
+    """The parents of the first and the last row of a part, and all between them."""
+    by = dataset.column(dataset.sort[0])
+    conditions = [] if part.low is None else [parent >= _literal(by, part.low[0])]
+    return conditions + ([] if part.high is None else [parent <= _literal(by, part.high[0])])
 
 
 def restricted(

@@ -43,8 +43,10 @@ def test_rows_and_sequences_are_those_of_the_template_again(copies: Copies) -> N
         connection.exec_driver_sql("DELETE FROM alembic_version")
     assert seen(copies, url).sequences != before.sequences
     copies.give_back(url)
+    assert len(copies._free) == 1
     again = copies.take()
     assert again != url
+    assert copies._free == []
     assert seen(copies, again) == before
     with pytest.raises(Exception, match="does not exist"), database.connect():
         pass  # who still has the old name does not reach it
@@ -64,6 +66,10 @@ def test_rows_and_sequences_are_those_of_the_template_again(copies: Copies) -> N
         "GRANT SELECT ON coaches TO PUBLIC",
         "CREATE SCHEMA dbos",
         "CREATE TABLE more (a int)",
+        "CREATE VIEW more AS SELECT 1",
+        "CREATE TYPE more AS ENUM ('a')",
+        "ALTER TABLE coaches ALTER COLUMN name TYPE varchar(2000)",
+        "CREATE POLICY more ON coaches USING (true)",
         "CREATE FUNCTION more() RETURNS int LANGUAGE sql AS 'SELECT 1'",
         "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET work_mem = ''8MB''', current_database()); END $$",
         "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I CONNECTION LIMIT 50', current_database()); END $$",

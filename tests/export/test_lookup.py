@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from coachops.core.errors import CoachError
 from coachops.db import Database
 from coachops.db.models import CoachingSession, Transcript, Utterance
 from coachops.export import blocks
@@ -93,24 +94,54 @@ def test_parents_come_from_many_batches_and_rows_in_runs_over_the_ends_of_batche
         assert rows(iter(batches)) == rows(wanted)
 
 
-def test_a_row_without_a_parent_is_missing_as_in_a_join(sqlite_organisation: Database) -> None:
+def test_a_row_without_a_parent_is_missing_as_in_a_join(organisation: Database) -> None:
     """So that the count tells: rows were counted in their own table."""
     part = Part(0, UTTERANCES.name, 1, None, None, 0)
-    order = order_of(spec(), part, Path(), sqlite=True)
-    with sqlite_organisation.connect() as connection:
+    order = order_of(spec(), part, Path(), sqlite=organisation.is_sqlite)
+    with organisation.connect(write=True) as connection:
         before = rows(bulk(connection, order))
-        lost = connection.scalars(sa.select(Transcript.id)).first()
-        assert lost is not None
+        by_key = sorted({row["transcript_id"] for row in before})
+        lost = [by_key[0], by_key[len(by_key) // 2], by_key[-1]]
         raw: Any = connection.connection.driver_connection
-        raw.execute("PRAGMA foreign_keys = OFF")
-        raw.execute("CREATE TEMP TABLE kept AS SELECT * FROM transcripts WHERE id <> ?", [lost.hex])
+        hidden = " OR ".join(f"id = '{uuid.UUID(bytes=key).hex}'" for key in lost)
+        raw.execute(f"CREATE TEMP TABLE kept AS SELECT * FROM transcripts WHERE NOT ({hidden})")  # noqa: S608
         raw.execute("CREATE TEMP VIEW transcripts AS SELECT * FROM kept")
         after = rows(bulk(connection, order))
-        assert after == [row for row in before if row["transcript_id"] != lost.bytes]
+        assert after == [row for row in before if row["transcript_id"] not in lost]
         assert 0 < len(after) < len(before)
-        raw.execute("DROP VIEW temp.transcripts")
-        raw.execute("DROP TABLE temp.kept")
-        raw.execute("PRAGMA foreign_keys = ON")
+        raw.execute("DROP VIEW transcripts")
+        raw.execute("DELETE FROM kept")
+        raw.execute("CREATE TEMP VIEW transcripts AS SELECT * FROM kept")
+        assert rows(bulk(connection, order)) == []
+        raw.rollback()
+
+
+def test_a_value_that_cannot_be_read_is_named_with_its_parent_and_harms_nobody_else(
+    sqlite_organisation: Database,
+) -> None:
+    with sqlite_organisation.connect(write=True) as connection:
+        bad, coach, other = connection.execute(
+            sa.select(Transcript.id, CoachingSession.coach_id, sa.null())
+            .join(CoachingSession, CoachingSession.id == Transcript.session_id)
+            .where(Transcript.id.in_(sa.select(Utterance.transcript_id)))
+        ).first() or (None, None, None)
+        other = connection.scalar(
+            sa.select(CoachingSession.coach_id).where(CoachingSession.coach_id != coach)
+        )
+        assert bad is not None
+        connection.exec_driver_sql(
+            "UPDATE transcripts SET source_name = CAST(x'ff' AS TEXT) WHERE id = ?", (bad.hex,)
+        )
+    part = Part(0, UTTERANCES.name, 1, None, None, 0)
+    with sqlite_organisation.connect() as connection:
+        with pytest.raises(CoachError) as caught:
+            rows(bulk(connection, order_of(spec(), part, Path(), sqlite=True)))
+        assert caught.value.code == "COACH-EXP-009"
+        assert caught.value.details["dataset"] == "transcripts"
+        assert caught.value.details["column"] == "source_name"
+        assert bad.hex in str(caught.value.details["key"]).replace("-", "")
+        theirs = order_of(spec((str(other),)), part, Path(), sqlite=True)
+        assert len(rows(bulk(connection, theirs))) > 0
 
 
 def test_a_table_without_rows_gives_none(database: Database) -> None:

@@ -368,7 +368,6 @@ parameters = {{ weeks = {weeks} }}
 """
 
 
-@pytest.mark.long
 @pytest.mark.notebook
 @pytest.mark.faults(28)
 @pytest.mark.timeout(3000)

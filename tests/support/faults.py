@@ -52,15 +52,31 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Refuse claims to rows that the matrix does not have; keep what was asked for."""
     chosen = {int(row) for row in os.environ.get(ROWS, "").split(",") if row}
-    named = [word.partition("[")[0] for word in config.args if "::" in word]
+    folder = config.invocation_params.dir
+    named = [
+        ((folder / path).resolve(), test.partition("[")[0])
+        for path, _, test in (word.partition("::") for word in config.args)
+        if test
+    ]
     kept, left = [], []
     for item in items:
         rows = {row for mark in item.iter_markers("faults") for row in mark.args}
         if unknown := rows - MATRIX.keys():
             raise pytest.UsageError(f"{item.nodeid} claims unknown faults {sorted(unknown)}")
         long = item.get_closest_marker("long") is not None
-        at_all = LONG_RUN or not long or any(map(item.nodeid.startswith, named))
+        at_all = (
+            LONG_RUN
+            or not long
+            or any(
+                item.path == path and item.nodeid.partition("::")[2].startswith(test)
+                for path, test in named
+            )
+        )
         (kept if at_all and (not chosen or rows & chosen) else left).append(item)
+    claimed = {row for item in kept for mark in item.iter_markers("faults") for row in mark.args}
+    whole = config.args_source is config.ArgsSource.TESTPATHS and not chosen
+    if whole and (missing := MATRIX.keys() - claimed):
+        raise pytest.UsageError(f"no test of the suite injects the faults {sorted(missing)}")
     if left:
         config.hook.pytest_deselected(items=left)
         items[:] = kept

@@ -9,6 +9,7 @@ template's any more is dropped.
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 
 import psycopg
@@ -25,13 +26,17 @@ SELECT md5(string_agg(line, E'\\n' ORDER BY line)) FROM (
   UNION ALL SELECT format('schema %s %s', nspname, nspacl) FROM pg_namespace
     WHERE nspname !~ '^pg_(toast_)?temp_'
   UNION ALL SELECT format('relation %s %s %s %s %s %s %s %s', n.nspname, relname, relkind, relacl, relowner,
-                          relrowsecurity, reloptions, reltablespace)
+                          relrowsecurity, reloptions, reltablespace, reltuples > 0)
     FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE n.nspname !~ '^pg_(toast_)?temp_'
-  UNION ALL SELECT format('column %s %s %s %s %s %s %s', attrelid, attnum, attname, atttypid, attnotnull,
-                          attacl, pg_get_expr(adbin, adrelid))
+  UNION ALL SELECT format('column %s %s %s %s %s %s %s %s%s', attrelid, attnum, attname,
+                          format_type(atttypid, atttypmod), attnotnull, attacl,
+                          pg_get_expr(adbin, adrelid), attidentity, attgenerated)
     FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
     WHERE attrelid >= 16384 AND attnum > 0
-  UNION ALL SELECT format('trigger %s %s %s', tgrelid, tgname, tgenabled) FROM pg_trigger
+  UNION ALL SELECT format('trigger %s %s %s', tgname, tgenabled, pg_get_triggerdef(oid)) FROM pg_trigger
+  UNION ALL SELECT format('policy %s %s', polrelid, polname) FROM pg_policy
+  UNION ALL SELECT format('view %s %s', viewname, definition) FROM pg_views WHERE schemaname = 'public'
+  UNION ALL SELECT format('type %s %s', typname, typtype) FROM pg_type WHERE oid >= 16384
   UNION ALL SELECT format('function %s %s %s %s', pronamespace, proname, md5(prosrc), proacl)
     FROM pg_proc WHERE oid >= 16384
   UNION ALL SELECT format('constraint %s %s %s %s', conrelid, conname, convalidated,
@@ -74,7 +79,7 @@ class Copies:
         self._server, self._template = server, template
         self._free: list[str] = []
         self._state: _State | None = None
-        self._named = 0
+        self._named, self._mine = 0, secrets.token_hex(4)
 
     def take(self) -> str:
         """The SQLAlchemy URL of a database that is as the template is."""
@@ -95,7 +100,7 @@ class Copies:
             if state is None or found.fetchone() is None:
                 return
             self._named += 1
-            fresh = f"{self._template}_{self._named}"
+            fresh = f"{self._template}_{self._mine}_{self._named}"
 
             def rename() -> None:
                 connection.execute(_TERMINATE, [name])
@@ -107,7 +112,7 @@ class Copies:
 
             try:
                 alone(rename)
-            except psycopg.Error:
+            except (psycopg.Error, AssertionError):
                 self._server.drop(url)
                 return
         if self._restored(fresh, state):

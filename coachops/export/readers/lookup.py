@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,8 @@ def read_part(order: Order, read: Read) -> Generator[pa.RecordBatch, None, None]
             yield from closing(read(shape, order.query))
             return
         parents = _Parents(shape, lookup)
-        parents.learn(closing(read(shape.only([lookup.by, lookup.column]), lookup.query)))
+        shown = replace(shape.only([lookup.by, lookup.column]), name=lookup.parent)
+        parents.learn(closing(read(shown, lookup.query)))
         rest = shape.only([name for name in shape.names if name != lookup.column])
         for batch in closing(read(rest, order.query)):
             yield parents.put_into(batch)
@@ -73,7 +75,7 @@ class _Parents:
         found = dict(zip(batch.schema.names, batch.columns, strict=True))
         places = self._places_of(found[self._lookup.by])
         if len(places) and places.min() < 0:
-            return self.put_into(batch.filter(pa.array(places >= 0)))
+            return self.put_into(_only(batch, places >= 0))
         views = self._views[places].tobytes()
         found[self._lookup.column] = pa.Array.from_buffers(
             pa.string_view(), len(places), [None, pa.py_buffer(views), *self._words], 0
@@ -89,6 +91,13 @@ class _Parents:
         firsts = np.concatenate((np.zeros(min(1, len(keys)), np.int64), changes))
         places = [self._places.get(raw[first].tobytes(), -1) for first in firsts]
         return np.repeat(np.array(places, np.int64), np.diff(firsts, append=len(keys)))
+
+
+def _only(batch: pa.RecordBatch, wanted: Any) -> pa.RecordBatch:
+    """Some rows of the batch, by pieces: Arrow has no filter for views of texts."""
+    ends = np.flatnonzero(np.diff(wanted, prepend=False, append=False))
+    pieces = [batch.slice(a, b - a) for a, b in zip(ends[::2], ends[1::2], strict=True)]
+    return pa.concat_batches(pieces) if pieces else batch.slice(0, 0)
 
 
 def _raw_ids(array: Any) -> Any:

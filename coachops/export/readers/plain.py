@@ -69,7 +69,12 @@ def _from_postgres(
 ) -> Iterator[pa.RecordBatch]:
     import psycopg  # noqa: PLC0415 of no use to SQLite
 
-    from coachops.db.failures import RETRY_AFTER_SECONDS, first_line  # noqa: PLC0415 as above
+    from coachops.db.failures import (  # noqa: PLC0415 as above
+        RETRY_AFTER_SECONDS,
+        TOOK_TOO_LONG,
+        first_line,
+        sqlstate,
+    )
 
     ready: deque[pa.RecordBatch] = deque()
     rows = Rows(shape, ready.append)
@@ -81,8 +86,8 @@ def _from_postgres(
                 while ready:
                     yield ready.popleft()
     except psycopg.OperationalError as error:
-        reason = first_line(error)
-        raise CoachError("COACH-DB-001", reason=reason, retry_after=RETRY_AFTER_SECONDS) from error
+        code = "COACH-DB-013" if sqlstate(error) == TOOK_TOO_LONG else "COACH-DB-001"
+        raise CoachError(code, reason=first_line(error), retry_after=RETRY_AFTER_SECONDS) from error
     rows.finish()
     yield from ready
 

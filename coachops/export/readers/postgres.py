@@ -15,7 +15,7 @@ from typing import Any
 
 import psycopg2
 import pyarrow as pa
-from psycopg2 import sql
+from psycopg2 import errorcodes, sql
 
 from coachops.core.errors import CoachError
 from coachops.export.orders import Order, Progress, require_rows, write_files
@@ -138,6 +138,7 @@ class _Receiver:
             if isinstance(found, BaseException):
                 raise found
             yield found
+        self._thread.join()  # nothing is left to cancel: the connection may be used again
 
     def stop(self) -> None:
         """End the thread, whatever it waits for."""
@@ -202,7 +203,9 @@ def _connected(servers: Servers, token: PostgresToken) -> Any:
 
 def _unreachable(error: Exception) -> CoachError:
     reason = str(error).strip().partition("\n")[0].rstrip(".") or "no answer"
-    return CoachError("COACH-DB-001", reason=reason, retry_after=_RETRY_AFTER_SECONDS)
+    ended = getattr(error, "pgcode", None) == errorcodes.QUERY_CANCELED
+    code = "COACH-DB-013" if ended else "COACH-DB-001"
+    return CoachError(code, reason=reason, retry_after=_RETRY_AFTER_SECONDS)
 
 
 @contextlib.contextmanager
