@@ -55,22 +55,20 @@ def test_equal_seeds_make_equal_rows_in_the_sizes_asked_for(
 
 
 def test_the_feed_is_told_of_every_row_and_of_what_comes_later_however_many_were_seeded(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("coachops.coaching.seed.organisation._NOTED_AT_ONCE", 1)
-    result = seed_organisation(database, **SIZES, seed=7, until=UNTIL)
+    result = seed_organisation(sqlite_database, **SIZES, seed=7, until=UNTIL)
 
     def noted() -> dict[str, int]:
-        with database.connect() as connection:
-            counts = "SELECT entity, count(*) FROM change_inbox GROUP BY 1"
-            if database.is_sqlite:
-                counts = counts.replace("change_inbox", "change_log")
+        with sqlite_database.connect() as connection:
+            counts = "SELECT entity, count(*) FROM change_log GROUP BY 1"
             return {row[0]: row[1] for row in connection.execute(sa.text(counts))}
 
     before = noted()
     assert before == {n: result.rows[n] for n in before}
     assert before.keys() >= {"utterances", "sessions", "messages", "clients"}
-    with database.write() as session:
+    with sqlite_database.write() as session:
         session.execute(sa.update(Utterance).values(text="said again"))
     assert noted()["utterances"] == 2 * before["utterances"]
 
