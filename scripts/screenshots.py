@@ -101,7 +101,7 @@ def _served(environment: dict[str, str]) -> Iterator[None]:
     def read() -> None:
         for line in process.stdout or ():
             log.append(line.rstrip())
-            if "is running at" in line:
+            if "coachops is running at" in line:
                 ready.set()
         ready.set()
 
