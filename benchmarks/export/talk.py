@@ -1,22 +1,19 @@
 """Speech for the benchmark: as long, as varied and as hard to compress as what people say.
 
 The made-up organisation knows some 600 sentences. Three million rows of them are a gift to whoever
-keeps a dictionary, which conversation is not: of the 4,598 utterances of AnnoMI, 78 % are said once.
+keeps a dictionary, which conversation is not: of the 4,598 utterances of AnnoMI, 78 % are distinct.
 So each row gets a length from real dialogues, and words from them in pieces of two to four.
 """
 
 from __future__ import annotations
 
-import os
 import zlib
-from pathlib import Path
 from random import Random
 
 from coachops.coaching.transcripts import read
 from coachops.core.errors import CoachError
+from tests.conftest import ANNOMI, ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
-ANNOMI = Path(os.environ.get("COACHOPS_ANNOMI_DIR", ROOT.parent / "shared" / "data" / "annomi"))
 SAMPLES = ROOT / "samples"
 
 _SHORT = 3

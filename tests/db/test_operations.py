@@ -64,3 +64,18 @@ def test_old_rows_are_forgotten(database: Database) -> None:
     database.run(lambda session: None, operation_id=ids.new_id())
     assert operations.forget(database) == 1
     assert count(database, Operation) == 1
+
+
+@pytest.mark.parametrize("code", ["COACH-DB-001", "COACH-DB-009", "COACH-DB-013"])
+def test_in_doubt_nobody_is_told_that_nothing_was_changed(
+    sqlite_database: Database, code: str
+) -> None:
+    once = operations.Once(sqlite_database, lambda _: None, None, None)
+    error = CoachError(code, reason="no answer")
+    assert once.final(error) is error
+    once._uncertain = True  # the answer of a COMMIT was lost
+    told = once.final(error)
+    assert isinstance(told, CoachError)
+    assert told.code == "COACH-DB-004"
+    refused = CoachError("COACH-DB-010")
+    assert once.final(refused) is refused

@@ -21,7 +21,7 @@ from coachops.db.engine import parsed_url
 from coachops.export.batches import arrow_schema
 from coachops.export.canonical import canonical_json
 from coachops.export.definitions import Column, Dataset, Kind
-from coachops.export.readers import receiving
+from coachops.export.readers import plain, postgres, receiving
 from coachops.export.readers.copy_binary import FramingError, decode
 from coachops.export.readers.receiving import Rows
 from coachops.export.shapes import Shape
@@ -267,3 +267,23 @@ def test_bytes_of_other_fields_never_stand_under_a_null() -> None:
     batch = decode([row, row], columns, arrow_schema(columns))
     assert bytes(batch.column(0).buffers()[1]) == bytes(8)
     assert bytes(batch.column(1).buffers()[1]) == bytes(32)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
+def test_a_question_that_the_server_ended_is_not_called_a_server_that_is_away(
+    connections: tuple[Any, Any], driver: str
+) -> None:
+    three, two = connections
+    shape, query = Shape.of(dataset_of(["integer"])), "SELECT 1 FROM pg_sleep(600)"
+    connection = three if driver == "psycopg" else two
+    with connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = 50")
+    reads = plain._from_postgres if driver == "psycopg" else postgres.read
+    try:
+        with pytest.raises(CoachError, match="statement timeout") as caught:
+            list(reads(connection, shape, query))
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("RESET statement_timeout")
+    assert caught.value.code == "COACH-DB-013"
