@@ -1,19 +1,13 @@
 """Making a plan: what is selected, how many rows that is, and where its files begin.
 
-Everything is read in one snapshot. Rows are counted in the dataset's own table, apart from the
-query that will read them, so a join that loses or doubles rows is found when the part is written.
-Files begin at every so-manyth row in the dataset's order: then a part is the same rows in every
-format, whoever writes it.
+Everything is read in one snapshot. Where the files of a dataset begin is for `cutting.py`.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import uuid
 import zoneinfo
-from collections.abc import Iterator, Sequence
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -23,12 +17,12 @@ from coachops.core.errors import CoachError
 from coachops.db import Database
 from coachops.export import blocks
 from coachops.export.ahead import Announce
+from coachops.export.cutting import cuts, looks_longer
 from coachops.export.datasets import DATASETS
 from coachops.export.definitions import Dataset
 from coachops.export.feed.handing import Handoff, handoff
 from coachops.export.feed.selecting import Seen
-from coachops.export.plan import ExportSpec, Key, Part, Plan
-from coachops.export.queries import Condition, from_key, order_columns, restricted
+from coachops.export.plan import ExportSpec, Part, Plan
 from coachops.export.selection import Filters, Selection
 
 EXCEL_BLOCKS = 15
@@ -80,10 +74,10 @@ def plan_within(
         counts[name] = {}
         most = rows_per_file(dataset, spec)
         early = (
-            announce is not None and condition is None and _looks_longer(connection, dataset, most)
+            announce is not None and condition is None and looks_longer(connection, dataset, most)
         )
-        cuts = _cuts(connection, dataset, condition, counts[name], most, early=early)
-        for shard, (low, high, rows) in enumerate(cuts, 1):
+        found = cuts(connection, dataset, condition, counts[name], most, early=early)
+        for shard, (low, high, rows) in enumerate(found, 1):
             parts.append(Part(len(parts), name, shard, low, high, rows))
             if announce is not None:
                 announce(parts[-1])
@@ -150,81 +144,3 @@ def _known(name: str) -> Dataset:
     if name not in DATASETS:
         raise CoachError("COACH-EXP-001", name=name)
     return DATASETS[name]
-
-
-def _counts(
-    connection: Connection, dataset: Dataset, condition: Condition | None
-) -> dict[str, int]:
-    """Rows selected, left out by the filters, and never exported; they add up to the table."""
-    columns: list[sa.ColumnElement[int]] = [sa.func.count()]
-    if dataset.where is not None:
-        columns.append(sa.func.count().filter(dataset.where))
-    found = connection.execute(sa.select(*columns).select_from(dataset.table)).one()
-    whole, of_all = int(found[0]), int(found[-1])
-    rows = of_all
-    if condition is not None:
-        counted = sa.select(sa.func.count()).select_from(dataset.table)
-        rows = int(connection.scalar(restricted(counted, dataset, [condition])) or 0)
-    return {"rows": rows, "left_out": of_all - rows, "never_exported": whole - of_all}
-
-
-def _looks_longer(connection: Connection, dataset: Dataset, most: int) -> bool:
-    """Whether the database takes the table for longer than a file; it need not be right."""
-    if connection.dialect.name != "postgresql":
-        return False  # nobody can begin before the plan is whole
-    about = sa.text("SELECT reltuples FROM pg_class WHERE oid = CAST(:name AS regclass)")
-    return float(connection.scalar(about, {"name": dataset.table.__tablename__}) or 0) > most
-
-
-def _cuts(
-    connection: Connection,
-    dataset: Dataset,
-    condition: Condition | None,
-    counts: dict[str, int],
-    most: int,
-    *,
-    early: bool,
-) -> Iterator[tuple[Key | None, Key | None, int]]:
-    """The first key of each part, the one after its last, and its rows; `counts` are filled in.
-
-    Parameters:
-        early: look where the first part ends before the rows are counted, so that it can be begun.
-    """
-    low = _cut(connection, dataset, condition, None, most) if early else None
-    if low is not None:
-        yield None, low, most
-    counts.update(_counts(connection, dataset, condition))
-    if not counts["never_exported"] and condition is None:
-        dataset = dataclasses.replace(dataset, where=None)  # the index alone knows every rank
-    left = counts["rows"] - (0 if low is None else most)
-    while left > most:
-        high = _cut(connection, dataset, condition, low, most)
-        yield low, high, most
-        low, left = high, left - most
-    yield low, None, left
-
-
-def _cut(
-    connection: Connection,
-    dataset: Dataset,
-    condition: Condition | None,
-    low: Key | None,
-    most: int,
-) -> Key | None:
-    """The key of the row that follows `most` rows from `low` on; None where there are no more.
-
-    The place of a row in the order is its rank, so each look goes on from the last cut.
-    """
-    statement = restricted(
-        sa.select(*order_columns(dataset)).select_from(dataset.table),
-        dataset,
-        [condition, None if low is None else from_key(dataset, low)],
-    )
-    found = connection.execute(
-        statement.order_by(*order_columns(dataset)).offset(most).limit(1)
-    ).one_or_none()
-    return None if found is None else _key(found)
-
-
-def _key(values: Sequence[Any]) -> Key:
-    return tuple(str(value) if isinstance(value, uuid.UUID) else int(value) for value in values)

@@ -13,7 +13,7 @@ from typing import Any
 from coachops.export.definitions import PATTERNS, SCHEMA_BASE
 from coachops.export.plan import FileEntry
 from coachops.export.shapes import Field, Shape
-from coachops.export.writers.csv import NULL
+from coachops.export.writers.dialect import NULL
 
 DESCRIPTOR = "datapackage.json"
 CSVW = "csvw-metadata.json"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import signal
 import threading
 from collections.abc import Iterator
@@ -19,7 +20,8 @@ from coachops.core.errors import CoachError
 from coachops.db import Database
 from coachops.db.engine import sqlite_file
 from coachops.db.models import CoachingSession, Insight, Utterance
-from coachops.export import blocks, planning
+from coachops.export import blocks
+from coachops.export.cutting import cuts, looks_longer
 from coachops.export.datasets import DATASETS
 from coachops.export.definitions import Dataset
 from coachops.export.parts import Transform, write_part
@@ -347,9 +349,39 @@ def test_a_plan_whose_first_part_is_known_early_is_the_same_plan(organisation: D
         connection.exec_driver_sql("ANALYZE")
     told: list[Part] = []
     with organisation.connect() as connection:
-        early = [n for n in ALL if planning._looks_longer(connection, DATASETS[n], 128)]
+        early = [n for n in ALL if looks_longer(connection, DATASETS[n], 128)]
         plain = plan_within(connection, spec)
         ahead = plan_within(connection, spec, announce=told.append)
     assert ahead.parts == plain.parts == tuple(told)
     assert ahead.counts == plain.counts
     assert bool(early) is not organisation.is_sqlite
+
+
+@pytest.mark.parametrize("cut", [0.0, 0.02, 0.5, 0.97, 1.0])
+def test_parts_begin_where_rows_that_are_never_exported_do_not_count(
+    organisation: Database, cut: float
+) -> None:
+    utterances = DATASETS["utterances"]
+    order = (Utterance.transcript_id, Utterance.position)
+    kept = sa.select(*order).where(Utterance.is_cut.is_(False)).order_by(*order)
+    chance = random.Random(str(cut))  # noqa: S311 no secret
+    with organisation.connect(write=True) as connection:
+        places = connection.execute(sa.select(*order).order_by(*order)).all()
+        for number, (transcript, position) in enumerate(places):
+            if (cut and number < 250) or chance.random() < cut:
+                connection.execute(
+                    sa.update(Utterance)
+                    .where(Utterance.transcript_id == transcript, Utterance.position == position)
+                    .values(is_cut=True)
+                )
+        expected = [(str(row[0]), row[1]) for row in connection.execute(kept)]
+        counts: dict[str, int] = {}
+        found = list(cuts(connection, utterances, None, counts, 100, early=False))
+        again = list(cuts(connection, utterances, None, {}, 100, early=True))
+    assert counts == {
+        "rows": len(expected), "left_out": 0, "never_exported": len(places) - len(expected)
+    }  # fmt: skip
+    assert [low for low, _, _ in found[1:]] == expected[100::100]
+    assert [high for _, high, _ in found[:-1]] == expected[100::100]
+    assert sum(rows for _, _, rows in found) == len(expected)
+    assert again == found

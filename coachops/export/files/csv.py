@@ -19,7 +19,8 @@ import pyarrow.csv as pacsv
 from coachops.export.batches import TEXT_KINDS
 from coachops.export.files.values import typed_batch
 from coachops.export.shapes import FormatError, Shape
-from coachops.export.writers.csv import LITERAL_NULL, NULL, CsvRows
+from coachops.export.writers.csv import CsvRows
+from coachops.export.writers.dialect import LITERAL_NULL, NULL
 
 BLOCK_BYTES = 4 << 20
 

@@ -14,7 +14,6 @@ from collections.abc import Iterator, Sequence
 from types import NoneType
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
 import pyarrow as pa
 
 from coachops.core.errors import CoachError
@@ -118,6 +117,8 @@ def _fetched(raw: sqlite3.Connection, cursor: sqlite3.Cursor) -> list[tuple[Any,
 
 
 def _column(column: Typed, values: Sequence[Any]) -> Any:
+    import polars as pl  # noqa: PLC0415 processes that write parts load this module, and no polars
+
     whole = column.kind in STORED_TYPES
     allowed: tuple[type, ...] = (int, NoneType) if whole else (bytes, NoneType)
     if not set(map(type, values)).issubset(allowed):

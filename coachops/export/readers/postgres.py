@@ -25,7 +25,7 @@ from coachops.export.readers.receiving import Rows
 from coachops.export.readers.text import Blocks
 from coachops.export.shapes import Shape
 from coachops.export.tokens import PostgresToken
-from coachops.export.writers.csv import CsvRows
+from coachops.export.writers.dialect import header
 from coachops.export.writers.output import Output
 from coachops.export.writers.shard import entry_of
 
@@ -111,7 +111,7 @@ def _passed_through(connection: Any, order: Order, progress: Progress) -> PartRe
 
     output = Output(order.folder, shape.name, "csv", part.shard)
     try:
-        output.write(CsvRows(shape, excel=False).header())
+        output.write(header(shape.names, excel=False))
         blocks = Blocks(output, count)
         with _translated(), connection.cursor() as cursor:
             cursor.copy_expert(f"COPY ({order.query}) TO STDOUT ({_TEXT_OPTIONS})", blocks)

@@ -21,7 +21,7 @@ from coachops.export.restoring.tables import (
     quoted,
 )
 from coachops.export.shapes import Field, Shape
-from coachops.export.writers.csv import CsvRows
+from coachops.export.writers.dialect import header
 from coachops.export.writers.texts import frame_of
 
 _TABLES = """
@@ -95,7 +95,7 @@ class PostgresTarget:
         return read_csv(self._bytes(query, shape), shape, excel=False)
 
     def _bytes(self, query: str, shape: Shape) -> Iterator[bytes]:
-        yield CsvRows(shape, excel=False).header()
+        yield header(shape.names, excel=False)
         copy = rf"COPY ({query}) TO STDOUT (FORMAT csv, NULL '\N')"
         with self._connection.cursor() as cursor, cursor.copy(copy) as sender:
             for piece in sender:

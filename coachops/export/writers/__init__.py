@@ -9,12 +9,10 @@ row in `open_shard`, and a reader in `files/`.
 from pathlib import Path
 
 from coachops.export.shapes import FormatError, Shape
-from coachops.export.writers.csv import EXCEL_MAX_ROWS, CsvRows
-from coachops.export.writers.json import JsonRows
-from coachops.export.writers.jsonl import JsonLinesRows
+from coachops.export.writers.dialect import EXCEL_MAX_ROWS
 from coachops.export.writers.output import Output
 from coachops.export.writers.parquet import ParquetShard
-from coachops.export.writers.shard import ShardWriter, TextShard
+from coachops.export.writers.shard import RowsWriter, ShardWriter, TextShard
 
 FORMATS = ("csv", "json", "jsonl", "parquet")
 CSV_PROFILES = ("lossless", "excel")
@@ -42,15 +40,26 @@ def open_shard(
     if format_name == "parquet":
         return ParquetShard(Output(folder, shape.name, "parquet", shard), shape)
     output = Output(folder, shape.name, format_name, shard, compression)
+    excel = format_name == "csv" and csv_profile == "excel"
+    rows = _rows_of(format_name, shape, shard, excel=excel)
+    return TextShard(output, shape, rows, EXCEL_MAX_ROWS if excel else None)
+
+
+def _rows_of(format_name: str, shape: Shape, shard: int, *, excel: bool) -> RowsWriter:
+    """Loaded when they are needed: polars is a third of what a process of the export takes to start."""
     match format_name:
-        case "csv" if csv_profile == "excel":
-            return TextShard(output, shape, CsvRows(shape, excel=True), EXCEL_MAX_ROWS)
         case "csv":
-            return TextShard(output, shape, CsvRows(shape, excel=False))
+            from coachops.export.writers.csv import CsvRows  # noqa: PLC0415 see above
+
+            return CsvRows(shape, excel=excel)
         case "json":
-            return TextShard(output, shape, JsonRows(shape, shard))
+            from coachops.export.writers.json import JsonRows  # noqa: PLC0415 see above
+
+            return JsonRows(shape, shard)
         case _:
-            return TextShard(output, shape, JsonLinesRows(shape))
+            from coachops.export.writers.jsonl import JsonLinesRows  # noqa: PLC0415 see above
+
+            return JsonLinesRows(shape)
 
 
 __all__ = [

@@ -1,13 +1,4 @@
-r"""CSV after RFC 4180, UTF-8, lines ended by LF, in two profiles.
-
-lossless: for machines. NULL is `\N`; a text that is itself `\N` gets one more backslash (so do
-`\\N`, `\\\N`, …), so every text survives. Quotes stand only where they must.
-
-excel: for people. A byte order mark; every field quoted; a text that a spreadsheet could take for a
-formula gets an apostrophe in front, and so do texts that begin with an apostrophe and the empty
-text, so that NULL (an empty field) and every text survive as well. Why both: the escape changes
-data, so machines must not get it (OWASP, "CSV injection").
-"""
+"""Rows as CSV, in the profiles of `dialect.py`."""
 
 from __future__ import annotations
 
@@ -19,15 +10,8 @@ import pyarrow as pa
 
 from coachops.export.batches import TEXT_KINDS
 from coachops.export.shapes import Shape
+from coachops.export.writers.dialect import FORMULA, LITERAL_NULL, NULL, header
 from coachops.export.writers.texts import frame_of
-
-NULL = r"\N"
-LITERAL_NULL = r"^\\+N$"
-FORMULA = "^(?:$|'|[ \u00a0]*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20])"
-"""Texts that get an apostrophe: what OWASP lists, also behind spaces, and the two of our own."""
-EXCEL_MAX_ROWS = 1_048_575
-"""Rows of a worksheet without the header (Excel specifications and limits)."""
-BOM = "\ufeff".encode()
 
 
 class CsvRows:
@@ -41,9 +25,7 @@ class CsvRows:
 
     def header(self) -> bytes:
         """The column names."""
-        if self._excel:
-            return BOM + (",".join(f'"{name}"' for name in self._shape.names) + "\n").encode()
-        return (",".join(self._shape.names) + "\n").encode()
+        return header(self._shape.names, excel=self._excel)
 
     def rows(self, batch: pa.RecordBatch, *, first: bool) -> Any:
         """One line per row, except where a text holds line ends."""
