@@ -121,9 +121,7 @@ def _kept_back(dataset: Dataset) -> tuple[Dataset, list[Condition]]:
     return _bare(dataset), [] if dataset.where is None else [sa.not_(dataset.where)]
 
 
-def _count(
-    connection: Connection, dataset: Dataset, conditions: Sequence[Condition | None]
-) -> int:
+def _count(connection: Connection, dataset: Dataset, conditions: Sequence[Condition | None]) -> int:
     counted = sa.select(sa.func.count()).select_from(dataset.table)
     return int(connection.scalar(restricted(counted, dataset, conditions)) or 0)
 

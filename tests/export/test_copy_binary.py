@@ -22,7 +22,7 @@ from coachops.export.batches import arrow_schema
 from coachops.export.canonical import canonical_json
 from coachops.export.definitions import Column, Dataset, Kind
 from coachops.export.readers import plain, postgres, receiving
-from coachops.export.readers.copy_binary import FramingError, decode
+from coachops.export.readers.copy_binary import HEADER, PADDING, TRAILER, FramingError, decode
 from coachops.export.readers.receiving import Rows
 from coachops.export.shapes import Shape
 from tests.support.postgres import PostgresServer
@@ -205,6 +205,11 @@ def encoded(*fields: bytes | None) -> bytes:
     )
 
 
+def decoded(rows: list[bytes], columns: tuple[Column, ...]) -> pa.RecordBatch:
+    raw = b"".join([*rows, PADDING])
+    return decode(raw, [len(row) for row in rows], columns, arrow_schema(columns))
+
+
 ID = uuid.UUID(int=5).bytes
 GOOD = encoded(ID, b"a text that is longer than twelve bytes", None, struct.pack(">i", 7), b"\1")
 KINDS: list[Kind] = ["uuid", "text", "text", "integer", "boolean"]
@@ -213,13 +218,12 @@ KINDS: list[Kind] = ["uuid", "text", "text", "integer", "boolean"]
 @given(st.data())
 def test_a_row_that_was_cut_or_lengthened_anywhere_is_refused(data: st.DataObject) -> None:
     columns = dataset_of(KINDS).columns
-    schema = arrow_schema(columns)
-    assert decode([GOOD, GOOD], columns, schema).num_rows == 2
+    assert decoded([GOOD, GOOD], columns).num_rows == 2
     place = data.draw(st.integers(0, len(GOOD) - 1))
     wrong = data.draw(st.sampled_from([GOOD[:place], GOOD[:place] + b"\0" + GOOD[place:]]))
     rows = data.draw(st.permutations([wrong, GOOD, GOOD]))
     with pytest.raises(FramingError):
-        decode(rows, columns, schema)
+        decoded(rows, columns)
 
 
 @pytest.mark.parametrize(
@@ -240,12 +244,10 @@ def test_a_row_that_was_cut_or_lengthened_anywhere_is_refused(data: st.DataObjec
 def test_fields_of_a_wrong_width_are_refused(row: bytes) -> None:
     columns = dataset_of(KINDS).columns
     with pytest.raises(FramingError):
-        decode([GOOD, row, GOOD], columns, arrow_schema(columns))
+        decoded([GOOD, row, GOOD], columns)
 
 
 def test_a_stream_that_stops_early_or_goes_on_is_refused() -> None:
-    from coachops.export.readers.copy_binary import HEADER, TRAILER
-
     dataset = dataset_of(KINDS)
     for pieces in ([HEADER, GOOD], [GOOD], [HEADER, GOOD, TRAILER, GOOD], [HEADER[:-1] + b"\1"]):
         rows = Rows(Shape.of(dataset), lambda _batch: None)
@@ -264,7 +266,7 @@ def test_bytes_of_other_fields_never_stand_under_a_null() -> None:
     """Arrays travel: what stands under a NULL must not be another column's private text."""
     columns = dataset_of(["integer", "text", "text"]).columns
     row = encoded(None, None, b"SECRET")
-    batch = decode([row, row], columns, arrow_schema(columns))
+    batch = decoded([row, row], columns)
     assert bytes(batch.column(0).buffers()[1]) == bytes(8)
     assert bytes(batch.column(1).buffers()[1]) == bytes(32)
 

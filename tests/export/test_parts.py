@@ -364,7 +364,7 @@ def test_parts_begin_where_rows_that_are_never_exported_do_not_count(
     utterances = DATASETS["utterances"]
     order = (Utterance.transcript_id, Utterance.position)
     kept = sa.select(*order).where(Utterance.is_cut.is_(False)).order_by(*order)
-    chance = random.Random(str(cut))  # noqa: S311 no secret
+    chance = random.Random(str(cut))
     with organisation.connect(write=True) as connection:
         places = connection.execute(sa.select(*order).order_by(*order)).all()
         for number, (transcript, position) in enumerate(places):

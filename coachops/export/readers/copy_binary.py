@@ -1,7 +1,7 @@
 """Rows in the binary form of PostgreSQL's COPY, decoded column by column into Arrow arrays.
 
 A row is its number of fields in two bytes, then for each field its length in four bytes (-1 for
-NULL) and its bytes, all big-endian. The rows of a batch are joined into one buffer. Fields of fixed
+NULL) and its bytes, all big-endian. The rows of a batch come in one buffer. Fields of fixed
 width are gathered at each row's place; a text needs no copy, since its length and its first twelve
 bytes are, but for the byte order, already what Arrow calls a view, and longer texts stay where they
 are in the buffer. The framing is checked throughout: number of fields, widths, end of each row.
@@ -29,6 +29,9 @@ HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER = b"\xff\xff"
 """What a stream ends with, in place of a row's number of fields."""
 
+PADDING = bytes(64)
+"""Stands behind the rows: a gather of a window reads beyond the last field, never beyond this."""
+
 WIDTHS = {"uuid": 16, "integer": 4, "int64": 8, "boolean": 1, "date": 4, "instant": 8}
 
 _INLINE = 12
@@ -48,25 +51,25 @@ class FramingError(ValueError):
     """What came is not rows of the columns that were asked for."""
 
 
-def decode(rows: Sequence[bytes], columns: Sequence[Typed], schema: pa.Schema) -> pa.RecordBatch:
+def decode(raw: bytes, lengths: Any, columns: Sequence[Typed], schema: pa.Schema) -> pa.RecordBatch:
     """The batch of these rows.
 
     Parameters:
-        rows: each as it was sent, without the stream's header and trailer.
+        raw: the rows as they were sent, one after another, without the stream's header and trailer,
+            and `PADDING` behind them.
+        lengths: bytes of each row, as numbers of 64 bits.
         schema: `arrow_schema(columns)`.
 
     Raises:
         FramingError: the rows are not rows of these columns.
         RefusedError: a value that no format can hold.
     """
-    size = len(rows)
-    ends = np.empty(size + 1, np.int64)
-    ends[0] = 0
-    np.cumsum(np.fromiter(map(len, rows), np.int64, size), out=ends[1:])
-    if ends[-1] >= 2**31 - 64:
+    ends = np.zeros(len(lengths) + 1, np.int64)
+    np.cumsum(lengths, out=ends[1:])
+    if ends[-1] != len(raw) - len(PADDING):
+        raise FramingError("lengths that do not add up")
+    if ends[-1] >= 2**31 - len(PADDING):
         raise FramingError("more than 2 GB in one batch")
-    # a gather of a window reads beyond the last field, never beyond this padding
-    raw = b"".join([*rows, bytes(64)])
     cursor = _Cursor(raw, ends[:-1])
     cursor.require_fields(len(columns))
     arrays: list[Any] = []
@@ -144,7 +147,7 @@ class _Cursor:
         places = self._places + 4
         self._places = places + lengths
         most = int(lengths.max()) if size else 0
-        if size and int(self._places.max()) > len(self._raw) - 64:
+        if size and int(self._places.max()) > len(self._raw) - len(PADDING):
             raise FramingError("a row is cut off")
         if size and least > _INLINE:
             words = views.view("<i4")

@@ -6,7 +6,8 @@ interpreter resumes without building a frame: a third of the cost of calling a m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from array import array
+from collections.abc import Callable, Generator, Iterator
 from itertools import repeat
 from uuid import UUID
 
@@ -14,8 +15,13 @@ import pyarrow as pa
 
 from coachops.core.errors import CoachError
 from coachops.export.batches import arrow_schema
-from coachops.export.readers import copy_binary
-from coachops.export.readers.copy_binary import HEADER, TRAILER, FramingError
+from coachops.export.readers.copy_binary import (
+    HEADER,
+    PADDING,
+    TRAILER,
+    FramingError,
+    decode,
+)
 from coachops.export.readers.values import named
 from coachops.export.shapes import Shape
 
@@ -25,8 +31,8 @@ BATCH_ROWS = 16_384
 BATCH_BYTES = 32 * 1024 * 1024
 """A batch that has grown to this ends early, so that long texts do not fill the memory."""
 
-_LOOK_EVERY = 256
-"""Rows between two looks at the size of a batch."""
+_PIECE = 256
+"""Rows that are joined at a time, and between two looks at the size of a batch."""
 
 
 class Rows:
@@ -62,47 +68,43 @@ class Rows:
         first = yield
         if not first.startswith(HEADER):
             raise self._wrong("no header of COPY")
-        rows = [first[len(HEADER) :]] if len(first) > len(HEADER) else []
+        rest = first[len(HEADER) :]
+        self.ended = rest == TRAILER
+        waiting = [rest] if rest else []
         while not self.ended:
-            size = sum(map(len, rows))
-            while len(rows) < BATCH_ROWS and size < BATCH_BYTES:
-                before = len(rows)
-                if before and rows[-1] == TRAILER:
-                    break
+            pieces: list[bytes] = []
+            lengths = array("q")
+            size = 0
+            while not self.ended and len(lengths) < BATCH_ROWS and size < BATCH_BYTES:
+                rows, waiting = waiting, []
                 add = rows.append
-                for _ in repeat(None, min(_LOOK_EVERY, BATCH_ROWS - before)):
+                for _ in repeat(None, min(_PIECE, BATCH_ROWS - len(lengths)) - len(rows)):
                     row = yield
                     add(row)
                     if row == TRAILER:
                         break
-                size += sum(map(len, rows[before:]))
-            if rows[-1] == TRAILER:
-                rows.pop()
-                self.ended = True
-            if rows:
-                self._hand_on(self._decoded(rows))
-            rows = []
+                if rows[-1] == TRAILER:
+                    rows.pop()
+                    self.ended = True
+                # here, while the rows are still in the processor's cache
+                lengths.extend(map(len, rows))
+                pieces.append(b"".join(rows))
+                size += len(pieces[-1])
+            if lengths:
+                self._hand_on(self._decoded(pieces, lengths))
         yield
         raise self._wrong("something follows its end")
 
-    def _decoded(self, rows: Sequence[bytes]) -> pa.RecordBatch:
-        return decoded(self._shape, rows, self._schema)
+    def _decoded(self, pieces: list[bytes], lengths: array[int]) -> pa.RecordBatch:
+        raw = b"".join([*pieces, PADDING])
+        try:
+            with named(self._shape.name, lambda place: _key_of(raw, sum(lengths[:place]))):
+                return decode(raw, lengths, self._shape.fields, self._schema)
+        except FramingError as error:
+            raise self._wrong(str(error)) from error
 
     def _wrong(self, reason: str) -> CoachError:
         return CoachError("COACH-EXP-023", dataset=self._shape.name, reason=reason)
-
-
-def decoded(shape: Shape, rows: Sequence[bytes], schema: pa.Schema) -> pa.RecordBatch:
-    """The batch of rows that COPY sent.
-
-    Raises:
-        CoachError: COACH-EXP-009, COACH-EXP-023.
-    """
-    try:
-        with named(shape.name, lambda place: _key_of(rows[place])):
-            return copy_binary.decode(rows, shape.fields, schema)
-    except FramingError as error:
-        raise CoachError("COACH-EXP-023", dataset=shape.name, reason=str(error)) from error
 
 
 def regrouped(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -128,6 +130,6 @@ def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
     return batches[0] if len(batches) == 1 else pa.concat_batches(batches)
 
 
-def _key_of(row: bytes) -> str:
-    """The id in the first field of a row."""
-    return str(UUID(bytes=row[6:22]))
+def _key_of(raw: bytes, start: int) -> str:
+    """The id in the first field of the row that begins there."""
+    return str(UUID(bytes=raw[start + 6 : start + 22]))
