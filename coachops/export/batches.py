@@ -17,7 +17,7 @@ numbers inside JSON are finite (NaN and infinity are refused, COACH-EXP-009).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -103,6 +103,33 @@ def truths(flags: Any) -> Any:
         return np.zeros(0, np.bool_)
     found = _bits(flags, 1)
     return found & validity(flags) if flags.null_count else found
+
+
+def texts_of(values: Sequence[str | None]) -> Any:
+    """Texts as an array. Not by Arrow, which imports pandas to see whether it is given a Series.
+
+    Returns:
+        a `large_string` array.
+    """
+    import polars as pl  # noqa: PLC0415 a third of what a process that writes parts takes to start
+
+    series = pl.Series(values, dtype=pl.String)
+    return series.to_arrow(compat_level=pl.CompatLevel.oldest())
+
+
+def fixed_array(kind: pa.DataType, values: Any, valid: Any = None) -> Any:
+    """An array over a contiguous numpy buffer; `valid` tells the places that are not NULL."""
+    size = len(values)
+    if valid is None:
+        return pa.Array.from_buffers(kind, size, [None, pa.py_buffer(values)], 0)
+    bits = pa.py_buffer(np.packbits(valid, bitorder="little"))
+    nulls = size - int(np.count_nonzero(valid))
+    return pa.Array.from_buffers(kind, size, [bits, pa.py_buffer(values)], nulls)
+
+
+def null_of(kind: pa.DataType) -> Any:
+    """NULL for a function of Arrow, which imports pandas to look at a None."""
+    return pa.nulls(1, kind)[0]
 
 
 def _bits(array: Any, buffer: int) -> Any:

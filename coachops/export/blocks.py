@@ -22,7 +22,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from coachops.export.batches import TEXT_KINDS, Typed, truths, validity
+from coachops.export.batches import TEXT_KINDS, Typed, texts_of, truths, validity
 
 BLOCK_ROWS = 65_536
 ALGORITHM = "coachops-blocks-1"
@@ -122,7 +122,7 @@ def _text_bytes(array: Any) -> tuple[Any, Any]:
         return _span(data, int(ends[0]), int(ends[-1])), lengths
     valid = validity(dense)
     if lengths[~valid].any():  # bytes under a NULL are nobody's
-        return _text_bytes(pa.array(dense.to_pylist(), pa.large_string()))
+        return _text_bytes(texts_of(dense.to_pylist()))
     lengths[~valid] = -1
     return _span(data, int(ends[0]), int(ends[-1])), lengths
 

@@ -24,6 +24,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
+from coachops.export.batches import fixed_array, null_of, texts_of, validity
 from coachops.export.definitions import Column, Dataset, Privacy
 
 PROFILES = ("full", "pseudonymous")
@@ -161,7 +162,7 @@ def _ids(array: pa.Array[Any], mac: _Cmac) -> pa.Array[Any]:
         pa.binary(_ID_BYTES), rows, [None, pa.py_buffer(_pseudonyms(mac, blocks))]
     )
     if storage.null_count:
-        made = pc.if_else(storage.is_valid(), made, pa.scalar(None, pa.binary(_ID_BYTES)))
+        made = pc.if_else(storage.is_valid(), made, null_of(made.type))
     if isinstance(array, pa.ExtensionArray):
         return pa.ExtensionArray.from_storage(array.type, made)
     return made
@@ -170,24 +171,27 @@ def _ids(array: pa.Array[Any], mac: _Cmac) -> pa.Array[Any]:
 def _weeks(array: pa.Array[Any]) -> pa.Array[Any]:
     """Each day or instant moved to the beginning (UTC) of the Monday before it."""
     if pa.types.is_date32(array.type):
-        plain, unit = pa.int32(), _DAY
+        plain, width, unit = pa.int32(), "<i4", _DAY
     elif pa.types.is_timestamp(array.type) and array.type.unit == "us":
-        plain, unit = pa.int64(), _DAY_US
+        plain, width, unit = pa.int64(), "<i8", _DAY_US
     else:
         raise TypeError(
             f"days are date32 and instants timestamps in microseconds, not {array.type}"
         )
     numbers = array.view(plain)
-    values = numbers.fill_null(0).to_numpy(zero_copy_only=False)
+    values = np.frombuffer(numbers.buffers()[1], width) if len(array) else np.zeros(0, width)
+    values = values[numbers.offset : numbers.offset + len(array)]
+    valid = validity(array) if array.null_count else None
+    if valid is not None:
+        values = np.where(valid, values, 0)
     week, offset = 7 * unit, _MONDAY * unit
     moved = (values + offset) // week * week - offset
-    mask = np.asarray(array.is_null()) if array.null_count else None
-    return pa.array(moved, type=plain, mask=mask).view(array.type)
+    return fixed_array(plain, moved, valid).view(array.type)
 
 
 def _each_text(array: pa.Array[Any], change: Callable[[str], str]) -> pa.Array[Any]:
     changed = [None if value is None else change(value) for value in array.to_pylist()]
-    return pa.array(changed, type=array.type)
+    return texts_of(changed).cast(array.type)
 
 
 def _named(text: str, mac: _Cmac) -> str:

@@ -16,13 +16,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from coachops.export.batches import TEXT_KINDS
+from coachops.export.batches import TEXT_KINDS, texts_of
 from coachops.export.files.values import typed_batch
 from coachops.export.shapes import FormatError, Shape
 from coachops.export.writers.csv import CsvRows
 from coachops.export.writers.dialect import LITERAL_NULL, NULL
 
 BLOCK_BYTES = 4 << 20
+_NULL = texts_of([NULL])[0].cast(pa.string())
 
 
 def read_csv(source: Iterator[bytes], shape: Shape, *, excel: bool) -> Iterator[pa.RecordBatch]:
@@ -94,7 +95,7 @@ class _Rows:
 
     def _require_no_quoted_null(self, column: Any) -> None:
         """In quotes it would be a text to this parser and NULL to others."""
-        place = pc.index(column, NULL).as_py()
+        place = pc.index(column, _NULL).as_py()
         if place >= 0:
             raise FormatError(r"holds \N in quotes", self.done + place + 1)
 

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from coachops.export.batches import texts_of
 from coachops.export.canonical import canonical_json
 from coachops.export.files.source import line_blocks
 from coachops.export.files.values import strict_json, typed_batch
@@ -96,9 +97,7 @@ class Lines:
                 raise FormatError("has not the columns of the schema", number)
             for field, values in zip(self._shape.fields, texts, strict=True):
                 values.append(_text(row[field.name], field, number))
-        return typed_batch(
-            [pa.array(values, pa.large_string()) for values in texts], self._shape, self.done
-        )
+        return typed_batch([texts_of(values) for values in texts], self._shape, self.done)
 
 
 def _lines(block: bytes) -> pl.Series:

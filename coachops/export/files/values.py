@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
@@ -10,7 +11,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from coachops.export.batches import ARROW_TYPES, INSTANT, TEXT_KINDS, arrow_schema
+from coachops.export.batches import (
+    ARROW_TYPES,
+    INSTANT,
+    TEXT_KINDS,
+    arrow_schema,
+    null_of,
+    texts_of,
+)
 from coachops.export.canonical import canonical_json
 from coachops.export.shapes import Field, FormatError, Shape
 from coachops.export.writers.texts import instant_texts
@@ -19,7 +27,8 @@ _NIBBLE = np.full(256, 255, np.uint8)
 _NIBBLE[np.frombuffer(b"0123456789abcdef", np.uint8)] = np.arange(16, dtype=np.uint8)
 _HYPHENS = [8, 13, 18, 23]
 _DIGITS = [place for place in range(36) if place not in _HYPHENS]
-_NO_ID = "00000000-0000-0000-0000-000000000000"
+_NO_ID, _TRUE, _FALSE = texts_of(["00000000-0000-0000-0000-000000000000", "true", "false"])
+"""As Arrow's own values: it imports pandas to look at one of Python's."""
 
 
 def typed_batch(columns: Sequence[Any], shape: Shape, before: int) -> pa.RecordBatch:
@@ -82,8 +91,8 @@ def _checked(array: Any, field: Field) -> Any:
     if array.null_count and not field.nullable:
         raise ValueError("NULL")
     if field.enum:
-        known = pa.array(field.enum, pa.string())
-        if not pc.all(pc.is_in(pc.drop_null(array).cast(pa.string()), known), min_count=0).as_py():
+        given = pc.drop_null(array).cast(pa.large_string())
+        if not pc.all(pc.is_in(given, _known(field.enum)), min_count=0).as_py():
             raise ValueError("not one of its values")
     elif field.kind == "json":
         for text in pc.unique(pc.drop_null(array).cast(pa.large_string())).to_pylist():
@@ -92,6 +101,12 @@ def _checked(array: Any, field: Field) -> Any:
     elif field.kind in {"instant", "date"}:
         _require_years(array)
     return array
+
+
+@functools.cache
+def _known(values: tuple[str, ...]) -> Any:
+    """The values of a closed list as an array."""
+    return texts_of(values)
 
 
 def _require_years(array: Any) -> None:
@@ -107,7 +122,7 @@ def _uuid(array: Any) -> Any:
     texts = pc.fill_null(array.cast(pa.large_string()), _NO_ID)
     rows = len(texts)
     if not rows:
-        return pa.array([], pa.binary(16))
+        return pa.nulls(0, pa.binary(16))
     _, offsets, data = texts.buffers()
     ends = np.frombuffer(offsets, np.int64)[texts.offset : texts.offset + rows + 1]
     if (np.diff(ends) != 36).any():
@@ -118,12 +133,13 @@ def _uuid(array: Any) -> Any:
         raise ValueError("form")
     packed = (digits[:, 0::2] << 4) | digits[:, 1::2]
     made = pa.Array.from_buffers(pa.binary(16), rows, [None, pa.py_buffer(packed.tobytes())])
-    return pc.if_else(pc.is_valid(array), made, None) if array.null_count else made
+    return pc.if_else(pc.is_valid(array), made, null_of(made.type)) if array.null_count else made
 
 
 def _boolean(array: Any) -> Any:
-    true = pc.equal(array, "true")
-    if not pc.all(pc.or_(true, pc.equal(array, "false")), min_count=0).as_py():
+    texts = array.cast(pa.large_string())
+    true = pc.equal(texts, _TRUE)
+    if not pc.all(pc.or_(true, pc.equal(texts, _FALSE)), min_count=0).as_py():
         raise ValueError("neither true nor false")
     return true
 

@@ -15,11 +15,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from coachops.export.batches import ARROW_TYPES, TEXT_KINDS, Typed
+from coachops.export.batches import ARROW_TYPES, TEXT_KINDS, Typed, fixed_array
 from coachops.export.readers.values import (
     RefusedError,
     canonical_column,
-    fixed_array,
     require_in_range,
 )
 

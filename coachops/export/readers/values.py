@@ -9,7 +9,7 @@ from __future__ import annotations
 import binascii
 import contextlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from coachops.core.errors import CoachError
-from coachops.export.batches import INSTANT, Typed, validity
+from coachops.export.batches import INSTANT, Typed, fixed_array, texts_of, validity
 from coachops.export.canonical import canonical_text
 
 FIRST_INSTANT = -62_135_596_800_000_000
@@ -96,14 +96,6 @@ def canonical_column(texts: Any) -> Any:
             place = distinct.indices.to_pylist().index(number)
             raise RefusedError(place, "not JSON with finite numbers") from None
     return texts_of(made).take(distinct.indices)
-
-
-def texts_of(values: Sequence[str | None]) -> Any:
-    """Texts as an array. Not by Arrow, which imports pandas to see whether it is given a Series."""
-    import polars as pl  # noqa: PLC0415 a third of what a process that writes parts takes to start
-
-    series = pl.Series(values, dtype=pl.String)
-    return series.to_arrow(compat_level=pl.CompatLevel.oldest())
 
 
 def ids_of_hex(texts: Any) -> Any:
@@ -237,16 +229,6 @@ OTHER_TYPE = "of another type than its column"
 
 STORED_TYPES = {"integer": pa.int64(), "int64": pa.int64(), "boolean": pa.int64()}
 """Kind -> type in which SQLite stores it; every other kind is text."""
-
-
-def fixed_array(kind: pa.DataType, values: Any, valid: Any = None) -> Any:
-    """An array over a contiguous numpy buffer; `valid` tells the places that are not NULL."""
-    size = len(values)
-    if valid is None:
-        return pa.Array.from_buffers(kind, size, [None, pa.py_buffer(values)], 0)
-    bits = pa.py_buffer(np.packbits(valid, bitorder="little"))
-    nulls = size - int(np.count_nonzero(valid))
-    return pa.Array.from_buffers(kind, size, [bits, pa.py_buffer(values)], nulls)
 
 
 def _spans(texts: Any) -> tuple[Any, Any, Any, Any]:

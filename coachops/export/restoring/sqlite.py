@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from coachops.core import ids
 from coachops.core.errors import CoachError
+from coachops.export.batches import texts_of
 from coachops.export.disk import sync
 from coachops.export.files.values import typed_batch
 from coachops.export.restoring.tables import create_sqlite, order_by, quoted
@@ -111,13 +112,13 @@ class SqliteTarget:
 def _array(values: Any, kind: str) -> Any:
     match kind:
         case "integer":
-            return pa.array(values, pa.int32())
+            return pl.Series(values, dtype=pl.Int32).to_arrow()
         case "int64":
-            return pa.array(values, pa.int64())
+            return pl.Series(values, dtype=pl.Int64).to_arrow()
         case "boolean":
-            return pc.cast(pa.array(values, pa.int8()), pa.bool_())
+            return pl.Series(values, dtype=pl.Int8).cast(pl.Boolean).to_arrow()
         case _:
-            return pa.array(values, pa.large_string())
+            return texts_of(values)
 
 
 def _require_empty(path: Path, url: str) -> None:

@@ -56,7 +56,8 @@ def _comparable(array: Any) -> list[Any]:
     if pa.types.is_fixed_size_binary(array.type):
         raw = np.frombuffer(array.buffers()[1], ">u8")[array.offset * 2 :][: len(array) * 2]
         return [raw[0::2].astype(np.uint64), raw[1::2].astype(np.uint64)]
-    return [np.asarray(array)]
+    numbers: Any = np.frombuffer(array.buffers()[1], f"<i{array.type.bit_width // 8}")
+    return [numbers[array.offset : array.offset + len(array)]]
 
 
 class Unique:

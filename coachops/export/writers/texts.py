@@ -15,7 +15,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from coachops.export.batches import TEXT_KINDS
+from coachops.export.batches import INSTANT, TEXT_KINDS, fixed_array, null_of
 from coachops.export.shapes import Shape
 
 _GROUPS = ("a", "b", "c", "d", "e")
@@ -26,6 +26,7 @@ _PLAIN, _HYPHENED = (
     for offsets, size in (([0, 8, 12, 16, 20], 32), ([0, 9, 14, 19, 24], 36))
 )
 """… and where they stand without and with these."""
+_EPOCH = fixed_array(pa.int64(), np.zeros(1, np.int64)).view(INSTANT)[0]
 _DAY_END = 10
 """Where an instant's text has its T."""
 
@@ -45,7 +46,7 @@ def frame_of(batch: pa.RecordBatch, shape: Shape) -> pl.DataFrame:
 def uuid_texts(array: Any) -> pa.Array:
     """36 characters for each id."""
     rows = len(array)
-    raw = np.frombuffer(array.buffers()[1], np.uint8)[array.offset * 16 :][: rows * 16]
+    raw: Any = np.frombuffer(array.buffers()[1], np.uint8)[array.offset * 16 :][: rows * 16]
     digits = np.frombuffer(binascii.hexlify(raw), _PLAIN)
     made = np.full((rows, 36), ord("-"), np.uint8)
     hyphened = made.reshape(-1).view(_HYPHENED)
@@ -56,7 +57,7 @@ def uuid_texts(array: Any) -> pa.Array:
 
 def instant_texts(array: Any) -> pa.Array:
     """27 characters for each moment: Arrow's own text, with a T where it has a space."""
-    texts = pc.cast(pc.fill_null(array, pa.scalar(0, array.type)), pa.large_string())
+    texts = pc.cast(pc.fill_null(array, _EPOCH), pa.large_string())
     rows = len(texts)
     _, offsets, data = texts.buffers()
     ends = np.frombuffer(offsets, np.int64)[texts.offset : texts.offset + rows + 1]
@@ -92,4 +93,4 @@ def _fixed_texts(matrix: Any) -> pa.Array:
 
 
 def _with_nulls(texts: pa.Array, like: Any) -> pa.Array:
-    return pc.if_else(pc.is_valid(like), texts, None) if like.null_count else texts
+    return pc.if_else(pc.is_valid(like), texts, null_of(texts.type)) if like.null_count else texts
