@@ -7,9 +7,14 @@ an error of the catalogue what went wrong; here is only told what it was.
 
 from __future__ import annotations
 
+import functools
+import os
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from coachops.core import clock
+
+_KEPT_SECONDS = 300
 _CONNECT_SECONDS = 5
 _READ_SECONDS = 60
 _ATTEMPTS = 3
@@ -38,7 +43,18 @@ class Trouble:
 
 
 def open_files() -> Any:
-    """A file system of objects (`s3fs`); it connects at the first call."""
+    """A file system of objects (`s3fs`); it connects at the first call.
+
+    Several places share one, for its certificates and the description of the service take a tenth
+    of a second to read. Other settings of the environment give another, and so do some minutes:
+    keys in a file may have been replaced.
+    """
+    settings = tuple(sorted(item for item in os.environ.items() if item[0].startswith("AWS_")))
+    return _opened(settings, os.getpid(), int(clock.monotonic() // _KEPT_SECONDS))
+
+
+@functools.lru_cache(maxsize=2)
+def _opened(_settings: tuple[tuple[str, str], ...], _process: int, _period: int) -> Any:
     import s3fs  # type: ignore[import-untyped]  # noqa: PLC0415 half a second of botocore
 
     opened = s3fs.S3FileSystem(

@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 import sqlalchemy as sa
@@ -20,6 +20,7 @@ from tests.support.patience import lengthened
 from tests.support.postgres import PostgresServer, find_postgres
 from tests.support.postgres_pair import PostgresPair
 from tests.support.postgres_reuse import Copies
+from tests.support.scheduling import Units, longest_first
 
 hypothesis_settings.register_profile(
     "suite",
@@ -37,51 +38,15 @@ ROOT = Path(__file__).resolve().parents[1]
 ANNOMI = Path(os.environ.get("COACHOPS_ANNOMI_DIR", ROOT.parent / "shared" / "data" / "annomi"))
 
 
-LONGEST = (
-    "browser/test_scripts.py",
-    "browser/test_admin.py",
-    "browser/test_exports.py",
-    "browser/test_workspace.py",
-    "browser/test_jobs.py",
-    "gate/test_life.py",
-    "api/test_schemathesis.py",
-    "backup/test_postgres_engines.py",
-    "faults/test_recovery.py",
-    "cli/test_demo.py",
-    "jobs/test_export_places.py",
-    "faults/test_export_kills.py",
-    "faults/test_jobs_workers.py",
-    "faults/test_recovery_kills.py",
-    "docs/test_guide_in_browser.py",
-    "faults/test_backup_postgres.py",
-    "faults/test_clock.py",
-    "browser/test_conditions.py",
-    "notebooks/test_notebooks.py",
-    "export/test_outsiders.py",
-    "feed/test_dlt.py",
-    "feed/test_capture.py",
-    "faults/test_ai_processes.py",
-    "jobs/test_reports.py",
-    "jobs/test_worker.py",
-    "cli/test_main.py",
-    "cli/test_examples.py",
-    "webhooks/test_kills.py",
-    "faults/test_backup.py",
-    "gate/test_attacks.py",
-    "gate/test_process_table.py",
-    "dashboards/test_conditions.py",
-    "jobs/test_exports.py",
-    "reporting/test_reports.py",
-    "export/test_selection.py",
-)
-"""Files of half a minute and more, the longest first: started last, each would keep one worker busy
-while the others have nothing left to do. `pytest --durations=100` tells when the order is out of date."""
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files first; `--no-loadscope-reorder` keeps xdist from putting them last."""
-    place = {f"tests/{name}": number for number, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: place.get(item.nodeid.partition("::")[0], len(place)))
+    """The longest units of work first."""
+    longest_first(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Files, and folders that stay together, where work is given out by files."""
+    return Units(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def missing_tool(name: str) -> NoReturn:

@@ -38,13 +38,16 @@ class Line:
 
 POSTGRES = (
     Line("PostgreSQL to CSV", "pg csv 1", "psql copy", 0.9),
-    Line("PostgreSQL to CSV", "pg csv 1", "pandas csv", 10),
+    Line("PostgreSQL to CSV, one process", "pg csv 1", "pandas csv", 10),
+    Line("PostgreSQL to CSV, two processes", "pg csv 2", "pandas csv", 10),
     Line("PostgreSQL to JSON Lines, one process", "pg jsonl 1", "psql row_to_json", 1.2),
     Line("PostgreSQL to JSON Lines, two processes", "pg jsonl 2", "psql row_to_json", 1.7),
-    Line("PostgreSQL to JSON Lines", "pg jsonl 1", "pandas jsonl", 10),
+    Line("PostgreSQL to JSON Lines, one process", "pg jsonl 1", "pandas jsonl", 10),
+    Line("PostgreSQL to JSON Lines, two processes", "pg jsonl 2", "pandas jsonl", 10),
     Line("PostgreSQL to Parquet, ordered, digest, one process", "pg parquet 1", "duckdb", 0.85),
     Line("PostgreSQL to Parquet, ordered, digest, two processes", "pg parquet 2", "duckdb", 1.2),
-    Line("PostgreSQL to Parquet", "pg parquet 1", "pandas parquet", 8),
+    Line("PostgreSQL to Parquet, one process", "pg parquet 1", "pandas parquet", 8),
+    Line("PostgreSQL to Parquet, two processes", "pg parquet 2", "pandas parquet", 8),
 )
 SQLITE = (
     Line("SQLite to CSV, both cores", "sqlite csv 2", "sqlite3 csv", 1.5),
@@ -71,6 +74,8 @@ def main() -> list[dict[str, object]]:
             made += _memory_and_digest(found)
     sizes = [rows // 10, rows] + ([1_000_000, 10_000_000] if "--ten-million" in sys.argv else [])
     made += _bundles(sorted(set(sizes)))
+    if "--ten-million" in sys.argv:
+        made += _growth_of_memory(1_000_000, 10_000_000)
     return made
 
 
@@ -88,6 +93,7 @@ def _postgres(source: Sources) -> dict[str, Task]:
     tasks = {
         "pg csv 1": ours(source, url, "csv", 1),
         "psql copy": psql(source, rows_query(), "FORMAT csv, HEADER"),
+        "pg csv 2": ours(source, url, "csv", 2),
         "pg jsonl 1": ours(source, url, "jsonl", 1),
         "psql row_to_json": psql(source, as_json, r"FORMAT csv, QUOTE E'\x01', DELIMITER E'\x02'"),
         "pg jsonl 2": ours(source, url, "jsonl", 2),
@@ -185,6 +191,29 @@ def _bundles(sizes: list[int]) -> list[dict[str, object]]:
             }
         )  # fmt: skip
     return made
+
+
+def _growth_of_memory(few: int, many: int) -> list[dict[str, object]]:
+    """The largest process of an export of many rows against that of few."""
+    peaks: dict[str, list[float]] = {}
+    for rows in (few, many):
+        with sources(rows) as source:
+            tasks = {"sqlite parquet 2": ours(source, source.sqlite_url, "parquet", 2)}
+            for name in ("csv", "jsonl", "parquet") if source.postgres else ():
+                for workers in (1, 2):
+                    task = ours(source, source.postgres, name, workers)
+                    tasks[f"pg {name} {workers}"] = task
+            for name, figures in in_turn(tasks, 1).items():
+                peaks.setdefault(name, []).append(figures.peak_mb)
+    return [
+        {
+            "name": f"memory of a process from {few:,} to {many:,} rows, {name}",
+            "value": round(large), "unit": "MB", "ratio": round(large / small, 2),
+            "peer": f"{few:,} rows: {small:.0f}",
+            "note": f"target <= 1.15: {_met(large <= 1.15 * small)}",
+        }
+        for name, (small, large) in peaks.items()
+    ]  # fmt: skip
 
 
 def _met(met: bool) -> str:

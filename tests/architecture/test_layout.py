@@ -8,7 +8,7 @@ from pathlib import Path
 
 import coachops
 from coachops.core.settings import Settings
-from tests.conftest import LONGEST
+from tests.support.scheduling import LONGEST
 
 PACKAGE = Path(coachops.__file__).parent
 MAX_LINES = 400
@@ -70,8 +70,8 @@ def test_settings_are_read_from_the_environment_in_one_place() -> None:
     assert found == {("cli/main.py", "COACHOPS_LOG_LEVEL")}
 
 
-def test_the_test_files_that_start_first_are_there() -> None:
-    """One that was renamed would start last again, and the others would wait for it."""
+def test_the_tests_that_start_first_are_there() -> None:
+    """A file or folder that was renamed would start last again, and the others would wait for it."""
     tests = PACKAGE.parent / "tests"
-    assert [name for name in LONGEST if not (tests / name).is_file()] == []
+    assert [name for name in LONGEST if not (tests / name).exists()] == []
     assert len(set(LONGEST)) == len(LONGEST)

@@ -240,7 +240,7 @@ class Gated:
         return clock.monotonic() - started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def toy_suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
     """The running gate with toy pages."""
     require_chromium()
