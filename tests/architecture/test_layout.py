@@ -8,7 +8,7 @@ from pathlib import Path
 
 import coachops
 from coachops.core.settings import Settings
-from tests.support.scheduling import LONGEST
+from tests.support.scheduling import LONGEST, TOGETHER, unit
 
 PACKAGE = Path(coachops.__file__).parent
 MAX_LINES = 400
@@ -74,4 +74,6 @@ def test_the_tests_that_start_first_are_there() -> None:
     """A file or folder that was renamed would start last again, and the others would wait for it."""
     tests = PACKAGE.parent / "tests"
     assert [name for name in LONGEST if not (tests / name).exists()] == []
+    assert [name for name in LONGEST if unit(f"tests/{name}") != f"tests/{name}"] == []
+    assert [name for name in TOGETHER if not (tests.parent / name / "conftest.py").is_file()] == []
     assert len(set(LONGEST)) == len(LONGEST)

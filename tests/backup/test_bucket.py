@@ -13,6 +13,7 @@ import pytest
 from coachops.backup import Backups
 from coachops.backup.bucket import BucketPlace
 from coachops.bootstrap import recovery
+from coachops.buckets import open_files
 from coachops.core.errors import CoachError
 from coachops.core.settings import load_settings
 from tests.support.patience import PATIENCE
@@ -239,3 +240,17 @@ class _Cutting(_Listening):
                 target.sendall(data)
         except OSError:
             return
+
+
+def test_places_share_a_client_until_keys_may_have_changed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 1_000_000.0
+    monkeypatch.setattr("coachops.core.clock.monotonic", lambda: now)
+    first = open_files()
+    assert open_files() is first
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "another")
+    other = open_files()
+    assert other is not first
+    now += 600  # a file of keys may have been written anew
+    assert open_files() is not other
