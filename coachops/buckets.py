@@ -45,9 +45,9 @@ class Trouble:
 def open_files() -> Any:
     """A file system of objects (`s3fs`); it connects at the first call.
 
-    Several places share one, for its certificates and the description of the service take a tenth
-    of a second to read. Other settings of the environment give another, and so do some minutes:
-    keys in a file may have been replaced.
+    All who ask share one, for its certificates and the description of the service take a tenth of a
+    second to read; so ask anew, and keep none. Other settings of the environment give another, and
+    so do keys that were refused and some minutes: those in a file may have been replaced.
     """
     settings = tuple(sorted(item for item in os.environ.items() if item[0].startswith("AWS_")))
     return _opened(settings, os.getpid(), int(clock.monotonic() // _KEPT_SECONDS))
@@ -77,8 +77,10 @@ def trouble(error: Exception) -> Trouble | None:
     if isinstance(error, FileNotFoundError):
         return Trouble("missing", "no such bucket or object")
     if isinstance(error, PermissionError):
+        _opened.cache_clear()
         return Trouble("refused", "no right to it")
     if isinstance(error, exceptions.NoCredentialsError | exceptions.PartialCredentialsError):
+        _opened.cache_clear()
         return Trouble("refused", "no keys are set")
     if isinstance(error, exceptions.BotoCoreError | exceptions.ClientError | OSError):
         name = type(error).__name__

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from coachops.backup.place import SMALL, Entry
 from coachops.buckets import open_files, trouble
@@ -27,34 +26,33 @@ class BucketPlace:
         self.url = url.rstrip("/")
         self._root = self.url.removeprefix("s3://")
         self._bucket = self._root.split("/", 1)[0]
-        self._opened: Any = None
 
     def put(self, name: str, source: Path) -> None:
         """See `Place`."""
         with self._translated():
-            self._files().put_file(str(source), self._path(name))
+            open_files().put_file(str(source), self._path(name))
 
     def write(self, name: str, data: bytes) -> None:
         """See `Place`."""
         with self._translated():
-            self._files().pipe_file(self._path(name), data)
+            open_files().pipe_file(self._path(name), data)
 
     def get(self, name: str, target: Path) -> None:
         """See `Place`."""
         with self._translated():
-            self._files().get_file(self._path(name), str(target))
+            open_files().get_file(self._path(name), str(target))
 
     def read(self, name: str) -> bytes:
         """See `Place`."""
         with self._translated():
-            return bytes(self._files().cat_file(self._path(name), start=0, end=SMALL + 1))
+            return bytes(open_files().cat_file(self._path(name), start=0, end=SMALL + 1))
 
     def entries(self, prefix: str = "") -> Iterator[Entry]:
         """See `Place`."""
         top = self._path(prefix).rpartition("/")[0] if prefix else self._root
         with self._translated():
             try:
-                found = self._files().find(top, detail=True)
+                found = open_files().find(top, detail=True)
             except FileNotFoundError:
                 found = {}
             if not found:  # an empty listing is also what a missing bucket gives
@@ -75,19 +73,14 @@ class BucketPlace:
     def delete(self, name: str) -> None:
         """See `Place`."""
         with self._translated(), contextlib.suppress(FileNotFoundError):
-            self._files().rm_file(self._path(name))
+            open_files().rm_file(self._path(name))
 
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}"
 
-    def _files(self) -> Any:
-        if self._opened is None:
-            self._opened = open_files()
-        return self._opened
-
     def _require_bucket(self) -> None:
         try:
-            self._files().call_s3("list_objects_v2", Bucket=self._bucket, MaxKeys=1)
+            open_files().call_s3("list_objects_v2", Bucket=self._bucket, MaxKeys=1)
         except FileNotFoundError as error:
             raise CoachError("COACH-BKP-003", reason="no such bucket", place=self.url) from error
 

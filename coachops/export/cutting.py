@@ -50,6 +50,8 @@ def cuts(
     if low is not None:
         yield None, low, most
     counts.update(_counts(connection, dataset, condition))
+    if not counts["never_exported"] and condition is None:
+        find = _Cutter(connection, _bare(dataset), None, most)
     left = counts["rows"] - (0 if low is None else most)
     while left > most:
         high = find.after(low)
@@ -61,7 +63,7 @@ def cuts(
 def _counts(
     connection: Connection, dataset: Dataset, condition: Condition | None
 ) -> dict[str, int]:
-    # each by a statement of its own: an index answers both, where one for both reads every row
+    # each by a statement of its own: one for both reads every row, where each has an index
     whole = _count(connection, _bare(dataset), [])
     never = 0 if dataset.where is None else _count(connection, *_kept_back(dataset))
     rows = whole - never if condition is None else _count(connection, dataset, [condition])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -254,3 +255,21 @@ def test_places_share_a_client_until_keys_may_have_changed(
     assert other is not first
     now += 600  # a file of keys may have been written anew
     assert open_files() is not other
+
+
+def test_keys_that_were_corrected_are_used_at_the_next_try(
+    at: Callable[..., Backups], url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    keys = tmp_path / "keys"
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(keys))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    right = {name: os.environ[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
+    for name in right:
+        monkeypatch.delenv(name)
+    backups = at(storage_url=url)
+    with pytest.raises(CoachError, match="no keys are set"):
+        backups.run()
+    keys.write_text(
+        "[default]\n" + "".join(f"{name.lower()} = {value}\n" for name, value in right.items())
+    )
+    assert backups.run().state == "good"

@@ -21,12 +21,13 @@ from coachops.db import Database
 from coachops.db.engine import sqlite_file
 from coachops.db.models import CoachingSession, Insight, Utterance
 from coachops.export import blocks
-from coachops.export.cutting import cuts, looks_longer
+from coachops.export.cutting import _key, cuts, looks_longer
 from coachops.export.datasets import DATASETS
 from coachops.export.definitions import Dataset
 from coachops.export.parts import Transform, write_part
 from coachops.export.plan import ExportSpec, Part, PartResult, Plan
 from coachops.export.planning import make_plan, plan_within
+from coachops.export.queries import order_columns
 from coachops.export.running import write_parts
 from coachops.export.snapshot import hold_snapshot, open_moment
 from coachops.export.workers.pool import Pool
@@ -358,30 +359,29 @@ def test_a_plan_whose_first_part_is_known_early_is_the_same_plan(organisation: D
 
 
 @pytest.mark.parametrize("cut", [0.0, 0.02, 0.5, 0.97, 1.0])
+@pytest.mark.parametrize("name", ["utterances", "insights"])
 def test_parts_begin_where_rows_that_are_never_exported_do_not_count(
-    organisation: Database, cut: float
+    organisation: Database, name: str, cut: float
 ) -> None:
-    utterances = DATASETS["utterances"]
-    order = (Utterance.transcript_id, Utterance.position)
-    kept = sa.select(*order).where(Utterance.is_cut.is_(False)).order_by(*order)
+    dataset, most = DATASETS[name], 100 if name == "utterances" else 7
+    flag = Utterance.is_cut if name == "utterances" else Insight.held_back
+    order = order_columns(dataset)
+    kept = sa.select(*order).where(flag.is_(False)).order_by(*order)
     chance = random.Random(str(cut))
     with organisation.connect(write=True) as connection:
         places = connection.execute(sa.select(*order).order_by(*order)).all()
-        for number, (transcript, position) in enumerate(places):
-            if (cut and number < 250) or chance.random() < cut:
-                connection.execute(
-                    sa.update(Utterance)
-                    .where(Utterance.transcript_id == transcript, Utterance.position == position)
-                    .values(is_cut=True)
-                )
-        expected = [(str(row[0]), row[1]) for row in connection.execute(kept)]
+        for number, place in enumerate(places):
+            if (cut and number < 2 * most + 50) or chance.random() < cut:
+                here = [column == value for column, value in zip(order, place, strict=True)]
+                connection.execute(sa.update(flag.class_).where(*here).values({flag.key: True}))
+        expected = [_key(row) for row in connection.execute(kept)]
         counts: dict[str, int] = {}
-        found = list(cuts(connection, utterances, None, counts, 100, early=False))
-        again = list(cuts(connection, utterances, None, {}, 100, early=True))
+        found = list(cuts(connection, dataset, None, counts, most, early=False))
+        again = list(cuts(connection, dataset, None, {}, most, early=True))
     assert counts == {
         "rows": len(expected), "left_out": 0, "never_exported": len(places) - len(expected)
     }  # fmt: skip
-    assert [low for low, _, _ in found[1:]] == expected[100::100]
-    assert [high for _, high, _ in found[:-1]] == expected[100::100]
+    assert [low for low, _, _ in found[1:]] == expected[most::most]
+    assert [high for _, high, _ in found[:-1]] == expected[most::most]
     assert sum(rows for _, _, rows in found) == len(expected)
     assert again == found

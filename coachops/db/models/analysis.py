@@ -15,6 +15,7 @@ from coachops.db.models.base import (
     JsonDocument,
     Text,
     at_most,
+    few,
     not_blank,
     one_of,
 )
@@ -87,7 +88,11 @@ class Insight(Identified, Base):
     """
 
     __tablename__ = "insights"
-    __table_args__ = (one_of("kind", *INSIGHT_KINDS), not_blank("text"))
+    __table_args__ = (
+        one_of("kind", *INSIGHT_KINDS),
+        not_blank("text"),
+        few("ix_insights_held_back", "id", flag="held_back"),
+    )
 
     analysis_id: Mapped[uuid.UUID] = mapped_column(
         sa.ForeignKey("analyses.id", ondelete="CASCADE"), index=True
@@ -139,6 +144,7 @@ class ActionItem(Changing, Base):
         not_blank("text"),
         sa.UniqueConstraint("transcript_id", "anchor"),
         sa.Index("ix_action_items_client_id_status", "client_id", "status"),
+        few("ix_action_items_held_back", "id", flag="held_back"),
     )
 
     client_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("clients.id"))

@@ -101,6 +101,16 @@ def one_of(column: str, *values: str) -> sa.CheckConstraint:
     return sa.CheckConstraint(f"{column} IN ({listed})", name=f"{column}_known")
 
 
+def few(name: str, *columns: str, flag: str) -> sa.Index:
+    """An index of the rows whose flag is set: few, but asked for by number and by place."""
+    return sa.Index(
+        name,
+        *columns,
+        sqlite_where=sa.text(f"{flag} IS NOT 0"),
+        postgresql_where=sa.text(f"{flag} IS NOT false"),
+    )
+
+
 def not_blank(column: str) -> sa.CheckConstraint:
     """The column holds more than spaces."""
     return sa.CheckConstraint(f"length(trim({column})) > 0", name=f"{column}_not_blank")

@@ -21,6 +21,7 @@ from coachops.db.models.base import (
     ShortText,
     Text,
     at_most,
+    few,
     not_blank,
     one_of,
 )
@@ -110,14 +111,7 @@ class Utterance(Base):
         sa.CheckConstraint(
             "start_ms IS NULL OR end_ms IS NULL OR end_ms >= start_ms", name="ends_after_start"
         ),
-        # few are, and an export asks how many, and how many are between two others
-        sa.Index(
-            "ix_utterances_cut",
-            "transcript_id",
-            "position",
-            sqlite_where=sa.text("is_cut IS NOT 0"),
-            postgresql_where=sa.text("is_cut IS NOT false"),
-        ),
+        few("ix_utterances_cut", "transcript_id", "position", flag="is_cut"),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)

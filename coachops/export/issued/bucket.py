@@ -38,7 +38,6 @@ class BucketPlace:
         self._root = self.url.removeprefix("s3://")
         self._staging = f"{self._root}.staging/{export_id.hex}"
         self._work = work / export_id.hex
-        self._opened: Any = None
 
     def work(self, generation: int) -> Path:
         """See `Place`."""
@@ -53,7 +52,7 @@ class BucketPlace:
         folder = self.work(generation)
         with self._translated():
             for name in names:
-                self._files().put_file(str(folder / name), f"{self._staging}/{generation}/{name}")
+                open_files().put_file(str(folder / name), f"{self._staging}/{generation}/{name}")
         for name in names:
             (folder / name).unlink(missing_ok=True)
 
@@ -67,7 +66,7 @@ class BucketPlace:
             self._require_free(manifest, paths)
             for path in paths:  # the manifest is the last one
                 if (folder / path).is_file():
-                    self._files().put_file(str(folder / path), f"{self._root}/{path}")
+                    open_files().put_file(str(folder / path), f"{self._root}/{path}")
                 else:
                     self._take_over(generation, path)
         return manifest, listing(folder, manifest)
@@ -78,7 +77,7 @@ class BucketPlace:
             until = min(end, start + _READ_AT_ONCE)
             with self._translated():
                 piece = bytes(
-                    self._files().cat_file(f"{self._root}/{name}", start=start, end=until)
+                    open_files().cat_file(f"{self._root}/{name}", start=start, end=until)
                 )
             if len(piece) != until - start:
                 raise CoachError("COACH-EXP-004", path=name, reason="the object was cut")
@@ -94,24 +93,24 @@ class BucketPlace:
     def delete(self) -> None:
         """See `Place`. The manifest goes first."""
         with self._translated(), contextlib.suppress(FileNotFoundError):
-            self._files().rm_file(f"{self._root}/{MANIFEST}")
+            open_files().rm_file(f"{self._root}/{MANIFEST}")
         self._remove(self._root)
         self.discard()
 
     def _require_free(self, manifest: Manifest, paths: Sequence[str]) -> None:
         """Refuse a prefix below which something else lies: mixed, neither would be whole."""
-        found = self._files().find(self._root)
+        found = open_files().find(self._root)
         there = {name.removeprefix(f"{self._root}/") for name in found} - {""}
         own = True
         if MANIFEST in there:
-            text = self._files().cat_file(f"{self._root}/{MANIFEST}").decode("utf-8", "replace")
+            text = open_files().cat_file(f"{self._root}/{MANIFEST}").decode("utf-8", "replace")
             own = manifest["export_id"] in text
         if not own or not there <= set(paths):
             raise CoachError("COACH-EXP-003", path=self.url)
 
     def _take_over(self, generation: int, path: str) -> None:
         try:
-            self._files().cp_file(f"{self._staging}/{generation}/{path}", f"{self._root}/{path}")
+            open_files().cp_file(f"{self._staging}/{generation}/{path}", f"{self._root}/{path}")
         except FileNotFoundError:
             reason = f"{path} was removed"
             raise FilesGoneError("COACH-EXP-050", place=self.url, reason=reason) from None
@@ -120,20 +119,15 @@ class BucketPlace:
         """Everything below it. The library's own `rm` takes a prefix with `*` or `[` for a pattern."""
         bucket, _, _ = prefix.partition("/")
         with self._translated(), contextlib.suppress(FileNotFoundError):
-            found = [name for name in self._files().find(prefix) if name.startswith(f"{prefix}/")]
+            found = [name for name in open_files().find(prefix) if name.startswith(f"{prefix}/")]
             keys = [{"Key": name.removeprefix(f"{bucket}/")} for name in found]
             for start in range(0, len(keys), _DELETED_AT_ONCE):
                 some = keys[start : start + _DELETED_AT_ONCE]
-                answer = self._files().call_s3(
+                answer = open_files().call_s3(
                     "delete_objects", Bucket=bucket, Delete={"Objects": some, "Quiet": True}
                 )
                 if answer.get("Errors"):
                     raise self._refused(str(answer["Errors"][0].get("Code", "not deleted")))
-
-    def _files(self) -> Any:
-        if self._opened is None:
-            self._opened = open_files()
-        return self._opened
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:

@@ -22,7 +22,7 @@ from coachops.export.files import read_file
 from coachops.export.manifest import MANIFEST
 from coachops.export.restoring.postgres import postgres_target
 from coachops.export.restoring.sqlite import sqlite_target
-from coachops.export.shapes import Shape
+from coachops.export.shapes import FormatError, Shape
 from coachops.export.verifying import require_intact, shapes_of, verify_export
 from coachops.export.verifying.inside import files_of, parents_first
 
@@ -121,8 +121,11 @@ def _restored(
     for shape in shapes:
         progress(f"comparing {shape.name}")
         digest = BlockDigest(shape.fields)
-        for batch in target.read(shape):
-            digest.update(batch)
+        try:
+            for batch in target.read(shape):
+                digest.update(batch)
+        except (FormatError, TypeError) as error:  # not even of the column's type
+            raise CoachError("COACH-EXP-013", reason=f"table {shape.name}") from error
         found = joined(digest.rows, digest.blocks())
         if found != expected[shape.name]:
             raise CoachError("COACH-EXP-013", reason=f"table {shape.name}")

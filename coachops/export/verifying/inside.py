@@ -166,9 +166,9 @@ class _Reading:
             if known is None:
                 continue  # that dataset is not in this export
             array = batch.column(column)
-            for value in pc.unique(array).to_pylist():
-                if value is not None and value not in known:
-                    place = pc.index(array, pa.scalar(value, array.type)).as_py()
+            for value in pc.unique(array):
+                if value.is_valid and value.as_py() not in known:
+                    place = pc.index(array, value).as_py()
                     detail = f"{column} has no row in {parent}"
                     row = before + place + 1
                     self._dangling = Check("foreign_keys", path, False, detail, row)

@@ -52,10 +52,18 @@ class Order:
 
 
 def _comparable(array: Any) -> list[Any]:
-    """Numbers that compare as the values do."""
+    """Numbers that compare as the values do.
+
+    Raises:
+        FormatError: values that no dataset of ours is ordered by, or none.
+    """
+    if array.null_count:
+        raise FormatError("has no value in a column that orders the rows")
     if pa.types.is_fixed_size_binary(array.type):
         raw = np.frombuffer(array.buffers()[1], ">u8")[array.offset * 2 :][: len(array) * 2]
         return [raw[0::2].astype(np.uint64), raw[1::2].astype(np.uint64)]
+    if not (pa.types.is_integer(array.type) or pa.types.is_temporal(array.type)):
+        raise FormatError("is ordered by a column that has no order")
     numbers: Any = np.frombuffer(array.buffers()[1], f"<i{array.type.bit_width // 8}")
     return [numbers[array.offset : array.offset + len(array)]]
 

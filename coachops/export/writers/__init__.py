@@ -3,7 +3,7 @@
 A shard writer takes typed batches (`batches.py`) and leaves one finished file under its final name,
 or nothing. Invariants: equal rows give equal bytes, however they were cut into batches; no row is
 touched by Python alone. To add a format: a module with a `RowsWriter` or a writer of its own, its
-row in `open_shard`, and a reader in `files/`.
+row in `_rows_of`, and a reader in `files/`.
 """
 
 from pathlib import Path
@@ -46,7 +46,7 @@ def open_shard(
 
 
 def _rows_of(format_name: str, shape: Shape, shard: int, *, excel: bool) -> RowsWriter:
-    """Loaded when they are needed: polars is a third of what a process of the export takes to start."""
+    """Loaded when needed: polars, which these need, is a third of what a process takes to start."""
     match format_name:
         case "csv":
             from coachops.export.writers.csv import CsvRows  # noqa: PLC0415 see above
@@ -56,10 +56,12 @@ def _rows_of(format_name: str, shape: Shape, shard: int, *, excel: bool) -> Rows
             from coachops.export.writers.json import JsonRows  # noqa: PLC0415 see above
 
             return JsonRows(shape, shard)
-        case _:
+        case "jsonl":
             from coachops.export.writers.jsonl import JsonLinesRows  # noqa: PLC0415 see above
 
             return JsonLinesRows(shape)
+        case _:
+            raise ValueError(f"no writer of {format_name}")
 
 
 __all__ = [
