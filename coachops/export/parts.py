@@ -11,7 +11,7 @@ from coachops.export.datasets import DATASETS
 from coachops.export.orders import Lookup, Order, Privacy, Progress, Transform, quiet, write_files
 from coachops.export.plan import ExportSpec, Part, PartResult
 from coachops.export.planning import filters_of
-from coachops.export.queries import part_query, shown_query, sql_text, within
+from coachops.export.queries import part_query, shown_query, sql_text, within_join
 from coachops.export.readers import postgres, read_batches
 from coachops.export.selection import Selection
 from coachops.export.shapes import Shape
@@ -65,7 +65,7 @@ def order_of(
     selected = Selection(filters_of(spec)).condition(dataset)
     shape, lookup = Shape.of(dataset), None
     if passed := not sqlite and privacy is None and passthrough.possible(dataset, spec):
-        statement = passthrough.text_query(dataset, [selected, *within(dataset, part)])
+        statement = passthrough.text_query(dataset, [selected, *within_join(dataset, part)])
     else:
         statement = part_query(dataset, part, selected, sqlite=sqlite)
         if (shown := dataset.shown) is not None:
@@ -77,6 +77,6 @@ def order_of(
 
 
 def part_conditions(spec: ExportSpec, part: Part) -> list[Any]:
-    """The conditions that choose the rows of a part."""
+    """The conditions that choose the rows of a part, for a query that joins what they show."""
     dataset = DATASETS[part.dataset]
-    return [Selection(filters_of(spec)).condition(dataset), *within(dataset, part)]
+    return [Selection(filters_of(spec)).condition(dataset), *within_join(dataset, part)]

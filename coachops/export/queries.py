@@ -51,8 +51,6 @@ def part_query(
     conditions = [selected, *within(dataset, part)]
     if (shown := dataset.shown) is None:
         return typed_query(dataset, conditions, sqlite=sqlite)
-    if sqlite:  # leaves parents out by the index where it would otherwise look at their rows
-        conditions += _between(dataset, part, dataset.column(shown.by).source)
     columns = tuple(c for c in dataset.columns if c.name != shown.column)
     return typed_query(replace(dataset, columns=columns, source=None), conditions, sqlite=sqlite)
 
@@ -79,6 +77,12 @@ def shown_query(
     return statement
 
 
+def within_join(dataset: Dataset, part: Part) -> list[Condition]:
+    """The same for a query that joins the parents that the rows show: these are bounded, too."""
+    conditions = within(dataset, part)
+    return conditions + (_between(dataset, part, dataset.shown.key) if dataset.shown else [])
+
+
 def _between(dataset: Dataset, part: Part, parent: Any) -> list[Condition]:
     """The parents of the first and the last row of a part, and all between them."""
     by = dataset.column(dataset.sort[0])
@@ -102,12 +106,19 @@ def order_columns(dataset: Dataset) -> list[Any]:
 
 
 def within(dataset: Dataset, part: Part) -> list[Condition]:
-    """The conditions that choose the rows of a part."""
+    """The conditions that choose the rows of a part.
+
+    Where two columns order the rows, the first one is bounded by itself as well: by a bound on both
+    alone, PostgreSQL 15 looks for the rows of a parent that comes before the part by walking from
+    there through the whole index, so a join by parents took hours; SQLite looks at the parent's rows.
+    """
     conditions = []
     if part.low is not None:
         conditions.append(from_key(dataset, part.low))
     if part.high is not None:
         conditions.append(sa.not_(from_key(dataset, part.high)))
+    if len(dataset.sort) > 1:
+        conditions += _between(dataset, part, dataset.column(dataset.sort[0]).source)
     return conditions
 
 

@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import threading
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from coachops.export import blocks
 from coachops.export.cutting import _key, cuts, looks_longer
 from coachops.export.datasets import DATASETS
 from coachops.export.definitions import Dataset
-from coachops.export.parts import Transform, write_part
+from coachops.export.parts import Transform, order_of, write_part
 from coachops.export.plan import ExportSpec, Part, PartResult, Plan
 from coachops.export.planning import make_plan, plan_within
 from coachops.export.queries import order_columns
@@ -385,3 +386,20 @@ def test_parts_begin_where_rows_that_are_never_exported_do_not_count(
     assert [high for _, high, _ in found[:-1]] == expected[most::most]
     assert sum(rows for _, _, rows in found) == len(expected)
     assert again == found
+
+
+@pytest.mark.parametrize("formats", [("csv",), ("jsonl",)])
+def test_a_part_in_the_middle_is_bounded_in_every_table_that_it_reads(
+    tmp_path: Path, formats: tuple[str, ...]
+) -> None:
+    """Else PostgreSQL looks for rows of every parent, walking through all before the part for each."""
+    low, high = (str(uuid.UUID(int=5)), 3), (str(uuid.UUID(int=9)), 1)
+    part = Part(1, "utterances", 2, low, high, 100)
+    order = order_of(ExportSpec(formats, ("utterances",)), part, tmp_path, sqlite=False)
+    assert order.passed is (formats == ("csv",))
+    asked = {"utterances.transcript_id": order.query, "transcripts.id": order.query}
+    if order.lookup is not None:
+        asked["transcripts.id"] = order.lookup.query
+    for column, query in asked.items():
+        assert f"{column} >= '{low[0]}'" in query
+        assert f"{column} <= '{high[0]}'" in query

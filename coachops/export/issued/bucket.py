@@ -76,9 +76,7 @@ class BucketPlace:
         while start < end:
             until = min(end, start + _READ_AT_ONCE)
             with self._translated():
-                piece = bytes(
-                    open_files().cat_file(f"{self._root}/{name}", start=start, end=until)
-                )
+                piece = bytes(open_files().cat_file(f"{self._root}/{name}", start=start, end=until))
             if len(piece) != until - start:
                 raise CoachError("COACH-EXP-004", path=name, reason="the object was cut")
             yield piece
