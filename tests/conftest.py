@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -41,6 +42,12 @@ ANNOMI = Path(os.environ.get("COACHOPS_ANNOMI_DIR", ROOT.parent / "shared" / "da
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest units of work first."""
     longest_first(items)
+
+
+def pytest_collection_finish() -> None:
+    """What was collected lives until the end, so the garbage collector need not walk through it."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:

@@ -43,6 +43,11 @@ class ExportSpec:
     time_zone: str = "UTC"
     shard_rows: int = 0
 
+    @property
+    def filtered(self) -> bool:
+        """Whether some rows are left out by days, coaches or clients."""
+        return bool(self.since or self.until or self.coaches or self.clients)
+
     def to_json(self) -> str:
         """The same request as the same text."""
         return _dumped(self)

@@ -53,7 +53,7 @@ def api(backend: str, new_database_url: Callable[..., str], home: Path) -> Itera
     services = Services(settings, database)
     server = uvicorn.Server(
         uvicorn.Config(
-            create_app(services), host="127.0.0.1", port=port, log_level="warning", ws="none"
+            create_app(services), host="127.0.0.1", port=port, log_config=None, ws="none"
         )
     )
     thread = threading.Thread(target=server.run)

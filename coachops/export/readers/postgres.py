@@ -40,6 +40,9 @@ SELECT (SELECT system_identifier::text FROM pg_control_system()),
        extract(epoch FROM pg_postmaster_start_time())::float8, current_setting('server_encoding')
 """
 _TEXT_OPTIONS = r"FORMAT csv, NULL '\N'"
+_BY_MERGING = ("enable_nestloop", "enable_hashjoin", "max_parallel_workers_per_gather")
+"""Set to 0, rows come along their index and meet their parents along theirs. By itself the planner
+takes a part of a large table for small, and sorts it or looks for the rows of each parent."""
 _RETRY_AFTER_SECONDS = 5
 
 
@@ -114,6 +117,8 @@ def _passed_through(connection: Any, order: Order, progress: Progress) -> PartRe
         output.write(header(shape.names, excel=False))
         blocks = Blocks(output, count)
         with _translated(), connection.cursor() as cursor:
+            for setting in () if order.spec.filtered else _BY_MERGING:
+                cursor.execute(f"SET LOCAL {setting} = 0")
             cursor.copy_expert(f"COPY ({order.query}) TO STDOUT ({_TEXT_OPTIONS})", blocks)
         blocks.flush()
         require_rows(part, rows)
