@@ -36,7 +36,8 @@ from tests.support.suite import (
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
-GRACE = 3.0
+GRACE = 8.0
+"""Seconds: long enough that a socket which breaks while the machine stands still is opened again."""
 LIMIT = 6
 COOKIE = "coachops_session"
 PAGES = [
@@ -232,6 +233,10 @@ class Gated:
         """The private folder of the run."""
         argument = self.child("api").cmdline()[-1]
         return Path(argument)
+
+    def told(self, page: Page) -> str:
+        """What a page shows and the suite has logged, for a failure."""
+        return f"{page.url}: {page.inner_text('body')[-1000:]}\n{self.suite.log()[-6000:]}"
 
     def wait(self, condition: Callable[[], bool]) -> float:
         """Poll until `condition`; the seconds it took."""

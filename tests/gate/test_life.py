@@ -10,6 +10,7 @@ from coachops.core import ids
 from coachops.core.actor import SYSTEM
 from coachops.identity import Identity
 from tests.gate.conftest import GRACE, LIMIT, Gated, Tab
+from tests.support.patience import until
 from tests.support.suite import PASSWORD, PEOPLE
 
 pytestmark = pytest.mark.browser
@@ -31,7 +32,7 @@ def test_pages_opened_at_the_same_time_are_not_mixed_up(gated: Gated) -> None:
     for page in pages:
         page.goto(f"{gated.suite.url}/app/dash", wait_until="commit")
     for page, who in zip(pages, people, strict=True):
-        page.wait_for_selector("#live")
+        until(page.locator("#live").is_visible, said=lambda: gated.told(page))
         assert PEOPLE[who].name in page.inner_text("#live")
     for context in contexts:
         context.close()

@@ -15,12 +15,12 @@ TOGETHER = ("tests/browser/", "tests/gate/", "tests/docs/")
 
 LONGEST = (
     "browser/",
-    "api/test_schemathesis.py",
-    "gate/",
     "jobs/test_export_places.py",
-    "docs/",
-    "faults/test_recovery.py",
+    "api/test_schemathesis.py",
     "backup/test_postgres_engines.py",
+    "faults/test_recovery.py",
+    "gate/",
+    "docs/",
     "cli/test_demo.py",
     "coaching/test_ownership.py",
     "export/test_outsiders.py",
@@ -59,7 +59,9 @@ LONGEST = (
     "reporting/test_reports.py",
 )
 """Units of 20 seconds and more, the longest first: started last, each would keep one worker busy
-while the others have nothing left to do. `pytest --durations=100` tells when this is out of date."""
+while the others have nothing left to do. The gate waits until the browser's tests are nearly done:
+two suites with their pages at once are too much for two cores. `pytest --durations=100` tells when
+this is out of date."""
 
 
 class Units(LoadFileScheduling):
