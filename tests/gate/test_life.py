@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -32,7 +33,7 @@ def test_pages_opened_at_the_same_time_are_not_mixed_up(gated: Gated) -> None:
     for page in pages:
         page.goto(f"{gated.suite.url}/app/dash", wait_until="commit")
     for page, who in zip(pages, people, strict=True):
-        until(page.locator("#live").is_visible, said=lambda: gated.told(page))
+        until(page.locator("#live").is_visible, said=partial(gated.told, page))
         assert PEOPLE[who].name in page.inner_text("#live")
     for context in contexts:
         context.close()
