@@ -110,7 +110,8 @@ def within(dataset: Dataset, part: Part) -> list[Condition]:
 
     Where two columns order the rows, the first one is bounded by itself as well: by a bound on both
     alone, PostgreSQL 15 looks for the rows of a parent that comes before the part by walking from
-    there through the whole index, so a join by parents took hours; SQLite looks at the parent's rows.
+    there through the whole index: a join by parents took minutes for a part of one second, among ten
+    million rows. SQLite looks at the parent's rows.
     """
     conditions = []
     if part.low is not None:

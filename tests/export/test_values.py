@@ -6,7 +6,9 @@ import csv
 import datetime as dt
 import io
 import re
+import struct
 import uuid
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -17,6 +19,8 @@ from coachops.export.batches import truths, validity
 from coachops.export.readers import values
 from coachops.export.readers.text import escaped
 from coachops.export.readers.values import RefusedError
+from coachops.export.shapes import Field, FormatError, Shape
+from coachops.export.verifying.order import Order
 
 TYPES = [pa.string(), pa.large_string(), pa.string_view()]
 
@@ -138,3 +142,21 @@ def test_texts_like_null_are_escaped_in_csv_that_is_passed_through(
         for row in rows
     ]
     assert [row[1:] for row in found] == expected
+
+
+def test_bytes_under_a_null_id_are_nobodys() -> None:
+    good = uuid.UUID(int=7)
+    offsets = pa.py_buffer(struct.pack("<3i", 0, 1, 33))
+    texts = pa.Array.from_buffers(
+        pa.string(), 2, [pa.py_buffer(b"\x02"), offsets, pa.py_buffer(b"x" + good.hex.encode())]
+    )
+    assert values.ids_of_hex(texts).to_pylist() == [None, good.bytes]
+
+
+@pytest.mark.parametrize(
+    "array", [pa.array(["a", "b"]), pa.array([True, False]), pa.array([1, None], pa.int32())]
+)
+def test_a_column_that_cannot_order_rows_is_told_and_no_trace(array: pa.Array[Any]) -> None:
+    shape = Shape("things", "1.0.0", "", (Field("n", "text", True),), "n", ("n",), ())
+    with pytest.raises(FormatError, match="order"):
+        Order(shape).require(pa.RecordBatch.from_arrays([array], names=["n"]), 0)

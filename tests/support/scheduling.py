@@ -59,9 +59,8 @@ LONGEST = (
     "reporting/test_reports.py",
 )
 """Units of 20 seconds and more, the longest first: started last, each would keep one worker busy
-while the others have nothing left to do. The gate waits until the browser's tests are nearly done:
-two suites with their pages at once are too much for two cores. `pytest --durations=100` tells when
-this is out of date."""
+while the others have nothing left to do. The gate stands further down, so that its pages and the
+browser's are not open at once. `pytest --durations=100` tells when this is out of date."""
 
 
 class Units(LoadFileScheduling):
