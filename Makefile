@@ -9,6 +9,8 @@ DEMO_HOME ?= $(CURDIR)/demo
 PYTEST_FLAGS ?= -n 3 --dist loadfile --no-loadscope-reorder
 FAULT_FLAGS ?= -n2 --dist=load
 export NO_MKDOCS_2_WARNING := 1
+# Containers often set this; every process would then compile again what it imports (2-3 s each).
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup tools demo test faults long serve lab check format bench docs screenshots migration clean
 
@@ -22,7 +24,8 @@ setup: .venv/.ready  ## make .venv with everything from the lock file
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(RUN) -m pip install --quiet --disable-pip-version-check 'uv>=0.9'
 	@# a second try with the certificates of the system, for networks behind a proxy of their own
-	@$(BIN)/uv sync --frozen --quiet 2>/dev/null || $(BIN)/uv sync --frozen --quiet --system-certs
+	@$(BIN)/uv sync --frozen --quiet --compile-bytecode 2>/dev/null \
+		|| $(BIN)/uv sync --frozen --quiet --compile-bytecode --system-certs
 	@touch $@
 
 tools: setup  ## install what the tests need beyond Python (Chromium, PostgreSQL, Node)
