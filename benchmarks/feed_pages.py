@@ -1,7 +1,7 @@
 """How fast pages of the change feed are served, against FastAPI returning a list of pydantic models.
 
-As JSON and as lines (NDJSON). All answer in this process through the same test client, on the same
-SQLite file, 10,000 rows a page.
+As JSON and as lines (NDJSON), on SQLite and on PostgreSQL. All answer in this process through the same
+test client, on the same database, 10,000 rows a page.
 The peer does what one would write first: rows through SQLAlchemy, a model each, `response_model`. It
 does less: no feed, no versions, no cursor, no check of who may see what.
 """
@@ -10,17 +10,57 @@ import datetime as dt
 import gc
 import itertools
 import statistics
+import sys
 import tempfile
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
-PAGE, ROUNDS = 10_000, 5
+from coachops.db import Database, migrate
+from tests.support.postgres import PostgresServer, find_postgres
+
+PAGE, ROUNDS = 10_000, 9
 NDJSON = "application/x-ndjson"
 
 
 def main() -> list[dict[str, object]]:
     """Rows a second of both, interleaved, medians."""
+    made: list[dict[str, object]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name, url in (("SQLite", f"sqlite:///{folder}/feed.db"), ("PostgreSQL", "")):
+            with _server(url) as found:
+                made += _measured(name, found, Path(folder)) if found else []
+    return made
+
+
+@contextmanager
+def _server(url: str) -> Iterator[str]:
+    """`url`, or that of a PostgreSQL server for as long as this lasts; "" where there is none."""
+    if url:
+        yield url
+        return
+    binaries = find_postgres()
+    if binaries is None:
+        print("no PostgreSQL server is installed: its lines are left out", file=sys.stderr)
+        yield ""
+        return
+    server = PostgresServer(binaries)
+    server.start()
+    try:
+        yield server.create()
+    finally:
+        server.stop()
+
+
+def _analyse(database: Database) -> None:
+    """What a server does by itself some time after so many rows came."""
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("ANALYZE")
+
+
+def _measured(name: str, url: str, home: Path) -> list[dict[str, object]]:
     from fastapi.testclient import TestClient
 
     from coachops.api import create_app
@@ -28,11 +68,8 @@ def main() -> list[dict[str, object]]:
     from coachops.coaching.seed import seed_organisation
     from coachops.core.actor import SYSTEM
     from coachops.core.settings import load_settings
-    from coachops.db import Database, migrate
 
-    with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder)
-        database = Database(f"sqlite:///{home / 'feed.db'}")
+    with closing(Database(url)) as database:
         migrate.upgrade(database)
         seed_organisation(
             database, coaches=10, clients=50, sessions=(ROUNDS + 1) * PAGE // 100,
@@ -49,8 +86,11 @@ def main() -> list[dict[str, object]]:
             headers={"Authorization": f"Bearer {token}"},
         )
         peer = TestClient(_peer(database))
+        _analyse(database)
         cursor, after = "", uuid.UUID(int=0).hex
         rates: list[tuple[float, ...]] = []
+        gc.collect()
+        gc.freeze()  # as the process that serves does
         for _ in range(ROUNDS + 1):
             wanted: dict[str, str | int] = {
                 "dataset": "utterances", "limit": PAGE, "cursor": cursor
@@ -69,13 +109,12 @@ def main() -> list[dict[str, object]]:
                 raise RuntimeError("a page is not full")
             cursor, after = body["cursor"], uuid.UUID(rows[-1]["utterance_id"]).hex
             rates.append(tuple(PAGE / (end - begin) for begin, end in itertools.pairwise(times)))
-        database.close()
     as_json, as_lines, peer_rate = (
         statistics.median(rate) for rate in zip(*rates[1:], strict=True)
     )
     return [
         {
-            "name": f"pages of the change feed, {form} (SQLite, 10,000 rows)",
+            "name": f"pages of the change feed, {form} ({name}, 10,000 rows)",
             "value": rate,
             "unit": "rows/s",
             "peer": f"FastAPI with pydantic models {peer_rate:,.0f} rows/s",

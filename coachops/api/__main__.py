@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 from pathlib import Path
 
@@ -25,9 +26,12 @@ def main() -> None:
     opened = services()
     configure_logging(opened.settings.log_level)
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # a line for each socket else
+    application = create_app(opened, runtime)
+    gc.collect()
+    gc.freeze()  # what stays as long as the process need not be walked through at each collection
     try:
         uvicorn.run(
-            create_app(opened, runtime),
+            application,
             host=opened.settings.host,
             port=opened.settings.port,
             log_config=None,

@@ -26,6 +26,10 @@ from coachops.export.feed.selecting import Seen
 _PIECES = ((0, 8), (8, 4), (12, 4), (16, 4), (20, 12))
 """Where the pieces of an id begin that SQLite keeps as 32 digits, and how long they are."""
 
+_ALONG_THE_INDEX = sa.text("SET LOCAL enable_bitmapscan = off")
+"""PostgreSQL collects and sorts all that follows for each page, where it thinks that it is little:
+it does so from a load until its statistics are made anew. Rows looked up one by one come at once."""
+
 MOST = 10_000
 """Changes on one page."""
 
@@ -106,9 +110,12 @@ def page(
             the highest value of a column.
     """
     head = change_feed.head(connection)
+    if connection.dialect.name != "sqlite":
+        connection.execute(_ALONG_THE_INDEX)
+    following = sa.and_(ChangeLog.pos > at.pos, seen.changes())
     entries = connection.execute(
         sa.select(ChangeLog.pos, _as_text(connection))
-        .where(ChangeLog.pos > at.pos, ChangeLog.pos <= head, seen.changes())
+        .where(following, ChangeLog.pos <= head)
         .order_by(ChangeLog.pos)
         .limit(limit)
     ).all()
@@ -124,7 +131,7 @@ def page(
     text = Cursor(at.epoch, to, at.start, at.major, at.selection).encode(secret)
     more = f',"_cursor":"{text}"' if cursor_in_rows else ""
     return Page(
-        _lines(connection, seen, newest, more),
+        _lines(connection, seen, newest, sa.and_(following, ChangeLog.pos <= to), more),
         text,
         at.pos,
         to,
@@ -146,9 +153,18 @@ def _hyphenated(key: pl.Expr) -> pl.Expr:
     return pl.concat_str(pieces, separator="-")
 
 
-def _lines(connection: Connection, seen: Seen, newest: pl.DataFrame, more: str) -> bytes:
-    """What is told of the rows of `newest` (key, pos), in its order."""
-    rows = lines_by_key(connection, seen.dataset, newest["key"].to_list(), seen.rows())
+def _lines(
+    connection: Connection,
+    seen: Seen,
+    newest: pl.DataFrame,
+    entries: sa.ColumnElement[bool],
+    more: str,
+) -> bytes:
+    """What is told of the rows of `newest` (key, pos), in its order: those of some entries."""
+    if not newest.height:
+        return b""
+    keys = sa.select(ChangeLog.entity_id).where(entries)
+    rows = lines_by_key(connection, seen.dataset, keys, seen.rows())
     found = newest.join(rows, on="key", how="left", maintain_order="left")
     gone = found.filter(pl.col("line").is_null())["key"].to_list()
     hidden = list[str]() if seen.everything else list(existing(connection, seen.dataset, gone))
@@ -167,4 +183,4 @@ def _lines(connection: Connection, seen: Seen, newest: pl.DataFrame, more: str) 
             ]
         )  # fmt: skip
         told = pl.when(pl.col("line").is_null()).then(farewell).otherwise(told)
-    return str(found.select(told.str.join("\n")).item() or "").encode()
+    return str(found.select(told.str.join("\n")).item()).encode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator
+from typing import Any
 
 import polars as pl
 import sqlalchemy as sa
@@ -19,28 +20,25 @@ from coachops.export.writers.texts import frame_of, uuid_texts
 def lines_by_key(
     connection: Connection,
     dataset: Dataset,
-    keys: Collection[str],
+    keys: sa.Select[Any],
     condition: sa.ColumnElement[bool] | None = None,
 ) -> pl.DataFrame:
     """The rows with these keys that meet the condition, as they are now.
 
     Parameters:
-        keys: ids as text.
+        keys: a query of ids; they are not sent out and in again.
 
     Returns:
         `key`, the id as text, and `line`, the row as the JSON Lines format writes it, without the
         line end.
     """
     frames = [pl.DataFrame(schema={"key": pl.String, "line": pl.String})]
-    if keys:
-        wanted = _among(connection, dataset, keys)
-        if condition is not None:
-            wanted = sa.and_(wanted, condition)
-        shape = Shape.of(dataset)
-        line = pl.concat_str(objects(shape))
-        for batch in read_batches(connection, dataset, wanted, ordered=False):
-            found = pl.Series("key", uuid_texts(batch.column(shape.key)))
-            frames.append(pl.DataFrame([found, frame_of(batch, shape).select(line=line)["line"]]))
+    shape = Shape.of(dataset)
+    line = pl.concat_str(objects(shape))
+    wanted = _one_of(connection, dataset, keys)
+    for batch in read_batches(connection, dataset, wanted, condition, ordered=False):
+        found = pl.Series("key", uuid_texts(batch.column(shape.key)))
+        frames.append(pl.DataFrame([found, frame_of(batch, shape).select(line=line)["line"]]))
     return pl.concat(frames)
 
 
@@ -79,6 +77,16 @@ def _lines(
     for batch in read_batches(connection, dataset, condition):
         lines = bytes(rows.rows(batch.select(shape.names), first=True)).split(b"\n")
         yield from zip(uuid_texts(batch.column(shape.key)).to_pylist(), lines, strict=False)
+
+
+def _one_of(
+    connection: Connection, dataset: Dataset, keys: sa.Select[Any]
+) -> sa.ColumnElement[bool]:
+    """The condition that the key is among those, so written that either planner looks each up."""
+    key: sa.ColumnElement[Any] = dataset.columns[0].source
+    if connection.dialect.name == "sqlite":
+        return key.in_(keys)
+    return key == sa.any_(sa.func.array(keys.scalar_subquery()))
 
 
 def _among(

@@ -80,7 +80,7 @@ def _from_postgres(
     text: Any = f"COPY ({query}) TO STDOUT (FORMAT binary)"
     try:
         with raw.cursor() as cursor, cursor.copy(text) as copy:
-            for piece in copy:
+            for piece in _pieces(raw, copy, rows):
                 rows.write(bytes(piece))
                 while ready:
                     yield ready.popleft()
@@ -89,6 +89,29 @@ def _from_postgres(
         raise CoachError(code, reason=first_line(error), retry_after=RETRY_AFTER_SECONDS) from error
     rows.finish()
     yield from ready
+
+
+def _pieces(
+    raw: psycopg.Connection[Any], copy: psycopg.Copy, rows: Rows
+) -> Iterator[bytes | bytearray | memoryview]:
+    """The rows of a COPY: those that are here already at one call each, others waited for.
+
+    The driver prepares to wait for each row, which takes ten times as long as taking it.
+    """
+    from psycopg import errors, generators, pq  # noqa: PLC0415 of no use to SQLite
+
+    while not rows.ended:
+        size, piece = raw.pgconn.get_copy_data(1)
+        if size < 0:  # before the end that binary COPY marks: the server says why
+            for result in raw.wait(generators.fetch_many(raw.pgconn)):
+                if result.status != pq.ExecStatus.COMMAND_OK:
+                    raise errors.error_from_result(result)
+            return
+        found = piece if size else copy.read()
+        if not found:
+            return
+        yield found
+    yield from copy
 
 
 def _from_sqlite(raw: sqlite3.Connection, shape: Shape, query: str) -> Iterator[pa.RecordBatch]:
@@ -120,11 +143,12 @@ def _column(column: Typed, values: Sequence[Any]) -> Any:
     import polars as pl  # noqa: PLC0415 processes that write parts load this module, and no polars
 
     whole = column.kind in STORED_TYPES
-    allowed: tuple[type, ...] = (int, NoneType) if whole else (bytes, NoneType)
-    if not set(map(type, values)).issubset(allowed):
+    try:
+        series = pl.Series(values, dtype=pl.Int64 if whole else pl.Binary)
+    except TypeError as error:  # it converts nothing
+        allowed = (int if whole else bytes, NoneType)
         place = next(n for n, value in enumerate(values) if type(value) not in allowed)
-        raise RefusedError(place, OTHER_TYPE, column.name)
-    series = pl.Series(values, dtype=pl.Int64 if whole else pl.Binary)
+        raise RefusedError(place, OTHER_TYPE, column.name) from error
     stored = series.to_arrow(compat_level=pl.CompatLevel.oldest())
     if not whole:
         stored = stored.view(pa.large_string())
