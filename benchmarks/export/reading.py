@@ -20,7 +20,9 @@ def main(file: Path) -> None:
     dataset = DATASETS["utterances"]
     reader = SqliteFile(file)
     reader.begin()
-    for _ in reader.read(Shape.of(dataset), sql_text(typed_query(dataset, (), sqlite=True), sqlite=True)):
+    for _ in reader.read(
+        Shape.of(dataset), sql_text(typed_query(dataset, (), sqlite=True), sqlite=True)
+    ):
         pass
 
 

@@ -57,9 +57,13 @@ POSTGRES = (
 SQLITE = (
     Line("SQLite to CSV, both cores", "sqlite csv 2", "sqlite3 csv", 1.5, "sqlite reading"),
     Line("SQLite to CSV", "sqlite csv 2", "sqlite pandas csv", 8, "sqlite reading"),
-    Line("SQLite to JSON Lines, both cores", "sqlite jsonl 2", "sqlite3 json", 1.5, "sqlite reading"),
+    Line(
+        "SQLite to JSON Lines, both cores", "sqlite jsonl 2", "sqlite3 json", 1.5, "sqlite reading"
+    ),
     Line("SQLite to JSON Lines", "sqlite jsonl 2", "sqlite pandas jsonl", 8, "sqlite reading"),
-    Line("SQLite to Parquet, both cores", "sqlite parquet 2", "sqlite duckdb", 1.2, "sqlite reading"),
+    Line(
+        "SQLite to Parquet, both cores", "sqlite parquet 2", "sqlite duckdb", 1.2, "sqlite reading"
+    ),
 )
 
 
