@@ -68,7 +68,9 @@ class InviteCard:
         self.button = button(
             "Invite", self._submit, "primary", busy_label="Inviting…", changes=True
         )
-        self._form = stack([self.email, self.name, self.role, self.coach, row([self.button])])
+        # one row for good: a button that is drawn anew while somebody presses it hears no click
+        self._actions = row([self.button])
+        self._form = stack([self.email, self.name, self.role, self.coach, self._actions])
         self.widget = card(
             "Invite somebody",
             [self.news, self._form],
@@ -76,7 +78,7 @@ class InviteCard:
         )
 
     def _fit(self) -> None:
-        parts = [self.email, self.name, self.role, row([self.button])]
+        parts = [self.email, self.name, self.role, self._actions]
         if self.role.data == "coach":
             parts.insert(3, self.coach)
         self._form.children = parts

@@ -147,8 +147,13 @@ def test_an_admin_invites_somebody_who_comes_in_by_the_link(
     assert tab.faults() == []
     page.get_by_label("E-mail").fill("nora@example.org")
     page.get_by_label("Name", exact=True).fill("Nora New")
+    invite = page.get_by_role("button", name="Invite")
+    pressed = invite.element_handle()
     page.get_by_label("Role").select_option(label="Analyst: reads all figures, changes nothing")
-    page.get_by_role("button", name="Invite").click()
+    # without this field what stands below it moves up
+    page.get_by_label("Which coach is it?").wait_for(state="detached")
+    assert pressed.evaluate("node => node.isConnected")  # the button is the one that was there
+    invite.click()
     page.wait_for_selector(".ov-link input")
     assert tab.faults() == []
     link = page.locator(".ov-link input").input_value()
