@@ -15,7 +15,8 @@ from coachops.core.actor import SYSTEM
 from coachops.core.errors import CoachError
 from coachops.core.grants import EVERYTHING, Grant
 from coachops.export.issued import Issued, Owner, Place, Registry, check_request, open_place
-from coachops.export.issued.places import base_of, is_url, listing
+from coachops.export.issued.places import base_of, is_url
+from coachops.jobs.here import make_here
 from coachops.jobs.ids import keyed_id
 from coachops.webhooks import emit
 
@@ -120,15 +121,13 @@ class Exports:
         """
         from coachops.export import run_export  # noqa: PLC0415 only where it is made
 
-        settings = self._services.settings
-        request = check_request(self._services.database, owner.actor, **wanted)
-        variant = self._services.privacy_profile(request.privacy)
-        row, _ = self.registry.create(
-            owner, request, place=str(out.absolute()), managed=False, state="running"
-        )
-        try:
-            manifest = run_export(
-                self._services.database,
+        services = self._services
+        request = check_request(services.database, owner.actor, **wanted)
+        variant = services.privacy_profile(request.privacy)
+
+        def make(export_id: str) -> dict[str, Any]:
+            return run_export(
+                services.database,
                 owner.actor,
                 out,
                 request.formats,
@@ -139,24 +138,18 @@ class Exports:
                 clients=request.clients,
                 csv_profile=request.csv_profile,
                 compression=request.compression,
-                zone=settings.zone,
+                zone=services.settings.zone,
                 workers=workers,
-                key=self._services.signing_key,
-                feed=self._services.secret("feed"),
+                key=services.signing_key,
+                feed=services.secret("feed"),
                 privacy=None if variant is None else (request.privacy, variant),
-                export_id=str(row.id),
+                export_id=export_id,
                 progress=progress,
             )
-        except BaseException as error:
-            known = error if isinstance(error, CoachError) else CoachError("COACH-EXP-052")
-            self.registry.fail(row.id, known)
-            if self.registry.get(SUITE, str(row.id)).state == "cancelled":
-                raise CoachError("COACH-EXP-044", ref=row.id) from error
-            raise
-        if not self.registry.finish(row.id, manifest, listing(out, manifest)):
-            open_place(settings, row.place, row.id).delete()
-            raise CoachError("COACH-EXP-044", ref=row.id)
-        return manifest
+
+        return make_here(
+            services, owner, request, out, make, lambda export: self._place(export).delete()
+        )
 
     def enqueue(self, export: Issued) -> str:
         """Queue its job; a second time nothing happens. Returns the id of the job."""

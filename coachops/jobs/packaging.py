@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,9 @@ from coachops.core.actor import Actor
 from coachops.db import Database
 from coachops.db.models import CoachingSession, Transcript
 from coachops.export import DATASETS, run_export
+from coachops.export.issued import ExportRequest, Owner, check_request
 from coachops.export.publishing import draft_folder, finish
+from coachops.jobs.here import make_here
 
 if TYPE_CHECKING:
     from coachops.bootstrap import Services
@@ -68,34 +71,60 @@ def make_package(
         originals: with the files as they were uploaded.
 
     Raises:
-        CoachError: COACH-IDN-003 for anybody but an admin; COACH-CCH-001; COACH-EXP-003, -006.
+        CoachError: COACH-IDN-003 for anybody but an admin; COACH-CCH-001; COACH-EXP-003, -006;
+            COACH-EXP-044 where the client was erased meanwhile: then nothing is left of it.
     """
     actor.require_role("admin", what="packages of clients' data")
-    database, settings = services.database, services.settings
+    database = services.database
     with database.read() as session:
         client = people.find_client(session, actor, ref)
         client_id, name = client.id, client.name
-    with draft_folder(out) as folder:
-        manifest = run_export(
-            database,
-            actor,
-            folder / "data",
-            ["json", "csv"],
-            [each for each in DATASETS if each not in _NOT_OF_CLIENTS],
-            clients=[str(client_id)],
-            csv_profile="excel",
-            key=services.signing_key,
-            zone=settings.zone,
-        )
-        copied = _copy_originals(database, client_id, folder / "transcripts") if originals else 0
-        page = _read_me(settings.organisation, name, manifest, copied)
-        (folder / "READ-ME.html").write_text(page, encoding="utf-8")
-        files = _write_sums(folder)
-        _record(database, actor, client_id, manifest["export_id"], copied)
-        whole = [path.relative_to(folder).as_posix() for path in folder.rglob("*")]
-        finish(folder, out.absolute(), whole)
+    request = check_request(
+        database,
+        actor,
+        formats=["json", "csv"],
+        datasets=[each for each in DATASETS if each not in _NOT_OF_CLIENTS],
+        clients=[str(client_id)],
+        csv_profile="excel",
+    )
+    copied = files = 0
+
+    def make(export_id: str) -> dict[str, Any]:
+        nonlocal copied, files
+        with draft_folder(out) as folder:
+            manifest = _export(services, actor, request, folder / "data", export_id)
+            if originals:
+                copied = _copy_originals(database, client_id, folder / "transcripts")
+            page = _read_me(services.settings.organisation, name, manifest, copied)
+            (folder / "READ-ME.html").write_text(page, encoding="utf-8")
+            files = _write_sums(folder)
+            _record(database, actor, client_id, export_id, copied)
+            whole = [path.relative_to(folder).as_posix() for path in folder.rglob("*")]
+            finish(folder, out.absolute(), whole)
+        return manifest
+
+    manifest = make_here(
+        services, Owner.of(actor), request, out / "data", make, lambda _: shutil.rmtree(out)
+    )
     rows = {each["name"]: each["rows"] for each in manifest["datasets"] if each["rows"]}
     return Package(out, client_id, manifest["export_id"], rows, copied, files)
+
+
+def _export(
+    services: Services, actor: Actor, request: ExportRequest, out: Path, export_id: str
+) -> dict[str, Any]:
+    return run_export(
+        services.database,
+        actor,
+        out,
+        request.formats,
+        request.datasets,
+        clients=request.clients,
+        csv_profile=request.csv_profile,
+        key=services.signing_key,
+        zone=services.settings.zone,
+        export_id=export_id,
+    )
 
 
 def _copy_originals(database: Database, client_id: uuid.UUID, folder: Path) -> int:

@@ -6,7 +6,7 @@ import datetime as dt
 import json
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -109,7 +109,10 @@ class RegisteredExports:
         with self._database.read() as session:
             known = [_of_row(row, name or _NOBODY) for row, name in session.execute(query)]
         found = {each.export_id: each for each in self._older.issued()}
-        found |= {each.export_id: each for each in known}
+        for each in known:  # a copy below the home is ours, whoever chose its folder
+            older = found.get(each.export_id)
+            folder = each.folder or (older.folder if older is not None else None)
+            found[each.export_id] = replace(each, folder=folder)
         return sorted(found.values(), key=lambda each: each.made_at, reverse=True)
 
 

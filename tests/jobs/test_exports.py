@@ -305,7 +305,7 @@ def test_a_command_whose_export_is_cancelled_meanwhile_leaves_nothing(
         cancel()
         return listing(folder, manifest)
 
-    monkeypatch.setattr("coachops.jobs.exports.listing", files)
+    monkeypatch.setattr("coachops.jobs.here.listing", files)
     with pytest.raises(CoachError) as caught:
         jobs.exports.run_here(
             SUITE, tmp_path / "out", progress=lambda *_: None if late else cancel()

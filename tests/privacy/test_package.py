@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import pkgutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -16,8 +18,10 @@ from coachops.core.actor import SYSTEM
 from coachops.core.errors import CoachError
 from coachops.db.models import AuditEvent, Coach, Transcript
 from coachops.export import verify_export
+from coachops.export.issued import Owner, Registry
 from coachops.jobs.packaging import make_package
-from coachops.privacy import FolderExports
+from coachops.jobs.privacy import erase_client
+from coachops.privacy import RegisteredExports
 from tests.privacy.conftest import GONE, SQLITE, STAYS
 from tests.support.subjects import Subject, files_with
 
@@ -109,14 +113,47 @@ def test_it_is_registered_and_in_the_audit_record(
     services: Services, gone: Subject, tmp_path: Path
 ) -> None:
     made = make_package(services, SYSTEM, str(gone.client_id), tmp_path / "package")
-    exports = FolderExports(services.database, services.settings.home).issued()
-    assert made.export_id in {each.export_id for each in exports}
+    exports = RegisteredExports(services.database, services.settings.home).issued()
+    (package,) = [each for each in exports if each.export_id == made.export_id]
+    assert package.client_ids == (gone.client_id,)
+    export = Registry(services.database).get(Owner.of(SYSTEM), made.export_id)
+    assert (export.state, export.place) == ("ready", str(tmp_path / "package" / "data"))
     with services.database.read() as session:
         event = session.scalars(
             sa.select(AuditEvent).where(AuditEvent.action == "package.made")
         ).one()
     assert event.subject_id == str(gone.client_id)
     assert event.details == {"export_id": made.export_id, "transcripts": 1}
+
+
+@SQLITE
+def test_a_package_that_was_given_away_concerns_nobody_else(
+    services: Services, gone: Subject, stays: Subject, tmp_path: Path
+) -> None:
+    made = make_package(services, SYSTEM, str(stays.client_id), tmp_path / "package")
+    erased = erase_client(services, SYSTEM, str(gone.client_id))
+    assert made.export_id not in {each.export_id for each in erased.exports}
+    erased = erase_client(services, SYSTEM, str(stays.client_id))
+    assert made.export_id in {each.export_id for each in erased.exports}
+
+
+@SQLITE
+@pytest.mark.parametrize("step", ["_copy_originals", "finish"])
+def test_a_client_who_is_erased_meanwhile_is_in_no_package(
+    services: Services, gone: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    name = f"coachops.jobs.packaging.{step}"
+    work = pkgutil.resolve_name(name)
+
+    def erased(*arguments: Any) -> Any:
+        erase_client(services, SYSTEM, str(gone.client_id))
+        return work(*arguments)
+
+    monkeypatch.setattr(name, erased)
+    with pytest.raises(CoachError) as caught:
+        make_package(services, SYSTEM, str(gone.client_id), tmp_path / "package")
+    assert caught.value.code == "COACH-EXP-044"
+    assert list(tmp_path.glob("*package*")) == []
 
 
 @SQLITE
