@@ -23,6 +23,7 @@ from coachops.api import (
     opt_out,
     problems,
     signing_in,
+    transcript_imports,
     v1,
     webhooks,
 )
@@ -43,6 +44,7 @@ PARTS = (
     v1,
     inbound,
     imports,
+    transcript_imports,
     leaving,
     exports,
     changes,

@@ -43,7 +43,8 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 }
 
 
-async def _body(request: Request) -> bytes:
+async def body_of(request: Request) -> bytes:
+    """The body as it came."""
     return await request.body()
 
 
@@ -62,7 +63,7 @@ async def _body(request: Request) -> bytes:
 def import_rows(
     caller: Caller,
     context: InContext,
-    data: Annotated[bytes, Depends(_body)],
+    data: Annotated[bytes, Depends(body_of)],
     idempotency_key: IdempotencyKey = None,
     overwrite: Overwrite = False,
 ) -> StreamingResponse:
@@ -76,9 +77,10 @@ def import_rows(
     if idempotency_key is not None:
         key = Key.of(writer.source, "imports", idempotency_key, data, str(overwrite).encode())
     results = batch.take(context.services.database, writer, data, key=key, overwrite=overwrite)
-    return StreamingResponse(_encoded(results), media_type=NDJSON)
+    return StreamingResponse(encoded(results), media_type=NDJSON)
 
 
-def _encoded(results: Iterator[dict[str, Any]]) -> Iterator[bytes]:
+def encoded(results: Iterator[dict[str, Any]]) -> Iterator[bytes]:
+    """Results as lines."""
     for result in results:
         yield json.dumps(result, ensure_ascii=False).encode() + b"\n"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import logging
 import uuid
 from typing import Annotated, Any
 
@@ -13,15 +12,12 @@ from pydantic import BaseModel
 from coachops.api.access import Caller, InContext
 from coachops.api.conditions import IdempotencyKey
 from coachops.api.problem_examples import ID, problems, shown
+from coachops.api.uploading import take, uploader
 from coachops.coaching.directory.repeating import Key
-from coachops.coaching.importing import import_transcript
-from coachops.coaching.people import find_client, find_coach
 from coachops.coaching.review import load_review
 from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
 from coachops.core.text import CleanLine
-
-log = logging.getLogger("coachops.api")
 
 router = APIRouter(prefix="/v1", tags=["v1"])
 
@@ -243,35 +239,19 @@ def upload_transcript(
 
     A file that cannot be taken waits in the quarantine; the problem's `quarantine_id` names it.
     """
-    actor = caller.require("transcripts:write")
-    caller.require_full("uploading transcripts")
-    if not coach:
-        if actor.coach_id is None:
-            raise CoachError("COACH-API-006", field="coach", reason="it is needed, you are none")
-        coach = str(actor.coach_id)
-    services = context.services
-    _require_covered(context, caller, coach, client)
+    actor = uploader(caller)
     data, name = file.file.read(), file.filename or "transcript"
-    result = import_transcript(
-        services.database,
-        actor,
+    result, queued = take(
+        context,
+        caller,
         data,
         name,
         coach=coach,
         client=client,
         held_on=held_on,
-        meeting=session or None,
-        source="api",
+        session=session,
         key=_key(actor, idempotency_key, data, name, client, coach, str(held_on), session),
     )
-    known = load_review(services.database, actor, result.transcript_id)
-    if not caller.grant.covers(known.coach_id, known.client_id):
-        raise CoachError(
-            "COACH-CCH-005",
-            field="file",
-            reason="another coach of this client has imported it already; ask an administrator",
-        )
-    queued = known.state == "imported" and _queue(context, result.transcript_id)
     if result.duplicate:
         response.status_code = 200
     response.headers["Location"] = f"/v1/transcripts/{result.transcript_id}"
@@ -295,37 +275,12 @@ def upload_transcript(
     )
 
 
-def _require_covered(context: InContext, caller: Caller, coach: str, client: str) -> None:
-    """Refuse a coach or client whom the token's limits leave out, as if they were not there.
-
-    Raises:
-        CoachError: COACH-CCH-001.
-    """
-    if not caller.grant.limits_people:
-        return
-    with context.services.database.read() as session:
-        found = find_coach(session, caller.actor, coach)
-        if caller.grant.coaches is not None and found.id not in caller.grant.coaches:
-            raise CoachError("COACH-CCH-001", what="coach", ref=coach)
-        if not caller.grant.covers(found.id, find_client(session, caller.actor, client).id):
-            raise CoachError("COACH-CCH-001", what="client", ref=client)
-
-
 def _key(actor: Actor, key: str | None, data: bytes, *form: str) -> Key | None:
     """The key of this request, where it carries one."""
     if key is None:
         return None
     parts = (part.encode("utf-8", "replace") for part in form)
     return Key.of(str(actor.user_id), "transcripts", key, data, *parts)
-
-
-def _queue(context: InContext, transcript_id: uuid.UUID) -> bool:
-    try:
-        context.work.enqueue_pipeline(transcript_id)
-    except CoachError as error:  # the file is safe, and the worker looks for such files
-        log.warning("a transcript could not be queued: %s", error.code)
-        return False
-    return True
 
 
 @router.get(

@@ -8,38 +8,27 @@ before, the others are done then.
 from __future__ import annotations
 
 import datetime as dt
-import json
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 import sqlalchemy as sa
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.orm import Session
 
+from coachops.coaching.directory import lines
 from coachops.coaching.directory.covering import Writer
 from coachops.coaching.directory.inbound import Condition, put_in
 from coachops.coaching.directory.model import BODIES, KINDS, Inbound, Name
 from coachops.coaching.directory.repeating import Key, once
-from coachops.core.errors import CoachError, Kind
-from coachops.core.text import clean_line
+from coachops.core.errors import CoachError
 from coachops.db import Database
 
-MAX_BYTES = 20 << 20
-MAX_LINES = 10_000
 MAX_LINE = 64 << 10
 PART = 100
 """Lines of one transaction: long enough to be quick, short enough to hold nobody up."""
 
-_ABOUT_THE_LINE = {Kind.INVALID, Kind.USAGE, Kind.CONFLICT, Kind.NOT_FOUND, Kind.FORBIDDEN}
+_STATUSES = ("created", "updated", "unchanged", "rejected")
 _NAME: TypeAdapter[str] = TypeAdapter(Name)
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    number: int
-    text: str
 
 
 def take(
@@ -54,8 +43,8 @@ def take(
             another batch, COACH-INB-008 what cannot be read as a batch.
     """
     writer.actor.require_role("admin", "service", what="importing in bulk")
-    lines = _lines(data)
-    parts = [lines[start : start + PART] for start in range(0, len(lines), PART)]
+    found = lines.split(data)
+    parts = [found[start : start + PART] for start in range(0, len(found), PART)]
     condition = Condition(overwrite=overwrite)
     today = database.today()
 
@@ -66,50 +55,11 @@ def take(
         part = None if key is None else key.part(number)
         return once(database, part, work, keep=list, back=lambda _, kept: kept)
 
-    return _results(done(0), done, len(parts))
-
-
-def _results(first: Sequence[dict[str, Any]], done: Any, parts: int) -> Iterator[dict[str, Any]]:
-    sums: Counter[str] = Counter()
-    yield from _counted(first, sums)
-    for number in range(1, parts):
-        try:
-            replies = done(number)
-        except CoachError as error:
-            yield {"done": False, **_sums(sums), **_problem(error)}
-            return
-        yield from _counted(replies, sums)
-    yield {"done": True, **_sums(sums)}
-
-
-def _counted(replies: Sequence[dict[str, Any]], sums: Counter[str]) -> Iterator[dict[str, Any]]:
-    for reply in replies:
-        sums[str(reply["status"])] += 1
-        yield reply
-
-
-def _sums(sums: Counter[str]) -> dict[str, int]:
-    names = ("created", "updated", "unchanged", "rejected")
-    return {"lines": sums.total()} | {name: sums[name] for name in names}
-
-
-def _lines(data: bytes) -> list[_Line]:
-    if len(data) > MAX_BYTES:
-        raise CoachError("COACH-INB-008", reason="it is larger than 20 MB")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise CoachError("COACH-INB-008", reason="it is not UTF-8") from None
-    lines = [_Line(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
-    if not lines:
-        raise CoachError("COACH-INB-008", reason="it is empty")
-    if len(lines) > MAX_LINES:
-        raise CoachError("COACH-INB-008", reason=f"it has more than {MAX_LINES} lines")
-    return lines
+    return lines.answered(map(done, range(len(parts))), _STATUSES)
 
 
 def _one(
-    session: Session, writer: Writer, line: _Line, condition: Condition, today: dt.date
+    session: Session, writer: Writer, line: lines.Line, condition: Condition, today: dt.date
 ) -> dict[str, Any]:
     about: dict[str, Any] = {"line": line.number, "type": None, "external_id": None}
     try:
@@ -117,12 +67,12 @@ def _one(
         with session.begin_nested():
             written = put_in(session, writer, external_id, body, condition, today)
     except CoachError as error:
-        if error.kind not in _ABOUT_THE_LINE:
+        if error.kind not in lines.ABOUT_THE_LINE:
             raise
-        return {**about, "status": "rejected", **_problem(error)}
+        return {**about, "status": "rejected", **lines.problem(error)}
     except sa.exc.IntegrityError:  # a limit that only the database knows
         against = CoachError("COACH-INB-005", field="line", reason="it contradicts what is there")
-        return {**about, "status": "rejected", **_problem(against)}
+        return {**about, "status": "rejected", **lines.problem(against)}
     return {
         **about,
         "status": written.status,
@@ -131,17 +81,9 @@ def _one(
     }
 
 
-def _parsed(line: _Line, about: dict[str, Any]) -> tuple[str, Inbound]:
+def _parsed(line: lines.Line, about: dict[str, Any]) -> tuple[str, Inbound]:
     """External id and body of a line; what can be told about it goes into `about`."""
-    if len(line.text) > MAX_LINE:
-        raise CoachError("COACH-INB-009", field="line", reason="it is longer than 64 KB")
-    try:
-        content = json.loads(line.text)
-    except (ValueError, RecursionError):
-        raise CoachError("COACH-INB-009", field="line", reason="it is not JSON") from None
-    if not isinstance(content, Mapping):
-        raise CoachError("COACH-INB-009", field="line", reason="it is not a JSON object")
-    fields = dict(content)
+    fields = lines.parsed(line, MAX_LINE)
     kind = fields.pop("type", None)
     known = next((name for name in KINDS if name == kind), None)
     if known is None:
@@ -149,19 +91,6 @@ def _parsed(line: _Line, about: dict[str, Any]) -> tuple[str, Inbound]:
     about["type"] = known
     try:
         about["external_id"] = external_id = _NAME.validate_python(fields.pop("external_id", None))
-        return external_id, BODIES[known].model_validate(fields)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        # the name may be one that the source made up: it is kept in a database that refuses NUL
-        field = clean_line(".".join(map(str, first["loc"])))[:100] or "external_id"
-        reason = first["msg"].removeprefix("Value error, ")
-        raise CoachError("COACH-INB-009", field=field, reason=reason, fields=[field]) from None
-
-
-def _problem(error: CoachError) -> dict[str, Any]:
-    more: dict[str, object] = {
-        name: error.details[name]
-        for name in ("fields", "version", "last_version")
-        if name in error.details
-    }
-    return {"code": error.code, "detail": error.message, "next_step": error.next_step, **more}
+        raise lines.refused(error) from None
+    return external_id, lines.validated(BODIES[known], fields)
