@@ -9,19 +9,39 @@ released never changes. `scripts/release_schemas.py` keeps the schemas of a rele
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+from coachops.export.pseudonyms import view_of
+
+if TYPE_CHECKING:
+    from coachops.export.definitions import Dataset
 
 RELEASED = Path(__file__).with_name("released")
+
+_RULES = ("format", "pattern", "minimum", "maximum")
+"""What a schema says of the values of a column beside its kind."""
 
 Change = Literal["none", "minor", "major"]
 Version = tuple[int, int, int]
 
 
-def released_schemas(name: str) -> dict[Version, dict[str, Any]]:
+def schemas_of(dataset: Dataset) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The schemas of a dataset as they are now, each with the profile that publishes it."""
+    yield "full", dataset.json_schema()
+    yield "pseudonymous", view_of(dataset).json_schema()
+
+
+def folder_of(profile: str) -> Path:
+    """Where the released schemas of a privacy profile are."""
+    return RELEASED if profile == "full" else RELEASED / profile
+
+
+def released_schemas(name: str, profile: str = "full") -> dict[Version, dict[str, Any]]:
     """Every released schema of a dataset, oldest first."""
     found = {}
-    for path in RELEASED.glob(f"{name}-*.json"):
+    for path in folder_of(profile).glob(f"{name}-*.json"):
         schema = json.loads(path.read_text("utf-8"))
         if schema["title"] == name:
             found[version_of(schema)] = schema
@@ -88,6 +108,7 @@ def _column_changes(name: str, old: dict[str, Any], new: dict[str, Any]) -> list
         changes.append(f"{name} may be NULL now")
     if set(old.get("enum", ())) - {None} != set(new.get("enum", ())) - {None}:
         changes.append(f"{name} has other values")
+    changes += [f"{name} has another {rule}" for rule in _RULES if old.get(rule) != new.get(rule)]
     return changes
 
 

@@ -5,13 +5,21 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from coachops.export import DATASETS, restore_export, verify_export
-from coachops.export.compatibility import RELEASED, change_between, fault_of, released_schemas
+from coachops.export.compatibility import (
+    RELEASED,
+    change_between,
+    fault_of,
+    released_schemas,
+    schemas_of,
+)
+from coachops.export.pseudonyms import PROFILES, view_of
 from tests.export.golden import GOLDEN, KEY
 
 BUNDLES = sorted(path.parent for path in GOLDEN.glob("*/*/manifest.json"))
@@ -19,10 +27,29 @@ BUNDLES = sorted(path.parent for path in GOLDEN.glob("*/*/manifest.json"))
 
 @pytest.mark.parametrize("name", DATASETS)
 def test_the_registry_follows_the_newest_released_schema(name: str) -> None:
-    released = released_schemas(name)
-    assert released, "run scripts/release_schemas.py"
-    newest = next(reversed(released.values()))
-    assert fault_of(newest, DATASETS[name].json_schema()) == ""
+    profiles = []
+    for profile, schema in schemas_of(DATASETS[name]):
+        released = released_schemas(name, profile)
+        assert released, "run scripts/release_schemas.py"
+        assert fault_of(next(reversed(released.values())), schema) == ""
+        profiles.append(profile)
+    assert tuple(profiles) == PROFILES
+
+
+def test_another_class_of_privacy_changes_what_pseudonymous_exports_promise() -> None:
+    """A column that is left out from now on is a column less, though the full schema has it."""
+    dataset = DATASETS["sessions"]
+    kept = view_of(dataset).columns[-1]
+    columns = tuple(
+        replace(each, privacy="free_text") if each.name == kept.name else each
+        for each in dataset.columns
+    )
+    changed = replace(dataset, columns=columns, _by_name={})
+    faults = [
+        fault_of(next(reversed(released_schemas("sessions", profile).values())), schema)
+        for profile, schema in schemas_of(changed)
+    ]
+    assert faults == ["", f"needs a new major version: {kept.name} is gone"]
 
 
 def test_a_released_dataset_is_never_taken_away() -> None:
@@ -30,7 +57,7 @@ def test_a_released_dataset_is_never_taken_away() -> None:
 
 
 def test_released_schemas_are_named_as_they_say() -> None:
-    for path in RELEASED.glob("*.json"):
+    for path in RELEASED.rglob("*.json"):
         schema = json.loads(path.read_text())
         assert path.name == f"{schema['title']}-{schema['x-version']}.json"
         assert schema["$id"].endswith(f"/{schema['title']}/{schema['x-version']}")
@@ -83,6 +110,8 @@ CHANGES: dict[str, tuple[Callable[[dict[str, Any]], None], str, str]] = {
     "another kind": (column("duration_ms", **{"x-kind": "integer"}), "major", "2.0.0"),
     "NULL where none was": (column("title", type=["string", "null"]), "major", "2.0.0"),
     "other values": (column("title", enum=["a"]), "major", "2.0.0"),
+    "another pattern": (column("session_id", pattern="^x"), "major", "2.0.0"),
+    "another format": (column("held_on", format="date-time"), "major", "2.0.0"),
     "another order": (lambda s: s.update({"x-order": ["held_on"]}), "major", "2.0.0"),
     "a foreign key less": (lambda s: s.update({"x-foreign-keys": []}), "major", "2.0.0"),
 }  # fmt: skip
@@ -120,7 +149,7 @@ def test_the_release_script_keeps_new_versions_and_refuses_too_small_ones(
 
     main: Callable[[], int] = release_schemas.main
     assert main() == 0
-    assert len(list(released_folder.iterdir())) == len(DATASETS)
+    assert len(list(released_folder.rglob("*.json"))) == 2 * len(DATASETS)
     assert main() == 0
     path = released_folder / "sessions-1.0.0.json"
     schema = json.loads(path.read_text())
@@ -128,4 +157,6 @@ def test_the_release_script_keeps_new_versions_and_refuses_too_small_ones(
     path.write_text(json.dumps(schema))
     capsys.readouterr()
     assert main() == 1
-    assert "sessions 1.0.0: needs a new major version: gone is gone" in capsys.readouterr().out
+    assert (
+        "sessions 1.0.0 (full): needs a new major version: gone is gone" in capsys.readouterr().out
+    )
