@@ -17,6 +17,7 @@ from hypothesis import settings as hypothesis_settings
 
 from coachops.core.settings import Settings, load_settings
 from coachops.db import Database, migrate
+from tests.support.compiled import share_compiled_statements
 from tests.support.patience import lengthened
 from tests.support.postgres import PostgresServer, find_postgres
 from tests.support.postgres_pair import PostgresPair
@@ -32,6 +33,7 @@ hypothesis_settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 hypothesis_settings.load_profile("suite")
+share_compiled_statements()
 
 pytest_plugins = ["tests.support.faults"]
 
