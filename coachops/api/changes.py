@@ -109,6 +109,16 @@ _REFUSED = problems(
     "COACH-FED-005", "COACH-FED-006", "COACH-CCH-001",
 )  # fmt: skip
 
+_HEADERS = {
+    "Coachops-Cursor": ("cursor", "string"),
+    "Coachops-Schema": ("schema", "string"),
+    "Coachops-From": ("from", "integer"),
+    "Coachops-To": ("to", "integer"),
+    "Coachops-Head": ("head", "integer"),
+    "Coachops-Floor": ("floor", "integer"),
+}
+"""What a page says of itself, for who reads lines; the name of the member in JSON, and its type."""
+
 _ANSWERS: dict[int | str, dict[str, object]] = {
     200: {
         "description": "What changed after the cursor, in order.",
@@ -120,9 +130,9 @@ _ANSWERS: dict[int | str, dict[str, object]] = {
             },
         },
         "headers": {
-            "Coachops-Cursor": {
-                "schema": {"type": "string"},
-                "description": "The cursor of the page: the only place of it in NDJSON.",
+            **{
+                name: {"schema": {"type": kind}, "description": f"As `{member}` in JSON."}
+                for name, (member, kind) in _HEADERS.items()
             },
             "Link": {"schema": {"type": "string"}, "description": "rel=next, while there is more."},
             "ETag": {"schema": {"type": "string"}},
@@ -172,12 +182,13 @@ async def changes(  # noqa: PLR0917 FastAPI passes them by name
     if cursor is None:
         await run_in_threadpool(_begun, context, caller, dataset)
     by_line = prefers(",".join(request.headers.getlist("accept")), NDJSON, "application/json")
+    members = _members(context, seen, found)
     headers = {
         # a tag is of one form of the page (RFC 9110, 8.8.3)
         "ETag": found.etag.replace('W/"', 'W/"n') if by_line else found.etag,
         "Cache-Control": "private, no-cache",
         "Vary": "Accept",
-        "Coachops-Cursor": found.cursor,
+        **{name: str(members[member]) for name, (member, _) in _HEADERS.items()},
     }
     if found.has_more:
         following = request.url.include_query_params(cursor=found.cursor)
@@ -187,7 +198,7 @@ async def changes(  # noqa: PLR0917 FastAPI passes them by name
     if by_line:
         lines = found.lines + b"\n" if found.lines else b""
         return Response(lines, media_type=NDJSON, headers=headers)
-    return Response(_body(context, seen, found), media_type="application/json", headers=headers)
+    return Response(_body(members, found), media_type="application/json", headers=headers)
 
 
 @router.get("/digest", responses=PROBLEMS | _REFUSED)
@@ -281,9 +292,11 @@ def _begun(context: Context, caller: Calling, dataset: str) -> None:
     )
 
 
-def _body(context: Context, seen: Seen, found: Page) -> bytes:
-    head = {"dataset": seen.dataset.name, "schema": seen.dataset.schema_id}
-    tail = {
+def _members(context: Context, seen: Seen, found: Page) -> dict[str, Any]:
+    """What a page says of itself."""
+    return {
+        "dataset": seen.dataset.name,
+        "schema": seen.dataset.schema_id,
         "cursor": found.cursor,
         "from": found.from_pos,
         "to": found.to_pos,
@@ -292,9 +305,8 @@ def _body(context: Context, seen: Seen, found: Page) -> bytes:
         "floor": found.floor,
         "retention_days": context.services.settings.feed_keep_days,
     }
-    return b"".join(
-        [
-            json.dumps(head)[:-1].encode(), b', "changes": [', found.lines.replace(b"\n", b",\n"), b"], ",
-            json.dumps(tail)[1:].encode(),
-        ]
-    )  # fmt: skip
+
+
+def _body(members: dict[str, Any], found: Page) -> bytes:
+    opening = json.dumps(members)[:-1].encode()
+    return b"".join([opening, b', "changes": [', found.lines.replace(b"\n", b",\n"), b"]}"])

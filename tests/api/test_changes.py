@@ -79,7 +79,8 @@ def test_a_page_comes_as_lines_to_who_asks_for_them(site: Site, admin: dict[str,
     assert lines.headers["content-type"].startswith("application/x-ndjson")
     assert [json.loads(line) for line in lines.text.splitlines()] == whole.json()["changes"]
     assert lines.text.endswith("\n")
-    assert lines.headers["coachops-cursor"] == whole.json()["cursor"]
+    for member in ("cursor", "schema", "from", "to", "head", "floor"):
+        assert lines.headers[f"coachops-{member}"] == str(whole.json()[member])
     assert lines.links["next"]["url"] == whole.links["next"]["url"]
     assert lines.headers["etag"] != whole.headers["etag"]
     known = admin | {"Accept": "application/x-ndjson", "If-None-Match": lines.headers["etag"]}
