@@ -17,7 +17,7 @@ from coachops.core import clock
 from coachops.core.actor import SYSTEM
 from coachops.core.grants import Grant
 from coachops.db import Database, change_feed
-from coachops.db.models import AuditEvent, CoachingSession, FeedMeta, Utterance
+from coachops.db.models import AuditEvent, Client, Coach, CoachingSession, FeedMeta, Utterance
 from tests.api.conftest import Site
 from tests.coaching.builders import Pair, make_pair, make_transcript
 from tests.feed.replica import digests
@@ -242,6 +242,63 @@ def test_a_grant_limits_the_feed(
         elif grant.coaches is not None:
             assert answer.json().get("changes", []) == []
             assert answer.json().get("rows", 0) == 0
+
+
+REFS = ("id", "external_id", "email")
+
+
+def refs_of(site: Site, table: type[Client] | type[Coach], key: uuid.UUID) -> list[str]:
+    with site.services.database.read() as session:
+        row = session.get_one(table, key)
+        return [str(getattr(row, name)) for name in REFS]
+
+
+@pytest.mark.parametrize("limits", ["coach", "coaches", "clients"])
+@pytest.mark.parametrize("path", ["changes", "digest"])
+def test_somebody_of_others_is_answered_as_somebody_who_does_not_exist(
+    site: Site, pairs: tuple[Pair, Pair], admin: dict[str, str], limits: str, path: str
+) -> None:
+    mine, other = pairs
+    caller = admin
+    if limits == "coach":
+        caller = site.token(site.email_of(mine), "changes:read")
+    elif limits == "coaches":
+        limited(site, Grant(coaches=frozenset({mine.coach_id})))
+    else:
+        limited(site, Grant(clients=frozenset({mine.client_id})))
+    foreign = {
+        "coach": refs_of(site, Coach, other.coach_id),
+        "client": refs_of(site, Client, other.client_id),
+    }
+    for what, refs in foreign.items():
+        nobody = (str(uuid.UUID(int=7)), "nobody-1", "nobody@example.org")
+        for ref, missing in zip(refs, nobody, strict=True):
+            theirs, none = (
+                get(site, caller, path, dataset="sessions", **{what: sent})
+                for sent in (ref, missing)
+            )
+            assert theirs.status_code == none.status_code in {403, 404}, (what, ref)
+            said, nothing = ({**each.json(), "request_id": ""} for each in (theirs, none))
+            assert json.loads(json.dumps(said).replace(ref, missing)) == nothing
+            assert ref in said["detail"]
+            assert ref == refs[0] or refs[0] not in theirs.text, "an address leads to no id"
+        (ref, *_) = refs_of(site, Coach if what == "coach" else Client, getattr(mine, f"{what}_id"))
+        assert get(site, caller, path, dataset="sessions", **{what: ref}).status_code == 200
+
+
+def test_an_address_that_clients_of_others_share_still_names_the_own_one(
+    site: Site, pairs: tuple[Pair, Pair]
+) -> None:
+    mine, other = pairs
+    with site.services.database.write() as session:
+        session.execute(
+            sa.update(Client)
+            .where(Client.id.in_([mine.client_id, other.client_id]))
+            .values(email="home@example.org")
+        )
+    headers = site.token(site.email_of(mine), "changes:read")
+    rows, _ = follow(site, headers, dataset="sessions", client="home@example.org")
+    assert [row["client_id"] for row in rows.values()] == [str(mine.client_id)]
 
 
 def limited(site: Site, grant: Grant) -> None:

@@ -20,7 +20,7 @@ from coachops.api.pacing import Lately, Pace
 from coachops.core import clock, ids
 from coachops.core.actor import SYSTEM
 from coachops.core.grants import Grant
-from coachops.db.models import AuditEvent, Client, IssuedExport
+from coachops.db.models import AuditEvent, Client, Coach, IssuedExport
 from coachops.jobs import Jobs
 from coachops.jobs.exports import SUITE
 from tests.api.conftest import ORIGIN, Site
@@ -211,6 +211,41 @@ def test_a_token_reaches_no_further_than_its_grant(
     assert str(pair.client_id) in found["clients"]
     assert str(other.client_id) not in found["clients"]
     assert str(other.coach_id) not in found["coaches"]
+
+
+@pytest.mark.parametrize("limits", ["coach", "coaches", "clients"])
+def test_somebody_of_others_is_answered_as_somebody_who_does_not_exist(
+    site: Site, pair: Pair, robot: dict[str, str], limits: str
+) -> None:
+    other = make_pair(site.services.database)
+    if limits == "coach":
+        caller = site.token(site.email_of(pair), "exports:run")
+    elif limits == "coaches":
+        caller = limited(site, Grant(coaches=frozenset({pair.coach_id})))
+    else:
+        caller = limited(site, Grant(clients=frozenset({pair.client_id})))
+    with site.services.database.read() as session:
+        people: dict[str, Coach | Client] = {
+            "coach": session.get_one(Coach, other.coach_id),
+            "client": session.get_one(Client, other.client_id),
+        }
+        foreign = {
+            what: [str(row.id), row.external_id, str(row.email)] for what, row in people.items()
+        }
+    for what, refs in foreign.items():
+        nobody = (str(ids.new_id()), "nobody-1", "nobody@example.org")
+        for ref, missing in zip(refs, nobody, strict=True):
+            theirs, none = (
+                start(site, caller, **{"coaches" if what == "coach" else "clients": [sent]})
+                for sent in (ref, missing)
+            )
+            assert theirs.status_code == none.status_code in {403, 404}, (what, ref)
+            said, nothing = ({**each.json(), "request_id": ""} for each in (theirs, none))
+            assert json.loads(json.dumps(said).replace(ref, missing)) == nothing
+            assert ref in said["detail"]
+            assert ref == refs[0] or refs[0] not in theirs.text, "an address leads to no id"
+    for body in ({"coaches": [str(pair.coach_id)]}, {"clients": [str(pair.client_id)]}):
+        assert start(site, caller, datasets=["sessions"], **body).status_code == 202
 
 
 def test_pseudonyms_are_forced_where_the_grant_says_so(site: Site, robot: dict[str, str]) -> None:

@@ -128,7 +128,7 @@ def _narrowed(
         return allowed
     for each in wanted:
         if allowed is not None and each not in allowed:
-            raise CoachError("COACH-FED-006", what=f"data of the {what} {each}")
+            raise CoachError("COACH-FED-006", what=f"data of that {what}")
     return frozenset(wanted)
 
 
