@@ -66,16 +66,26 @@ class Exports:
             grant: of the caller's token.
             out: a new folder or `s3://bucket/prefix` of the caller's choice, whose files stay;
                 empty: the suite's own place.
-            idempotency_key: the same one again is the same export.
+            idempotency_key: the same one again is the same export; one that failed starts again.
             wanted: as `check_request`.
 
         Raises:
-            CoachError: as `check_request`; COACH-EXP-042.
+            CoachError: as `check_request`; COACH-EXP-042; COACH-EXP-044 where the key is of an export
+                that was cancelled or whose files are gone.
         """
         request = check_request(self._services.database, owner.actor, grant=grant, **wanted)
         made, new = register(
             self._services, owner, request, out=out, idempotency_key=idempotency_key
         )
+        if not new and made.gone:
+            raise CoachError("COACH-EXP-044", ref=made.id)
+        if not new and made.state == "failed":
+            try:
+                return self.again(owner, str(made.id)), False
+            except CoachError as error:
+                if error.code != "COACH-EXP-041":
+                    raise
+                made = self.registry.get(owner, str(made.id))  # somebody was quicker
         self._enqueue_soon(made)
         return made, new
 

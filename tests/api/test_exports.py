@@ -161,6 +161,50 @@ def test_the_same_key_is_the_same_export_also_of_two_kick_offs_at_once(
     assert (other.status_code, other.json()["code"]) == (409, "COACH-EXP-042")
 
 
+def test_the_key_of_a_failed_export_starts_it_again(
+    site: Site, robot: dict[str, str], work: Callable[[], None]
+) -> None:
+    keyed = robot | {"Idempotency-Key": "monday"}
+    first = start(site, keyed, datasets=["coaches"])
+    obstacle = site.services.settings.home / "exports"
+    obstacle.write_text("a file in the way")
+    work()
+    failed = site.client.get(first.headers["location"], headers=robot)
+    assert (failed.status_code, failed.json()["code"]) == (409, "COACH-EXP-051")
+    assert "the same Idempotency-Key" in failed.json()["next_step"]
+    obstacle.unlink()
+    with clock.frozen(clock.now() + dt.timedelta(days=9)):  # its time was over, too
+        again = start(site, keyed, datasets=["coaches"])
+        assert (again.status_code, again.json()["state"]) == (202, "queued")
+        assert again.json()["export_id"] == first.json()["export_id"]
+        assert again.json()["error_code"] is None
+        assert again.headers["idempotency-replayed"] == "true"
+        work()
+        ready = start(site, keyed, datasets=["coaches"])
+        assert (ready.status_code, ready.json()["state"]) == (202, "ready")
+        assert site.client.get(first.headers["location"], headers=robot).status_code == 200
+
+
+@pytest.mark.parametrize("end", ["cancelled", "deleted", "expired"])
+def test_the_key_of_an_export_that_is_gone_is_used_up_and_says_so(
+    site: Site, robot: dict[str, str], work: Callable[[], None], end: str
+) -> None:
+    keyed = robot | {"Idempotency-Key": "monday"}
+    first = start(site, keyed, datasets=["coaches"])
+    if end != "cancelled":
+        work()
+    if end != "expired":
+        assert site.client.delete(first.headers["location"], headers=robot).status_code == 204
+    with clock.frozen(clock.now() + dt.timedelta(days=8)):
+        gone = start(site, keyed, datasets=["coaches"])
+        assert (gone.status_code, gone.json()["code"]) == (410, "COACH-EXP-044")
+        assert "a new Idempotency-Key" in gone.json()["next_step"]
+        assert first.json()["export_id"] in gone.json()["detail"]
+        new = start(site, robot | {"Idempotency-Key": "tuesday"}, datasets=["coaches"])
+        assert (new.status_code, new.json()["state"]) == (202, "queued")
+        assert new.json()["export_id"] != first.json()["export_id"]
+
+
 @pytest.mark.parametrize(
     ("body", "status", "code"),
     [

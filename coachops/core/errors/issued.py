@@ -38,7 +38,7 @@ ROWS = (
         "COACH-EXP-044",
         Kind.NOT_FOUND,
         "The files of the export '{ref}' are gone.",
-        "Start a new export.",
+        "Start a new export; with a new Idempotency-Key, if you send one.",
         why="Exports are deleted some days after they were made, or when somebody cancels them.",
     ),
     ErrorSpec(
@@ -76,7 +76,8 @@ ROWS = (
         "COACH-EXP-051",
         Kind.CONFLICT,
         "The export '{ref}' failed ({reason}).",
-        "Look the code in brackets up in the guide; then start a new export.",
+        "Look the code in brackets up in the guide; then ask again: the same Idempotency-Key goes on "
+        "with this export.",
         why="The cause stands in brackets.",
     ),
     ErrorSpec(

@@ -127,7 +127,7 @@ class Registry(Making):
     # ending
 
     def again(self, owner: Owner, ref: str) -> Issued:
-        """One that failed waits for a worker again; what is written of it is kept.
+        """One that failed waits for a worker again; what is written of it is kept, for its time anew.
 
         Where that was removed meanwhile (see `deleted`), everything is written again.
 
@@ -140,6 +140,13 @@ class Registry(Making):
             row = session.get_one(IssuedExport, found.id, with_for_update=True)
             if row.state != "failed" or row.run == 0:
                 raise CoachError("COACH-EXP-041", ref=ref, action="started again", state=row.state)
+            now = clock.now()
+            if (
+                row.files_deleted_at is None
+                and row.expires_at is not None
+                and row.expires_at <= now
+            ):
+                row.expires_at = now + (row.expires_at - row.made_at)
             row.state, row.run = "queued", row.run + 1
             row.error_code = row.error_details = row.finished_at = None
             audit.record(session, owner.actor, "export.requested", "export", found.id, run=row.run)
