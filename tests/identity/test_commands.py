@@ -144,7 +144,7 @@ def test_limits_of_a_token_are_named_by_any_reference(
     arguments = ("token", "create", "--user", "robot@example.org", "--name", "feed", "--scope",
                  "changes:read")  # fmt: skip
     done = run(
-        *arguments, "--dataset", "sessions", "--dataset", "clients", "--coach", "anna@example.org",
+        *arguments, "--scope", "exports:run", "--dataset", "sessions", "--dataset", "clients", "--coach", "anna@example.org",
         "--client", "k1", "--privacy", "pseudonymous",
     )  # fmt: skip
     assert users.actor_of_token(done["token"]).grant == Grant(
