@@ -42,6 +42,7 @@ ExportId = Annotated[uuid.UUID, Path(description="Id of the export.")]
 _NOT_POSSIBLE = (
     "COACH-EXP-001", "COACH-EXP-002", "COACH-EXP-007", "COACH-EXP-008", "COACH-EXP-016",
     "COACH-CCH-001", "COACH-EXP-042", "COACH-EXP-043", "COACH-EXP-044",
+    "COACH-EXP-053",
 )  # fmt: skip
 """What an export may be refused for."""
 _THIS = {"export_id": "$response.body#/export_id"}

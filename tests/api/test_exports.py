@@ -376,6 +376,52 @@ def test_the_list_comes_in_pages(site: Site, robot: dict[str, str]) -> None:
     assert seen == made[::-1]
 
 
+def test_somebody_has_so_many_open_exports_and_no_more(
+    site: Site, robot: dict[str, str], work: Callable[[], None]
+) -> None:
+    most = site.services.settings.export_open
+    barrier = threading.Barrier(most + 3)
+
+    def ask(number: int) -> Any:
+        barrier.wait()
+        return start(site, robot | {"Idempotency-Key": f"{number}"}, datasets=["coaches"])
+
+    with ThreadPoolExecutor(most + 3) as threads:
+        answers = list(threads.map(ask, range(most + 3)))
+    codes = sorted(each.status_code for each in answers)
+    assert codes == [202] * most + [429] * 3
+    refused = next(each for each in answers if each.status_code == 429)
+    assert (refused.json()["code"], refused.headers["retry-after"]) == ("COACH-EXP-053", "30")
+    assert len(site.client.get("/v1/exports", headers=robot).json()["exports"]) == most
+    known = next(n for n, each in enumerate(answers) if each.status_code == 202)
+    same = start(site, robot | {"Idempotency-Key": f"{known}"}, datasets=["coaches"])
+    assert same.status_code == 202, "what is there already is no further one"
+    other = site.token("robot@example.org", "exports:run")
+    assert start(site, other, datasets=["coaches"]).status_code == 202
+    cancelled = answers[known].headers["location"]
+    assert site.client.delete(cancelled, headers=robot).status_code == 204
+    assert start(site, robot, datasets=["coaches"]).status_code == 202
+    assert start(site, robot, datasets=["coaches"]).status_code == 429
+    work()
+    assert start(site, robot, datasets=["coaches"]).status_code == 202
+
+
+def test_a_failed_export_is_started_again_only_where_there_is_room(
+    site: Site, robot: dict[str, str], work: Callable[[], None]
+) -> None:
+    keyed = robot | {"Idempotency-Key": "monday"}
+    start(site, keyed, datasets=["coaches"])
+    obstacle = site.services.settings.home / "exports"
+    obstacle.write_text("a file in the way")
+    work()
+    obstacle.unlink()
+    for _ in range(site.services.settings.export_open):
+        assert start(site, robot, datasets=["coaches"]).status_code == 202
+    assert start(site, keyed, datasets=["coaches"]).json()["code"] == "COACH-EXP-053"
+    work()
+    assert start(site, keyed, datasets=["coaches"]).json()["state"] == "queued"
+
+
 def test_polling_without_waiting_is_slowed_down(
     site: Site, robot: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

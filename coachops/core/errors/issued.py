@@ -88,4 +88,12 @@ ROWS = (
         retryable=True,
         why="It was stopped, or its machine went down.",
     ),
+    ErrorSpec(
+        "COACH-EXP-053",
+        Kind.UNAVAILABLE,
+        "{limit} exports of yours wait or are being made already.",
+        "Wait until one is ready, or cancel one; then ask again.",
+        retryable=True,
+        why="More at once would fill the queue and the place for exports (`COACHOPS_EXPORT_OPEN`).",
+    ),
 )
