@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from coachops.api.access import Calling, caller_of
 from coachops.core import clock
@@ -18,6 +19,8 @@ from coachops.core.actor import SYSTEM
 from coachops.core.grants import Grant
 from coachops.db import Database, change_feed
 from coachops.db.models import AuditEvent, Client, Coach, CoachingSession, FeedMeta, Utterance
+from coachops.export.feed import digests as digests_of_feed
+from coachops.export.feed.rows import canonical_rows
 from tests.api.conftest import Site
 from tests.coaching.builders import Pair, make_pair, make_transcript
 from tests.feed.replica import digests
@@ -326,6 +329,38 @@ def test_a_scope_is_needed(site: Site, admin: dict[str, str]) -> None:
     other = site.token("root@example.org", "transcripts:read")
     assert get(site, other, dataset="sessions").json()["code"] == "COACH-IDN-015"
     assert get(site, {}, dataset="sessions").status_code == 401
+
+
+@pytest.mark.postgres
+def test_a_digest_takes_as_long_as_a_big_dataset_needs(
+    make_site: Callable[..., Site],
+    new_database_url: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    database = Database(new_database_url("postgres"))
+    site = make_site(database=database)
+    site.add("root@example.org", "admin")
+    headers = site.token("root@example.org", "changes:read")
+    limits = ("statement_timeout", "idle_in_transaction_session_timeout")
+    seen: list[tuple[str, ...]] = []
+
+    def limits_of(connection: Connection) -> tuple[str, ...]:
+        return tuple(str(connection.scalar(sa.text(f"SHOW {name}"))) for name in limits)
+
+    def rows(connection: Connection, *rest: Any) -> Iterator[tuple[str, bytes]]:
+        seen.append(limits_of(connection))
+        return canonical_rows(connection, *rest)
+
+    with database.connect() as connection:
+        usual = limits_of(connection)
+    assert "0" not in usual
+    monkeypatch.setattr(digests_of_feed, "canonical_rows", rows)
+    assert get(site, headers, "digest", dataset="utterances").status_code == 200
+    assert seen == [("0", "0")]
+    for _ in range(3):  # of the connections that others get next
+        with database.connect() as connection:
+            assert limits_of(connection) == usual
+    database.close()
 
 
 def test_wrong_requests_say_what_is_wrong(site: Site, admin: dict[str, str]) -> None:
