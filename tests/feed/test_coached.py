@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from coachops.bootstrap import prepare
 from coachops.coaching.directory.covering import Writer, covers
 from coachops.core import clock
 from coachops.core.actor import SYSTEM, Actor
 from coachops.core.grants import Grant
+from coachops.core.settings import load_settings
 from coachops.db import Database, change_feed
 from coachops.db.coached import keep_day, move_day
 from coachops.db.models import ChangeLog, Client, Consent, Engagement, FeedMeta
@@ -201,6 +203,15 @@ def test_the_day_moves_once_and_only_forward(house: House) -> None:
     with database.connect() as connection:
         assert connection.scalar(sa.select(FeedMeta.day)) == before + 2 * DAY
         assert change_feed.head(connection) == head + 2  # the client and a consent, once
+
+
+def test_a_new_installation_counts_from_today(home: Path) -> None:
+    settings = load_settings(home=home)
+    prepare(settings)
+    database = Database(settings.database_url)
+    with database.connect() as connection:
+        assert connection.scalar(sa.select(FeedMeta.day)) == database.today()
+    database.close()
 
 
 @pytest.mark.postgres
