@@ -21,6 +21,7 @@ from coachops.core.errors import CoachError, Kind
 from coachops.db import change_feed
 from coachops.export.datasets import DATASETS
 from coachops.export.feed import MOST, Cursor, Page, Seen, digest, page, resume, seen_by
+from coachops.export.naming import Naming
 from coachops.export.selection import make_filters
 
 router = APIRouter(prefix="/v1", tags=["change feed"])
@@ -272,6 +273,7 @@ def _seen(
     chosen = make_filters(
         connection, since=None, until=None, coaches=refs[0], clients=refs[1],
         zone=context.services.settings.zone,
+        naming=Naming(caller.actor, caller.grant, "COACH-FED-006"),
     )  # fmt: skip
     return seen_by(caller.actor, caller.grant, dataset, chosen.coaches, chosen.clients)
 

@@ -41,7 +41,8 @@ ExportId = Annotated[uuid.UUID, Path(description="Id of the export.")]
 
 _NOT_POSSIBLE = (
     "COACH-EXP-001", "COACH-EXP-002", "COACH-EXP-007", "COACH-EXP-008", "COACH-EXP-016",
-    "COACH-CCH-001", "COACH-EXP-042", "COACH-EXP-043",
+    "COACH-CCH-001", "COACH-EXP-042", "COACH-EXP-043", "COACH-EXP-044",
+    "COACH-EXP-053",
 )  # fmt: skip
 """What an export may be refused for."""
 _THIS = {"export_id": "$response.body#/export_id"}
@@ -66,9 +67,13 @@ MEDIA_TYPES = {
     | refusals(*_NOT_POSSIBLE)
     | {
         202: {
-            "description": "It is queued; look at `Location` for its state.",
+            "description": "It is queued. With an `Idempotency-Key` that was sent before, the export "
+            "of that call (`Idempotency-Replayed`) in the `state` that it has now.",
             "content": {"application/json": {"example": RUNNING}},
-            "headers": {"Location": {"schema": {"type": "string"}}},
+            "headers": {
+                "Location": {"schema": {"type": "string"}},
+                "Idempotency-Replayed": {"schema": {"const": "true"}},
+            },
             "links": {
                 "read": {"operationId": "read_export", "parameters": _THIS},
                 "remove": {"operationId": "remove_export", "parameters": _THIS},
@@ -90,7 +95,9 @@ def start_export(
         Header(
             min_length=1,
             max_length=200,
-            description="Made up by the caller; the same key with the same body is the same export.",
+            description="Made up by the caller; the same key with the same body is the same export. "
+            "One that failed starts again; of one that was cancelled, or whose files are gone, the "
+            "key is used up (410).",
         ),
     ] = None,
 ) -> ExportState:

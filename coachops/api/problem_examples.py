@@ -34,6 +34,7 @@ _WORDS_OF: dict[str, dict[str, object]] = {
     "COACH-EXP-046": {"size": 1024},
     "COACH-EXP-050": {"place": "s3://exports", "reason": "it does not answer"},
     "COACH-EXP-051": {"ref": ID, "reason": "COACH-EXP-006"},
+    "COACH-EXP-053": {"limit": 5},
     "COACH-FED-005": {"had": 1},
     "COACH-FED-006": {"what": "data of the client CL-999"},
     "COACH-WHK-002": {"reason": "its host is not in the internet"},

@@ -50,6 +50,7 @@ STATUS_OF_CODE: dict[str, int] = {
     "COACH-EXP-044": 410,
     "COACH-EXP-046": 416,
     "COACH-EXP-047": 429,
+    "COACH-EXP-053": 429,
 }
 """Codes for which HTTP has a status of its own."""
 

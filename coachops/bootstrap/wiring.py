@@ -10,6 +10,7 @@ from coachops.bootstrap.secrets import secret_file
 from coachops.core.errors import CoachError
 from coachops.core.settings import Settings, load_settings
 from coachops.db import Database, change_feed, migrate
+from coachops.db.coached import keep_day
 from coachops.db.engine import sqlite_file
 
 if TYPE_CHECKING:
@@ -141,6 +142,7 @@ def prepare(settings: Settings) -> tuple[str | None, str]:
     try:
         revisions = migrate.upgrade(database)
         change_feed.note_versions(database, {each.name: each.version for each in DATASETS.values()})
+        keep_day(database)
         return revisions
     finally:
         database.close()

@@ -36,7 +36,7 @@ def create(
         [], help="It sees only what belongs to this client (REF); repeat for several."
     ),
     privacy: str = typer.Option(
-        "full", help="full, or pseudonymous: no names, addresses or free text."
+        "full", help="full, or pseudonymous: exports without names, addresses or free text."
     ),
     as_json: JsonOption = False,
 ) -> None:
@@ -46,7 +46,7 @@ def create(
     remembered by id: a row belongs to whoever coaches the client now.
 
     Example:  coachops token create --user robot@example.org --name feed --scope changes:read
-        --coach coach-0001@example.org --privacy pseudonymous
+        --coach coach-0001@example.org --dataset sessions
     """
     from coachops.core.actor import SYSTEM  # noqa: PLC0415 imports the catalogue
 

@@ -221,6 +221,12 @@ class Settings(BaseSettings):
     export_days: int = Field(
         7, ge=1, le=365, description="Days after which the files of such an export are deleted."
     )
+    export_open: int = Field(
+        5,
+        ge=0,
+        le=1000,
+        description="Exports of one token or person that may wait or be in the making; 0: no limit.",
+    )
 
     @model_validator(mode="after")
     def _derive(self) -> Self:

@@ -17,6 +17,7 @@ from sqlalchemy.engine import Connection
 
 from coachops.core import clock, ids
 from coachops.db.capture import relog
+from coachops.db.coached import keep_day
 from coachops.db.models import ChangeInbox, ChangeLog, FeedMeta
 from coachops.db.transaction import Database
 
@@ -71,11 +72,12 @@ class FeedState:
 
 
 def sequence(database: Database) -> bool:
-    """Give places to what was committed; safe to call from any number of processes.
+    """Give places to what was committed, the end of days included; any number of processes may.
 
     Returns:
         whether nothing was left waiting that was there when this began.
     """
+    keep_day(database)
     if database.is_sqlite:
         return True
     while True:

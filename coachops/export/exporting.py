@@ -15,6 +15,7 @@ from coachops.core import clock, ids
 from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
 from coachops.db import Database
+from coachops.db.coached import keep_day
 from coachops.export.ahead import PlanAhead
 from coachops.export.compatibility import released_schemas
 from coachops.export.datasets import DATASETS
@@ -79,6 +80,7 @@ def run_export(
     """
     actor.require_role("admin", "analyst", "service", what="export data")
     require_known(formats, datasets or (), csv_profile, compression)
+    keep_day(database)
     written: dict[str, int] = {}
     variant = None if privacy is None else privacy[1]
 

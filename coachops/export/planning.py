@@ -22,6 +22,7 @@ from coachops.export.datasets import DATASETS
 from coachops.export.definitions import Dataset
 from coachops.export.feed.handing import Handoff, handoff
 from coachops.export.feed.selecting import Seen
+from coachops.export.limits import no_time_limit
 from coachops.export.plan import ExportSpec, Part, Plan
 from coachops.export.selection import Filters, Selection
 
@@ -118,14 +119,6 @@ def rows_per_file(dataset: Dataset, spec: ExportSpec) -> int:
     rows = wanted or dataset.shard_blocks * block
     excel = "csv" in spec.formats and spec.csv_profile == "excel"
     return min(rows, EXCEL_BLOCKS * block) if excel else rows
-
-
-def no_time_limit(connection: Connection) -> None:
-    """The suite's limit of a minute per statement is for requests; a big table takes more."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(sa.text("SET LOCAL jit = off"))  # takes longer here than it saves
-        connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
-        connection.execute(sa.text("SET LOCAL idle_in_transaction_session_timeout = 0"))
 
 
 def _handoff(connection: Connection, spec: ExportSpec, secret: bytes) -> Handoff:

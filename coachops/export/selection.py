@@ -22,6 +22,7 @@ from coachops.core.errors import CoachError
 from coachops.db.models import Client, Coach
 from coachops.export.datasets import DATASETS
 from coachops.export.definitions import Dataset, Scope
+from coachops.export.naming import ANYBODY, Naming, What
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,26 +55,36 @@ def make_filters(
     coaches: Sequence[str],
     clients: Sequence[str],
     zone: dt.tzinfo,
+    naming: Naming = ANYBODY,
 ) -> Filters:
     """Filters with every REF (e-mail, external id or id) resolved.
 
+    Parameters:
+        naming: whom the caller may name; others neither answer to a REF nor make it ambiguous.
+
     Raises:
-        CoachError: COACH-CCH-001 for a REF that names none or several, COACH-EXP-007 for an
-            interval that ends before it begins.
+        CoachError: COACH-CCH-001 or the refusal of `naming` for a REF that names none or several,
+            COACH-EXP-007 for an interval that ends before it begins.
     """
     if since is not None and until is not None and until <= since:
         raise CoachError("COACH-EXP-007", since=since, until=until)
     return Filters(
         since,
         until,
-        tuple(dict.fromkeys(_resolve(connection, Coach, "coach", ref) for ref in coaches)),
-        tuple(dict.fromkeys(_resolve(connection, Client, "client", ref) for ref in clients)),
+        tuple(dict.fromkeys(_resolve(connection, Coach, "coach", ref, naming) for ref in coaches)),
+        tuple(
+            dict.fromkeys(_resolve(connection, Client, "client", ref, naming) for ref in clients)
+        ),
         zone,
     )
 
 
 def _resolve(
-    connection: Connection, table: type[Coach] | type[Client], what: str, ref: str
+    connection: Connection,
+    table: type[Coach] | type[Client],
+    what: What,
+    ref: str,
+    naming: Naming,
 ) -> uuid.UUID:
     ref = ref.strip()
     identifier = ids.parse_id(ref)
@@ -83,9 +94,10 @@ def _resolve(
         matches = sa.or_(table.id == identifier, table.external_id == ref)
     else:
         matches = table.external_id == ref
-    found = connection.scalars(sa.select(table.id).where(matches).limit(2)).all()
+    query = sa.select(table.id).where(matches, *naming.among(what)).limit(2)
+    found = connection.scalars(query).all()
     if len(found) != 1:
-        raise CoachError("COACH-CCH-001", what=what, ref=ref)
+        raise naming.unknown(what, ref)
     return found[0]
 
 

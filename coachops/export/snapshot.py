@@ -23,9 +23,9 @@ from coachops.core import ids
 from coachops.core.errors import CoachError
 from coachops.db import Database
 from coachops.db.engine import sqlite_file
+from coachops.export.limits import no_time_limit
 from coachops.export.moments import mark_of
 from coachops.export.plan import Plan
-from coachops.export.planning import no_time_limit
 from coachops.export.tokens import PostgresToken
 from coachops.export.workers.pool import Pool
 

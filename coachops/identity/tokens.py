@@ -34,6 +34,11 @@ SCOPES: dict[str, str] = {
 }
 """What a token may be allowed to do; `/v1` routes name the scope they need."""
 
+NAMED = frozenset(
+    {"transcripts:read", "transcripts:write", "changes:read", "roster:write", "sessions:write"}
+)
+"""Scopes of whoever sees names and words; `pseudonymous` leaves nothing of them."""
+
 PREFIX = "coa_"
 """Starts every token, so that secret scanners find leaked ones."""
 
@@ -94,13 +99,17 @@ class Tokens(Part):
 
         Raises:
             CoachError: COACH-IDN-003, COACH-IDN-008, COACH-IDN-009 for a bad name, scope, life or
-                limit.
+                limit, and for scopes of which the privacy leaves nothing.
         """
         require_admin(actor)
         wanted = tuple(sorted(set(scopes)))
         unknown = [scope for scope in wanted if scope not in SCOPES]
         if unknown or not wanted:
             raise CoachError("COACH-IDN-009", field="Scope", reason=f"one of {', '.join(SCOPES)}")
+        if grant.privacy != "full" and NAMED.issuperset(wanted):
+            left = ", ".join(scope for scope in SCOPES if scope not in NAMED)
+            reason = f"pseudonymous leaves nothing of {', '.join(wanted)}, only of {left}"
+            raise CoachError("COACH-IDN-009", field="Privacy", reason=reason)
         name = clean_line(name)
         if is_blank(name) or len(name) > 200:
             raise CoachError("COACH-IDN-009", field="Name", reason="1 to 200 characters are needed")

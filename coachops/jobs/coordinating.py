@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from coachops.core import clock
 from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
+from coachops.db.coached import keep_day
 from coachops.export.issued import Place, Registry, Standing, open_place
 from coachops.export.moments import mark_of
 from coachops.export.parts import write_part
@@ -74,6 +75,7 @@ class Coordinator:
         waited, most = _Patience(), -1
         while True:
             try:
+                keep_day(self._services.database)
                 standing = self._registry.standing(self._id)
                 ended = self._ended(standing)
                 if ended is not None:

@@ -67,16 +67,27 @@ class Exports:
             grant: of the caller's token.
             out: a new folder or `s3://bucket/prefix` of the caller's choice, whose files stay;
                 empty: the suite's own place.
-            idempotency_key: the same one again is the same export.
+            idempotency_key: the same one again is the same export; one that failed starts again.
             wanted: as `check_request`.
 
         Raises:
-            CoachError: as `check_request`; COACH-EXP-042.
+            CoachError: as `check_request`; COACH-EXP-042; COACH-EXP-053; COACH-EXP-044 where the key is of an export
+                that was cancelled or whose files are gone.
         """
         request = check_request(self._services.database, owner.actor, grant=grant, **wanted)
         made, new = register(
-            self._services, owner, request, out=out, idempotency_key=idempotency_key
-        )
+            self._services, owner, request, out=out, idempotency_key=idempotency_key,
+            most=self._most(owner),
+        )  # fmt: skip
+        if not new and made.gone:
+            raise CoachError("COACH-EXP-044", ref=made.id)
+        if not new and made.state == "failed":
+            try:
+                return self.again(owner, str(made.id)), False
+            except CoachError as error:
+                if error.code != "COACH-EXP-041":
+                    raise
+                made = self.registry.get(owner, str(made.id))  # somebody was quicker
         self._enqueue_soon(made)
         return made, new
 
@@ -86,9 +97,13 @@ class Exports:
         What is written is there as long as the files of a ready one would be (`export_days`), at a
         place that somebody chose for a day (`discard_left`). After that it begins anew.
         """
-        export = self.registry.again(owner, ref)
+        export = self.registry.again(owner, ref, self._most(owner))
         self._enqueue_soon(export)
         return export
+
+    def _most(self, owner: Owner) -> int:
+        """How many may be open; who has the command line has the machine."""
+        return 0 if owner == SUITE else self._services.settings.export_open
 
     def _enqueue_soon(self, export: Issued) -> None:
         if export.state != "queued":
@@ -273,11 +288,12 @@ def register(
     key: str = "",
     out: str = "",
     idempotency_key: str | None = None,
+    most: int = 0,
 ) -> tuple[Issued, bool]:
     """Write a checked request down, with the place where it goes.
 
     Raises:
-        CoachError: COACH-EXP-042.
+        CoachError: COACH-EXP-042, COACH-EXP-053.
     """
     settings = services.settings
     return Registry(services.database).create(
@@ -288,6 +304,7 @@ def register(
         managed=not out,
         keep_days=None if out else settings.export_days,
         idempotency_key=idempotency_key,
+        most=most,
     )
 
 

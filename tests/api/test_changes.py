@@ -11,13 +11,16 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from coachops.api.access import Calling, caller_of
 from coachops.core import clock
 from coachops.core.actor import SYSTEM
 from coachops.core.grants import Grant
 from coachops.db import Database, change_feed
-from coachops.db.models import AuditEvent, CoachingSession, FeedMeta, Utterance
+from coachops.db.models import AuditEvent, Client, Coach, CoachingSession, FeedMeta, Utterance
+from coachops.export.feed import digests as digests_of_feed
+from coachops.export.feed.rows import canonical_rows
 from tests.api.conftest import Site
 from tests.coaching.builders import Pair, make_pair, make_transcript
 from tests.feed.replica import digests
@@ -245,6 +248,63 @@ def test_a_grant_limits_the_feed(
             assert answer.json().get("rows", 0) == 0
 
 
+REFS = ("id", "external_id", "email")
+
+
+def refs_of(site: Site, table: type[Client] | type[Coach], key: uuid.UUID) -> list[str]:
+    with site.services.database.read() as session:
+        row = session.get_one(table, key)
+        return [str(getattr(row, name)) for name in REFS]
+
+
+@pytest.mark.parametrize("limits", ["coach", "coaches", "clients"])
+@pytest.mark.parametrize("path", ["changes", "digest"])
+def test_somebody_of_others_is_answered_as_somebody_who_does_not_exist(
+    site: Site, pairs: tuple[Pair, Pair], admin: dict[str, str], limits: str, path: str
+) -> None:
+    mine, other = pairs
+    caller = admin
+    if limits == "coach":
+        caller = site.token(site.email_of(mine), "changes:read")
+    elif limits == "coaches":
+        limited(site, Grant(coaches=frozenset({mine.coach_id})))
+    else:
+        limited(site, Grant(clients=frozenset({mine.client_id})))
+    foreign = {
+        "coach": refs_of(site, Coach, other.coach_id),
+        "client": refs_of(site, Client, other.client_id),
+    }
+    for what, refs in foreign.items():
+        nobody = (str(uuid.UUID(int=7)), "nobody-1", "nobody@example.org")
+        for ref, missing in zip(refs, nobody, strict=True):
+            theirs, none = (
+                get(site, caller, path, dataset="sessions", **{what: sent})
+                for sent in (ref, missing)
+            )
+            assert theirs.status_code == none.status_code in {403, 404}, (what, ref)
+            said, nothing = ({**each.json(), "request_id": ""} for each in (theirs, none))
+            assert json.loads(json.dumps(said).replace(ref, missing)) == nothing
+            assert ref in said["detail"]
+            assert ref == refs[0] or refs[0] not in theirs.text, "an address leads to no id"
+        (ref, *_) = refs_of(site, Coach if what == "coach" else Client, getattr(mine, f"{what}_id"))
+        assert get(site, caller, path, dataset="sessions", **{what: ref}).status_code == 200
+
+
+def test_an_address_that_clients_of_others_share_still_names_the_own_one(
+    site: Site, pairs: tuple[Pair, Pair]
+) -> None:
+    mine, other = pairs
+    with site.services.database.write() as session:
+        session.execute(
+            sa.update(Client)
+            .where(Client.id.in_([mine.client_id, other.client_id]))
+            .values(email="home@example.org")
+        )
+    headers = site.token(site.email_of(mine), "changes:read")
+    rows, _ = follow(site, headers, dataset="sessions", client="home@example.org")
+    assert [row["client_id"] for row in rows.values()] == [str(mine.client_id)]
+
+
 def limited(site: Site, grant: Grant) -> None:
     site.client.app.dependency_overrides[caller_of] = lambda: Calling(  # type: ignore[attr-defined]  # FastAPI's
         SYSTEM, frozenset({"changes:read"}), grant
@@ -270,6 +330,38 @@ def test_a_scope_is_needed(site: Site, admin: dict[str, str]) -> None:
     other = site.token("root@example.org", "transcripts:read")
     assert get(site, other, dataset="sessions").json()["code"] == "COACH-IDN-015"
     assert get(site, {}, dataset="sessions").status_code == 401
+
+
+@pytest.mark.postgres
+def test_a_digest_takes_as_long_as_a_big_dataset_needs(
+    make_site: Callable[..., Site],
+    new_database_url: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    database = Database(new_database_url("postgres"))
+    site = make_site(database=database)
+    site.add("root@example.org", "admin")
+    headers = site.token("root@example.org", "changes:read")
+    limits = ("statement_timeout", "idle_in_transaction_session_timeout")
+    seen: list[tuple[str, ...]] = []
+
+    def limits_of(connection: Connection) -> tuple[str, ...]:
+        return tuple(str(connection.scalar(sa.text(f"SHOW {name}"))) for name in limits)
+
+    def rows(connection: Connection, *rest: Any) -> Iterator[tuple[str, bytes]]:
+        seen.append(limits_of(connection))
+        return canonical_rows(connection, *rest)
+
+    with database.connect() as connection:
+        usual = limits_of(connection)
+    assert "0" not in usual
+    monkeypatch.setattr(digests_of_feed, "canonical_rows", rows)
+    assert get(site, headers, "digest", dataset="utterances").status_code == 200
+    assert seen == [("0", "0")]
+    for _ in range(3):  # of the connections that others get next
+        with database.connect() as connection:
+            assert limits_of(connection) == usual
+    database.close()
 
 
 def test_wrong_requests_say_what_is_wrong(site: Site, admin: dict[str, str]) -> None:

@@ -20,7 +20,7 @@ from coachops.api.pacing import Lately, Pace
 from coachops.core import clock, ids
 from coachops.core.actor import SYSTEM
 from coachops.core.grants import Grant
-from coachops.db.models import AuditEvent, Client, IssuedExport
+from coachops.db.models import AuditEvent, Client, Coach, IssuedExport
 from coachops.jobs import Jobs
 from coachops.jobs.exports import SUITE
 from tests.api.conftest import ORIGIN, Site
@@ -161,6 +161,50 @@ def test_the_same_key_is_the_same_export_also_of_two_kick_offs_at_once(
     assert (other.status_code, other.json()["code"]) == (409, "COACH-EXP-042")
 
 
+def test_the_key_of_a_failed_export_starts_it_again(
+    site: Site, robot: dict[str, str], work: Callable[[], None]
+) -> None:
+    keyed = robot | {"Idempotency-Key": "monday"}
+    first = start(site, keyed, datasets=["coaches"])
+    obstacle = site.services.settings.home / "exports"
+    obstacle.write_text("a file in the way")
+    work()
+    failed = site.client.get(first.headers["location"], headers=robot)
+    assert (failed.status_code, failed.json()["code"]) == (409, "COACH-EXP-051")
+    assert "the same Idempotency-Key" in failed.json()["next_step"]
+    obstacle.unlink()
+    with clock.frozen(clock.now() + dt.timedelta(days=9)):  # its time was over, too
+        again = start(site, keyed, datasets=["coaches"])
+        assert (again.status_code, again.json()["state"]) == (202, "queued")
+        assert again.json()["export_id"] == first.json()["export_id"]
+        assert again.json()["error_code"] is None
+        assert again.headers["idempotency-replayed"] == "true"
+        work()
+        ready = start(site, keyed, datasets=["coaches"])
+        assert (ready.status_code, ready.json()["state"]) == (202, "ready")
+        assert site.client.get(first.headers["location"], headers=robot).status_code == 200
+
+
+@pytest.mark.parametrize("end", ["cancelled", "deleted", "expired"])
+def test_the_key_of_an_export_that_is_gone_is_used_up_and_says_so(
+    site: Site, robot: dict[str, str], work: Callable[[], None], end: str
+) -> None:
+    keyed = robot | {"Idempotency-Key": "monday"}
+    first = start(site, keyed, datasets=["coaches"])
+    if end != "cancelled":
+        work()
+    if end != "expired":
+        assert site.client.delete(first.headers["location"], headers=robot).status_code == 204
+    with clock.frozen(clock.now() + dt.timedelta(days=8)):
+        gone = start(site, keyed, datasets=["coaches"])
+        assert (gone.status_code, gone.json()["code"]) == (410, "COACH-EXP-044")
+        assert "a new Idempotency-Key" in gone.json()["next_step"]
+        assert first.json()["export_id"] in gone.json()["detail"]
+        new = start(site, robot | {"Idempotency-Key": "tuesday"}, datasets=["coaches"])
+        assert (new.status_code, new.json()["state"]) == (202, "queued")
+        assert new.json()["export_id"] != first.json()["export_id"]
+
+
 @pytest.mark.parametrize(
     ("body", "status", "code"),
     [
@@ -211,6 +255,41 @@ def test_a_token_reaches_no_further_than_its_grant(
     assert str(pair.client_id) in found["clients"]
     assert str(other.client_id) not in found["clients"]
     assert str(other.coach_id) not in found["coaches"]
+
+
+@pytest.mark.parametrize("limits", ["coach", "coaches", "clients"])
+def test_somebody_of_others_is_answered_as_somebody_who_does_not_exist(
+    site: Site, pair: Pair, robot: dict[str, str], limits: str
+) -> None:
+    other = make_pair(site.services.database)
+    if limits == "coach":
+        caller = site.token(site.email_of(pair), "exports:run")
+    elif limits == "coaches":
+        caller = limited(site, Grant(coaches=frozenset({pair.coach_id})))
+    else:
+        caller = limited(site, Grant(clients=frozenset({pair.client_id})))
+    with site.services.database.read() as session:
+        people: dict[str, Coach | Client] = {
+            "coach": session.get_one(Coach, other.coach_id),
+            "client": session.get_one(Client, other.client_id),
+        }
+        foreign = {
+            what: [str(row.id), row.external_id, str(row.email)] for what, row in people.items()
+        }
+    for what, refs in foreign.items():
+        nobody = (str(ids.new_id()), "nobody-1", "nobody@example.org")
+        for ref, missing in zip(refs, nobody, strict=True):
+            theirs, none = (
+                start(site, caller, **{"coaches" if what == "coach" else "clients": [sent]})
+                for sent in (ref, missing)
+            )
+            assert theirs.status_code == none.status_code in {403, 404}, (what, ref)
+            said, nothing = ({**each.json(), "request_id": ""} for each in (theirs, none))
+            assert json.loads(json.dumps(said).replace(ref, missing)) == nothing
+            assert ref in said["detail"]
+            assert ref == refs[0] or refs[0] not in theirs.text, "an address leads to no id"
+    for body in ({"coaches": [str(pair.coach_id)]}, {"clients": [str(pair.client_id)]}):
+        assert start(site, caller, datasets=["sessions"], **body).status_code == 202
 
 
 def test_pseudonyms_are_forced_where_the_grant_says_so(site: Site, robot: dict[str, str]) -> None:
@@ -295,6 +374,52 @@ def test_the_list_comes_in_pages(site: Site, robot: dict[str, str]) -> None:
         if url:
             assert page.headers["link"] == f'<{url}>; rel="next"'
     assert seen == made[::-1]
+
+
+def test_somebody_has_so_many_open_exports_and_no_more(
+    site: Site, robot: dict[str, str], work: Callable[[], None]
+) -> None:
+    most = site.services.settings.export_open
+    barrier = threading.Barrier(most + 3)
+
+    def ask(number: int) -> Any:
+        barrier.wait()
+        return start(site, robot | {"Idempotency-Key": f"{number}"}, datasets=["coaches"])
+
+    with ThreadPoolExecutor(most + 3) as threads:
+        answers = list(threads.map(ask, range(most + 3)))
+    codes = sorted(each.status_code for each in answers)
+    assert codes == [202] * most + [429] * 3
+    refused = next(each for each in answers if each.status_code == 429)
+    assert (refused.json()["code"], refused.headers["retry-after"]) == ("COACH-EXP-053", "30")
+    assert len(site.client.get("/v1/exports", headers=robot).json()["exports"]) == most
+    known = next(n for n, each in enumerate(answers) if each.status_code == 202)
+    same = start(site, robot | {"Idempotency-Key": f"{known}"}, datasets=["coaches"])
+    assert same.status_code == 202, "what is there already is no further one"
+    other = site.token("robot@example.org", "exports:run")
+    assert start(site, other, datasets=["coaches"]).status_code == 202
+    cancelled = answers[known].headers["location"]
+    assert site.client.delete(cancelled, headers=robot).status_code == 204
+    assert start(site, robot, datasets=["coaches"]).status_code == 202
+    assert start(site, robot, datasets=["coaches"]).status_code == 429
+    work()
+    assert start(site, robot, datasets=["coaches"]).status_code == 202
+
+
+def test_a_failed_export_is_started_again_only_where_there_is_room(
+    site: Site, robot: dict[str, str], work: Callable[[], None]
+) -> None:
+    keyed = robot | {"Idempotency-Key": "monday"}
+    start(site, keyed, datasets=["coaches"])
+    obstacle = site.services.settings.home / "exports"
+    obstacle.write_text("a file in the way")
+    work()
+    obstacle.unlink()
+    for _ in range(site.services.settings.export_open):
+        assert start(site, robot, datasets=["coaches"]).status_code == 202
+    assert start(site, keyed, datasets=["coaches"]).json()["code"] == "COACH-EXP-053"
+    work()
+    assert start(site, keyed, datasets=["coaches"]).json()["state"] == "queued"
 
 
 def test_polling_without_waiting_is_slowed_down(

@@ -144,7 +144,9 @@ def test_scopes_and_limits_of_the_token_hold(site: Site, pair: Pair) -> None:
     only_roster = site.token("crm@example.org", "roster:write")
     assert site.client.get("/v1/sessions/s1", headers=only_roster).status_code == 403
     assert send_batch(site, only_roster, ndjson(ROWS[0])).status_code == 403
-    hidden = site.token("crm@example.org", "roster:write", grant=Grant(privacy="pseudonymous"))
+    hidden = site.token(
+        "crm@example.org", "roster:write", "exports:run", grant=Grant(privacy="pseudonymous")
+    )
     refused = site.client.get(f"/v1/clients/{known}", headers=hidden)
     assert (refused.status_code, refused.json()["code"]) == (403, "COACH-IDN-016")
     narrow = site.token(

@@ -44,7 +44,7 @@ def test_schemathesis_finds_nothing_wrong(
     monkeypatch.setenv(
         "ANY_NUMBER_OF_BAD_TOKENS", "yes"
     )  # it sends many to see that they are refused
-    with running(home, url, free_port(), requests_per_minute="0") as origin:
+    with running(home, url, free_port(), requests_per_minute="0", export_open="0") as origin:
         done = subprocess.run(
             [
                 str(ST), "--config-file", str(ST.parents[2] / "schemathesis.toml"),

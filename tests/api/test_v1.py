@@ -107,7 +107,7 @@ def test_scopes_and_ownership_hold(site: Site, pair: Pair, robot: dict[str, str]
 def test_a_token_sees_and_takes_only_what_its_limits_cover(site: Site, pair: Pair) -> None:
     site.add("robot@example.org", "service")
     other = make_pair(site.services.database, coach_of=pair)
-    scopes = ("transcripts:read", "transcripts:write")
+    scopes = ("transcripts:read", "transcripts:write", "exports:run")
 
     def limited(**limits: object) -> dict[str, str]:
         return site.token("robot@example.org", *scopes, grant=Grant(**limits))  # type: ignore[arg-type]

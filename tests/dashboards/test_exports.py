@@ -150,6 +150,18 @@ def test_what_cannot_be_exported_is_said_beside_the_button(shown: ExportsPage) -
     assert "COACH-EXP-002" in form.messages.text()
 
 
+def test_too_many_open_exports_are_said_beside_the_button(
+    shown: ExportsPage, services: Services
+) -> None:
+    most, form = services.settings.export_open, shown.composer
+    for number in range(1, most + 1):
+        press(form.widget, "Start the export")
+        assert (len(shown.items), form.messages.text()) == (number, "")
+    press(form.widget, "Start the export")
+    assert "COACH-EXP-053" in form.messages.text()
+    assert len(shown.items) == most
+
+
 def test_nobody_found_is_told_and_several_are_offered(
     shown: ExportsPage, services: Services
 ) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from coachops.core import clock
 from coachops.core.actor import SYSTEM
 from coachops.db import Database
 from coachops.db.models import Coach
@@ -30,6 +31,11 @@ def full(organisation: Database, tmp_path: Path) -> dict[str, list[dict[str, Any
     return {name: read_json(tmp_path / "full", name) for name in DATASETS}
 
 
+def runs_today(engagement: dict[str, Any]) -> bool:
+    end, today = engagement["ended_on"], clock.today(clock.UTC).isoformat()
+    return end is None or (end > today and end > engagement["started_on"])
+
+
 def expected(  # noqa: C901 the rules in one place, to be read against the contract
     full: dict[str, list[dict[str, Any]]],
     *,
@@ -40,7 +46,11 @@ def expected(  # noqa: C901 the rules in one place, to be read against the contr
 ) -> dict[str, set[str]]:
     """The rules once more, over the rows themselves, without SQL."""
     table = {name: {row[DATASETS[name].key]: row for row in rows} for name, rows in full.items()}
+    runs = [e for e in full["engagements"] if runs_today(e)]
+    coached = {e["client_id"] for e in runs}
     pairs = {(e["coach_id"], e["client_id"]) for e in full["engagements"]}
+    now = {(e["coach_id"], e["client_id"]) for e in runs}
+    now |= {(coach_id, client_id) for coach_id, client_id in pairs if client_id not in coached}
 
     def session_of(name: str, row: dict[str, Any]) -> dict[str, Any] | None:
         if "session_id" in row:
@@ -66,7 +76,7 @@ def expected(  # noqa: C901 the rules in one place, to be read against the contr
         own_client = session.get("client_id", row.get("client_id"))
         if coach is not None:
             if own_coach is None and own_client is not None:
-                if (coach, own_client) not in pairs:
+                if (coach, own_client) not in now:
                     return False
             elif own_coach != coach:
                 return False
@@ -144,7 +154,6 @@ def test_a_file_holds_the_same_rows_whichever_datasets_are_beside_it(
 
 def test_days_are_those_of_the_organisation(sqlite_database: Database, tmp_path: Path) -> None:
     """A row made at 23:30 UTC in summer belongs to the next day in London."""
-    from coachops.core import clock
     from coachops.db.models import Coach
 
     late = dt.datetime(2026, 6, 30, 23, 30, tzinfo=clock.UTC)

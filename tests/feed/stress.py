@@ -24,6 +24,7 @@ from sqlalchemy.engine import Connection
 from coachops.core import clock, ids
 from coachops.core.errors import CoachError
 from coachops.db import Database, Limits
+from coachops.db.coached import move_day
 from coachops.db.models import (
     ActionItem,
     Analysis,
@@ -32,6 +33,7 @@ from coachops.db.models import (
     CoachingSession,
     Consent,
     Engagement,
+    FeedMeta,
     Goal,
     GoalRating,
     Insight,
@@ -439,15 +441,54 @@ def move_engagement(c: Connection, rng: random.Random) -> None:
     )
 
 
-def pair_up(c: Connection, rng: random.Random) -> None:
+def end_engagement(c: Connection, rng: random.Random) -> None:
+    """On a day that has passed, is passing or is to come; or not at all after all."""
+    day = c.scalars(sa.select(FeedMeta.day)).one() + dt.timedelta(days=rng.randint(-2, 3))
+    c.execute(
+        sa.update(Engagement)
+        .where(Engagement.id == _one(c, rng, Engagement.id))
+        .values(
+            ended_on=None if rng.random() < 0.3 else sa.case(
+                (Engagement.started_on > day, Engagement.started_on), else_=day
+            )
+        )
+    )  # fmt: skip
+
+
+def hand_over(c: Connection, rng: random.Random) -> None:
+    """A coach leaves: running engagements end and go on with another coach."""
+    going, staying = _one(c, rng, Coach.id), _one(c, rng, Coach.id)
+    day = c.scalars(sa.select(FeedMeta.day)).one() + dt.timedelta(days=rng.randint(-1, 2))
+    running = (Engagement.coach_id == going, Engagement.ended_on.is_(None))
+    for client in c.scalars(sa.select(Engagement.client_id).where(*running).limit(3)).all():
+        pair_up(c, rng, staying, client)
+    c.execute(
+        sa.update(Engagement)
+        .where(*running)
+        .values(ended_on=sa.case((Engagement.started_on > day, Engagement.started_on), else_=day))
+    )
+
+
+def pass_a_day(c: Connection, rng: random.Random) -> None:
+    if rng.random() < 0.3:
+        move_day(c, c.scalars(sa.select(FeedMeta.day)).one() + dt.timedelta(days=1))
+
+
+def pair_up(
+    c: Connection,
+    rng: random.Random,
+    coach: uuid.UUID | None = None,
+    client: uuid.UUID | None = None,
+) -> None:
+    """From a day that has passed, or one to come."""
     c.execute(
         sa.insert(Engagement).values(
             id=ids.new_id(),
             external_id=str(ids.new_id()),
-            coach_id=_one(c, rng, Coach.id),
-            client_id=_one(c, rng, Client.id),
+            coach_id=coach or _one(c, rng, Coach.id),
+            client_id=client or _one(c, rng, Client.id),
             title="",
-            started_on=dt.date(2026, 1, 1),
+            started_on=dt.date(2026 if rng.random() < 0.9 else 2027, 1, 1),
             created_at=_at(),
             updated_at=_at(),
         )
@@ -522,7 +563,12 @@ def change_message(c: Connection, rng: random.Random) -> None:
 Act = Callable[[Connection, random.Random], None]
 MOVES: tuple[Act, ...] = (
     move_session, move_all_sessions, move_transcript, move_engagement, move_goal, pair_up, part,
+    end_engagement, hand_over, pass_a_day,
 )  # fmt: skip
+PEOPLE: tuple[Act, ...] = (
+    end_engagement, hand_over, pass_a_day, pair_up, part, move_engagement, consent,
+)  # fmt: skip
+"""What decides whose client somebody is."""
 ACTS: tuple[Act, ...] = (
     *MOVES, add_session, add_insight, edit_insight, change_words, drop_words, add_words,
     rename_file, drop_transcript, drop_analysis, hold_back, change_session, rename_client, consent,

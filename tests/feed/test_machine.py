@@ -63,6 +63,11 @@ def test_followers_and_the_database_stay_equal(  # noqa: C901 a machine is one s
             except (ZeroDivisionError, sa.exc.IntegrityError):
                 pass
 
+        @rule(acts=st.lists(st.sampled_from(stress.PEOPLE), min_size=1, max_size=3),
+              seed=st.integers(0, 1000))  # fmt: skip
+        def hand_clients_on(self, acts: list[stress.Act], seed: int) -> None:
+            self.write(acts, seed, undone=False)
+
         @rule(limit=st.integers(1, 60), which=st.integers(0, 14))
         def read_some(self, limit: int, which: int) -> None:
             self.followers[which].read(limit)

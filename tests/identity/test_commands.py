@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,24 @@ def test_serve_leaves_an_invitation_made_by_hand_alone(tmp_path: Path) -> None:
     database.close()
 
 
+def test_the_tokens_of_the_guides_can_be_made(run: Run, sqlite_database: Database) -> None:
+    with sqlite_database.write() as session:
+        for ref in ("AC-101", "coach-0001"):
+            session.add(Coach(external_id=ref, name=ref, email=f"{ref.lower()}@example.org"))
+    site = Path(__file__).parents[2] / "site"
+    shown = [
+        shlex.split(line.strip().removeprefix("$ coachops "))
+        for page in sorted(site.rglob("*.md"))
+        for line in page.read_text("utf-8").splitlines()
+        if line.strip().startswith("$ coachops token create ")
+    ]
+    for email in {line[line.index("--user") + 1] for line in shown}:
+        run("user", "add", "--email", email, "--role", "service")
+    assert len(shown) >= 7
+    for line in shown:
+        assert run(*line)["token"].startswith("coa_"), line
+
+
 def test_limits_of_a_token_are_named_by_any_reference(
     run: Run, users: Identity, sqlite_database: Database
 ) -> None:
@@ -144,7 +163,7 @@ def test_limits_of_a_token_are_named_by_any_reference(
     arguments = ("token", "create", "--user", "robot@example.org", "--name", "feed", "--scope",
                  "changes:read")  # fmt: skip
     done = run(
-        *arguments, "--dataset", "sessions", "--dataset", "clients", "--coach", "anna@example.org",
+        *arguments, "--scope", "exports:run", "--dataset", "sessions", "--dataset", "clients", "--coach", "anna@example.org",
         "--client", "k1", "--privacy", "pseudonymous",
     )  # fmt: skip
     assert users.actor_of_token(done["token"]).grant == Grant(

@@ -14,6 +14,7 @@ from coachops.core.grants import EVERYTHING, Grant
 from coachops.db import Database
 from coachops.db.models import ApiToken, Client, Coach
 from coachops.identity import Identity
+from coachops.identity.tokens import NAMED, SCOPES
 
 
 @pytest.fixture(autouse=True)
@@ -103,7 +104,7 @@ def test_a_token_keeps_its_limits_and_the_list_names_them(
         "pseudonymous",
     )  # fmt: skip
     secret, row = identity.create_token(
-        SYSTEM, "robot@example.org", "feed", ["changes:read"], grant=grant
+        SYSTEM, "robot@example.org", "feed", ["changes:read", "exports:run"], grant=grant
     )
     assert identity.actor_of_token(secret).grant == grant
     for shown in (row, identity.list_tokens(SYSTEM)[0]):
@@ -127,6 +128,19 @@ def test_limits_that_name_nothing_or_nobody_make_no_token(identity: Identity, gr
     with pytest.raises(CoachError, match="COACH-IDN-009"):
         identity.create_token(SYSTEM, "robot@example.org", "a", ["changes:read"], grant=grant)
     assert identity.list_tokens(SYSTEM) == []
+
+
+def test_pseudonyms_and_scopes_that_show_names_only_make_no_token(identity: Identity) -> None:
+    grant = Grant(privacy="pseudonymous")
+    for scopes in (["changes:read"], ["roster:write", "sessions:write"], sorted(NAMED)):
+        with pytest.raises(CoachError, match="COACH-IDN-009") as refused:
+            identity.create_token(SYSTEM, "robot@example.org", "a", scopes, grant=grant)
+        assert all(scope in str(refused.value) for scope in (*scopes, "exports:run"))
+    assert identity.list_tokens(SYSTEM) == []
+    for scope in SCOPES.keys() - NAMED:
+        identity.create_token(
+            SYSTEM, "robot@example.org", "a", [scope, "changes:read"], grant=grant
+        )
 
 
 def test_a_token_whose_coaches_all_left_is_told_apart(

@@ -8,6 +8,7 @@ import datetime as dt
 import json
 import threading
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from coachops.core.errors import CoachError
 from coachops.core.settings import Settings
 from coachops.db.models import Coach
 from coachops.export import DATASETS, require_intact, snapshot, verify_export
-from coachops.export.issued import ExportRequest, Registry, open_place
+from coachops.export.issued import ExportRequest, Owner, Registry, open_place
 from coachops.export.issued.places import listing
 from coachops.export.moments import mark_of
 from coachops.jobs import Jobs, coordinating
@@ -91,6 +92,26 @@ def test_what_cannot_be_exported_is_refused_before_it_is_queued(
     with pytest.raises(CoachError, match=code):
         jobs.enqueue_export(SYSTEM, **wanted)  # type: ignore[arg-type]  # by name
     assert jobs.list_jobs() == []
+
+
+def test_of_many_kick_offs_at_once_no_more_are_open_than_somebody_may_have(
+    settings: Settings, jobs: Jobs, pair: Pair
+) -> None:
+    barrier = threading.Barrier(settings.export_open + 3)
+
+    def ask(_: int) -> str:
+        barrier.wait()
+        try:
+            jobs.exports.start(Owner.of(pair.actor), datasets=["coaches"])
+        except CoachError as error:
+            return error.code
+        return ""
+
+    with ThreadPoolExecutor(barrier.parties) as threads:
+        answers = sorted(threads.map(ask, range(barrier.parties)))
+    assert answers == [""] * settings.export_open + ["COACH-EXP-053"] * 3
+    for _ in range(settings.export_open + 1):  # the command line has the whole machine
+        jobs.exports.start(SUITE, datasets=["coaches"])
 
 
 @SQLITE

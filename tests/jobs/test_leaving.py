@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -27,9 +28,12 @@ from coachops.db.models import (
     Message,
     User,
 )
+from coachops.export import DATASETS, run_export
+from coachops.export.feed import Seen
 from coachops.identity import Identity
 from coachops.jobs.leaving import leave, settle
 from tests.coaching.builders import Pair, make_pair, make_transcript
+from tests.feed.replica import Replica
 
 
 def ref(database: Database, pair: Pair) -> str:
@@ -106,6 +110,46 @@ def test_running_work_goes_to_the_successor_and_what_was_held_stays(database: Da
         coach=str(staying.coach_id), client=str(going.client_id), held_on=today,
     )  # fmt: skip
     assert load_review(database, staying.actor, taken.transcript_id).coach_id == staying.coach_id
+
+
+def test_feed_and_exports_follow_the_client_and_leave_what_was_held_with_the_coach(
+    database: Database, tmp_path: Path
+) -> None:
+    going, staying = make_pair(database), make_pair(database)
+    client, today = str(going.client_id), database.today()
+    make_transcript(database, going, held_on=today - dt.timedelta(days=7))
+    add_session(database, going, today + dt.timedelta(days=7))
+    names = ("clients", "consents", "sessions", "utterances")
+    old, new = (
+        {
+            name: Replica(database, Seen(DATASETS[name], coaches=frozenset({pair.coach_id})))
+            for name in names
+        }
+        for pair in (going, staying)
+    )
+
+    def of_the_client(followers: dict[str, Replica]) -> list[int]:
+        """Rows of each dataset about the client, in followers who are equal to their digests."""
+        for each in followers.values():
+            each.catch_up()
+            assert each.wrong() == 0
+        return [
+            sum(row.get("client_id", client) == client for row in each.rows.values())
+            for each in followers.values()
+        ]
+
+    before = of_the_client(old)
+    assert (before[:3], of_the_client(new)) == ([1, 1, 2], [0, 0, 0, 0])
+    leave(database, SYSTEM, ref(database, going), ref(database, staying), today)
+    assert of_the_client(old) == [0, 0, 1, before[3]]
+    assert of_the_client(new) == [1, 1, 1, 0]
+    assert [old[name].reasons for name in names] == [["scope"], ["scope"], ["scope"], []]
+    for pair, consents in ((going, 0), (staying, 2)):
+        out = tmp_path / str(pair.coach_id)
+        made = run_export(
+            database, SYSTEM, out, ["json"], ["consents"], coaches=[str(pair.coach_id)]
+        )
+        assert made["datasets"][0]["rows"] == consents
 
 
 def test_a_coach_who_left_cannot_sign_in_and_sends_no_letter(database: Database) -> None:

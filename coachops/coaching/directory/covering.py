@@ -11,13 +11,13 @@ import datetime as dt
 import uuid
 from dataclasses import dataclass
 
-import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from coachops.coaching.directory.model import KindName, Row
 from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
 from coachops.core.grants import EVERYTHING, Grant
+from coachops.db.coached import coaches_of
 from coachops.db.models import Client, Coach, CoachingSession, Engagement, InboundRow
 
 _DATASET: dict[KindName, str] = {
@@ -89,15 +89,11 @@ def _pair(writer: Writer, coach_id: uuid.UUID, client_id: uuid.UUID | None) -> b
 def _client(session: Session, writer: Writer, client: Client, today: dt.date) -> bool:
     if not writer.limited:
         return True
-    rows = session.execute(
-        sa.select(Engagement.coach_id, Engagement.ended_on).where(Engagement.client_id == client.id)
-    ).all()
-    if not rows:
+    coaches = set(session.scalars(coaches_of(client.id, today)))
+    if not coaches:
         return writer.grant.covers(None, client.id) or (
             writer.grant.clients is None and _brought(session, writer, client.id)
         )
-    running = {coach for coach, ended_on in rows if ended_on is None or ended_on > today}
-    coaches = running or {coach for coach, _ in rows}
     return any(_pair(writer, coach, client.id) for coach in coaches)
 
 

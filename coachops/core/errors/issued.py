@@ -38,7 +38,7 @@ ROWS = (
         "COACH-EXP-044",
         Kind.NOT_FOUND,
         "The files of the export '{ref}' are gone.",
-        "Start a new export.",
+        "Start a new export; with a new Idempotency-Key, if you send one.",
         why="Exports are deleted some days after they were made, or when somebody cancels them.",
     ),
     ErrorSpec(
@@ -76,7 +76,8 @@ ROWS = (
         "COACH-EXP-051",
         Kind.CONFLICT,
         "The export '{ref}' failed ({reason}).",
-        "Look the code in brackets up in the guide; then start a new export.",
+        "Look the code in brackets up in the guide; then ask again: the same Idempotency-Key goes on "
+        "with this export.",
         why="The cause stands in brackets.",
     ),
     ErrorSpec(
@@ -86,5 +87,13 @@ ROWS = (
         "Run the export again; nothing was published.",
         retryable=True,
         why="It was stopped, or its machine went down.",
+    ),
+    ErrorSpec(
+        "COACH-EXP-053",
+        Kind.UNAVAILABLE,
+        "{limit} exports of yours wait or are being made already.",
+        "Wait until one is ready, or cancel one; then ask again.",
+        retryable=True,
+        why="More at once would fill the queue and the place for exports (`COACHOPS_EXPORT_OPEN`).",
     ),
 )

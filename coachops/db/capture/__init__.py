@@ -6,7 +6,7 @@ words; a scope that is left is noted as well as the one entered. To watch a tabl
 `tracked.py`; the next migration makes its triggers.
 """
 
-from coachops.db.capture.installing import install, relog, remove
+from coachops.db.capture.installing import install, note_ended, relog, remove
 from coachops.db.capture.tracked import TRACKED, Tracked, source_tables
 
-__all__ = ["TRACKED", "Tracked", "install", "relog", "remove", "source_tables"]
+__all__ = ["TRACKED", "Tracked", "install", "note_ended", "relog", "remove", "source_tables"]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from coachops.db.capture import postgres, sqlite
 from coachops.db.capture.sql import POSTGRES, SQLITE
-from coachops.db.capture.tracked import TRACKED, source_tables
+from coachops.db.capture.tracked import PAIRS, TRACKED, source_tables
 
 _TRIGGERS = {
     "sqlite": "SELECT name, sql AS made FROM sqlite_master "
@@ -63,6 +65,14 @@ def relog(connection: Connection, entity: str) -> None:
     """Note every row of the entity as changed, so that followers read it again."""
     dialect = SQLITE if connection.dialect.name == "sqlite" else POSTGRES
     connection.exec_driver_sql(dialect.all_rows(entity))
+
+
+def note_ended(connection: Connection, after: dt.date, until: dt.date) -> None:
+    """Note for their coaches the clients of engagements that ended after a day, until another."""
+    dialect = SQLITE if connection.dialect.name == "sqlite" else POSTGRES
+    days = [f"m.ended_on > '{after.isoformat()}'", f"m.ended_on <= '{until.isoformat()}'"]
+    for statement in dialect.around("m", [f"{PAIRS} m"], days):
+        connection.exec_driver_sql(statement)
 
 
 def _there(connection: Connection) -> dict[str, str]:

@@ -119,6 +119,7 @@ def _inserted(row: Tracked) -> list[str]:
     if row.entity == PAIRS:
         statements.append(_lock(("new_rows n",), (), "n.client_id", alone=True))
         statements += PG.pair("n", left=False, tables=["new_rows n"])
+        statements += PG.around("n", ["new_rows n"], others=True)
     return statements
 
 
@@ -158,6 +159,17 @@ def _updated(row: Tracked, metadata: sa.MetaData) -> list[str]:
         "IF EXISTS (SELECT FROM new_rows n LEFT JOIN old_rows o ON o.id = n.id "
         f"WHERE {differs}) THEN\n    {inner};\n  END IF"
     )
+    if row.entity == PAIRS:
+        ended = ["o.id = n.id", stayed, PG.span_changed("n", "o")]
+        told_now = [
+            _lock(tuple(pairs), tuple(ended), "n.client_id", alone=True),
+            *PG.around("n", pairs, ended),
+        ]
+        statements.append(
+            f"IF EXISTS (SELECT FROM old_rows o, new_rows n WHERE {' AND '.join(ended)}) THEN\n    "
+            + ";\n    ".join(told_now)
+            + ";\n  END IF"
+        )
     for column, entity in row.passed_on.items():
         changed = f"n.{column} <> o.{column}"
         tables, where = PG.below(entity, row.entity, "n")
@@ -214,6 +226,8 @@ def _moved(
         ]
         statements += PG.pair("o", left=True, tables=pairs, where=joined)
         statements += PG.pair("n", left=False, tables=pairs, where=joined)
+        for side in "on":
+            statements += PG.around(side, pairs, joined, others=True)
     return statements
 
 
@@ -231,6 +245,7 @@ def _deleted(row: Tracked) -> list[str]:
     if row.entity == PAIRS:
         statements.append(_lock(("old_rows o",), (), "o.client_id", alone=True))
         statements += PG.pair("o", left=True, tables=["old_rows o"])
+        statements += PG.around("o", ["old_rows o"], others=True)
     return statements
 
 

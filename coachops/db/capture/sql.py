@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from coachops.db.capture.tracked import CONSENTS, EDITS_KEY, TRACKED, path
+from coachops.db.capture.tracked import CONSENTS, EDITS_KEY, PAIRS, PAIRS_SPAN, TRACKED, path
 
 COLUMNS = "entity, entity_id, op, coach_old, coach_new, client_old, client_new, at"
 
@@ -125,6 +125,36 @@ class Dialect:
             ),
         ]  # fmt: skip
 
+    def around(
+        self,
+        row: str,
+        tables: Sequence[str] = (),
+        where: Sequence[str] = (),
+        *,
+        others: bool = False,
+    ) -> list[str]:
+        """Entries for the coaches who may begin or cease to see the client of the engagement `row`.
+
+        A client is of the coaches of engagements that run, and where none runs, of all: so each
+        engagement decides about the other coaches, too.
+
+        Parameters:
+            others: not for the coach of `row`.
+        """
+        linked = [*where, f"e.client_id = {row}.client_id"]
+        if others:
+            linked.append(f"e.coach_id <> {row}.coach_id")
+        pairs = [*tables, f"{PAIRS} e"]
+        client = f"{row}.client_id"
+        change = {"old": ("e.coach_id", self.null), "new": (self.null, client)}
+        return [
+            self.entry("clients", client, "'U'", tables=pairs, where=linked, **change),
+            self.entry(
+                CONSENTS, "r.id", "'U'", tables=[*pairs, "consents r"],
+                where=[*linked, f"r.client_id = {client}"], **change,
+            ),
+        ]  # fmt: skip
+
     def unseen(self, row: str, tables: Sequence[str] = (), where: Sequence[str] = ()) -> str:
         """Entries of a consent that goes, one for each coach who saw it by an engagement."""
         return self.entry(
@@ -144,6 +174,11 @@ class Dialect:
             "insights", "i.id", "'U'", new=self.whose(whose),
             tables=[*tables, "insights i", *whose.tables], where=[*same, *whose.where],
         )  # fmt: skip
+
+    def span_changed(self, new: str, old: str) -> str:
+        """Whether an engagement runs over other days than before."""
+        stayed = (f"{new}.{name} {self.same} {old}.{name}" for name in PAIRS_SPAN)
+        return f"NOT ({' AND '.join(stayed)})"
 
     def unchanged(self, entity: str) -> list[str]:
         """Columns that say who and whose the row is, each with whether it stayed."""

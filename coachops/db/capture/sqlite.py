@@ -40,13 +40,17 @@ def _writes(row: Tracked, add, metadata: sa.MetaData) -> None:  # type: ignore[n
     entry = SQLITE.entry(
         row.entity, "NEW.id", "'U'", new=new, tables=whose.tables, where=whose.where
     )
-    seen = SQLITE.pair("NEW", left=False) if row.entity == PAIRS else []
+    seen: list[str] = []
+    ended: list[str] = []
+    if row.entity == PAIRS:
+        seen = [*SQLITE.pair("NEW", left=False), *SQLITE.around("NEW", others=True)]
+        ended = SQLITE.around("NEW", where=[SQLITE.span_changed("NEW", "OLD")])
     add("insert", row.table, "AFTER INSERT", [entry, *seen])
     columns = [each.name for each in metadata.tables[row.table].columns]
     shown = ", ".join(name for name in columns if name not in row.ignored)
     stayed = " AND ".join(SQLITE.unchanged(row.entity))
     event = f"AFTER UPDATE OF {shown}" if row.ignored else "AFTER UPDATE"
-    add("update", row.table, event, [entry], stayed)
+    add("update", row.table, event, [entry, *ended], stayed)
 
     before = SQLITE.owner(row.entity, "OLD", "o")
     old = SQLITE.whose(before)
@@ -71,6 +75,7 @@ def _writes(row: Tracked, add, metadata: sa.MetaData) -> None:  # type: ignore[n
         )  # fmt: skip
     if row.entity == PAIRS:
         moved += [*SQLITE.pair("OLD", left=True), *SQLITE.pair("NEW", left=False)]
+        moved += [*SQLITE.around("OLD", others=True), *SQLITE.around("NEW", others=True)]
     if row.entity == CONSENTS:
         moved.insert(0, SQLITE.unseen("OLD"))
     add("move", row.table, "AFTER UPDATE", moved, f"NOT ({stayed})")
@@ -94,7 +99,9 @@ def _deletes(row: Tracked, add) -> None:  # type: ignore[no-untyped-def]  # a cl
     entry = SQLITE.entry(
         row.entity, "OLD.id", "'D'", old=old, tables=whose.tables, where=whose.where
     )
-    ceased = SQLITE.pair("OLD", left=True) if row.entity == PAIRS else []
+    ceased: list[str] = []
+    if row.entity == PAIRS:
+        ceased = [*SQLITE.pair("OLD", left=True), *SQLITE.around("OLD", others=True)]
     if row.entity == CONSENTS:
         ceased = [SQLITE.unseen("OLD")]
     add("delete", row.table, "AFTER DELETE", [entry, *ceased])

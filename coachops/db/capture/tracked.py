@@ -65,6 +65,9 @@ EDITS_KEY = ("transcript_id", "kind", "anchor")
 PAIRS = "engagements"
 """Who works with whom: it decides which coaches see a client and the client's consents."""
 
+PAIRS_SPAN = ("started_on", "ended_on")
+"""Columns that say over which days."""
+
 CONSENTS = "consents"
 
 

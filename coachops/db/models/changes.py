@@ -57,7 +57,8 @@ class FeedMeta(Base):
 
     `epoch` and `generation` name this history: cursors of another one are refused. `head_pos` is the
     newest place given (PostgreSQL). Deletions up to `floor_pos` are forgotten. `versions` are the
-    schemas that followers have been told of, by dataset.
+    schemas that followers have been told of, by dataset. Engagements that end by `day` run no more
+    (`coachops.db.coached`).
     """
 
     __tablename__ = "feed_meta"
@@ -69,3 +70,4 @@ class FeedMeta(Base):
     head_pos: Mapped[int] = mapped_column(sa.BigInteger())
     floor_pos: Mapped[int] = mapped_column(sa.BigInteger())
     versions: Mapped[JsonDocument]
+    day: Mapped[dt.date] = mapped_column(server_default="1970-01-01")

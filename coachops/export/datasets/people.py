@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from coachops.db.coached import clients_of
 from coachops.db.models import Client, Coach, Consent, Engagement
 from coachops.db.models.people import CONSENT_KINDS
 from coachops.export.definitions import Column, Dataset, ForeignKey, Scope
@@ -43,9 +44,7 @@ CLIENTS = Dataset(
     ),
     scope=Scope(
         Client.created_at,
-        coach=lambda ids: Client.id.in_(
-            sa.select(Engagement.client_id).where(Engagement.coach_id.in_(ids))
-        ),
+        coach=lambda ids: Client.id.in_(clients_of(ids)),
         client=Client.id.in_,
     ),
 )  # fmt: skip
@@ -84,9 +83,7 @@ CONSENTS = Dataset(
     (F("client_id", "clients"),),
     scope=Scope(
         Consent.created_at,
-        coach=lambda ids: Consent.client_id.in_(
-            sa.select(Engagement.client_id).where(Engagement.coach_id.in_(ids))
-        ),
+        coach=lambda ids: Consent.client_id.in_(clients_of(ids)),
         client=Consent.client_id.in_,
     ),
 )  # fmt: skip

@@ -18,6 +18,7 @@ from coachops.db.models import ChangeInbox, ChangeLog
 from coachops.export.feed.cursor import Cursor
 from coachops.export.feed.rows import canonical_rows
 from coachops.export.feed.selecting import Seen
+from coachops.export.limits import no_time_limit
 
 BUCKETS = 256
 _MODULUS = 1 << 256
@@ -64,11 +65,12 @@ def bucket_of(identifier: str) -> int:
 
 
 def digest(connection: Connection, seen: Seen, at: Cursor, secret: bytes) -> FeedDigest:
-    """The digests of the moment that this transaction sees.
+    """The digests of the moment that this transaction sees, however long the reading takes.
 
     Parameters:
         at: up to where the follower has read; later changes mark their buckets.
     """
+    no_time_limit(connection)
     counts, sums = [0] * BUCKETS, [0] * BUCKETS
     sha256, from_bytes = hashlib.sha256, int.from_bytes
     for identifier, line in canonical_rows(connection, seen.dataset, seen.rows()):

@@ -7,13 +7,13 @@ import json
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 
 from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
 from coachops.core.grants import EVERYTHING, Grant
+from coachops.db.coached import clients_of
 from coachops.db.models import ChangeInbox, ChangeLog, Engagement
 from coachops.export.datasets import DATASETS
 from coachops.export.definitions import Dataset
@@ -61,19 +61,24 @@ class Seen:
     def changes(self, log: Log = ChangeLog) -> sa.ColumnElement[bool]:
         """The condition on entries of the feed that may concern what is seen, now or before."""
         conditions: list[sa.ColumnElement[bool]] = [log.entity == self.dataset.name]
-        pairs = Engagement
-        for ids, old, new, theirs in (
-            (self.coaches, log.coach_old, log.coach_new, pairs.coach_id),
-            (self.clients, log.client_old, log.client_new, pairs.client_id),
-        ):
-            if ids is None:
-                continue
-            concerns: list[sa.ColumnElement[bool]] = [old.in_(ids), new.in_(ids)]
-            known = sa.select(_other(theirs)).where(theirs.in_(ids))
-            if self.dataset.name == ("clients" if theirs is pairs.coach_id else "coaches"):
-                concerns.append(log.entity_id.in_(known))
-            if self.dataset.name == "consents" and theirs is pairs.coach_id:
-                concerns += [log.client_old.in_(known), log.client_new.in_(known)]
+        name, ids = self.dataset.name, self.coaches
+        if ids is not None:
+            concerns: list[sa.ColumnElement[bool]] = [
+                log.coach_old.in_(ids),
+                log.coach_new.in_(ids),
+            ]
+            if name == "clients":
+                concerns.append(log.entity_id.in_(clients_of(ids)))
+            if name == "consents":
+                theirs = clients_of(ids)
+                concerns += [log.client_old.in_(theirs), log.client_new.in_(theirs)]
+            conditions.append(sa.or_(*concerns))
+        ids = self.clients
+        if ids is not None:
+            concerns = [log.client_old.in_(ids), log.client_new.in_(ids)]
+            if name == "coaches":
+                own = sa.select(Engagement.coach_id).where(Engagement.client_id.in_(ids))
+                concerns.append(log.entity_id.in_(own))
             conditions.append(sa.or_(*concerns))
         return sa.and_(*conditions)
 
@@ -123,12 +128,8 @@ def _narrowed(
         return allowed
     for each in wanted:
         if allowed is not None and each not in allowed:
-            raise CoachError("COACH-FED-006", what=f"data of the {what} {each}")
+            raise CoachError("COACH-FED-006", what=f"data of that {what}")
     return frozenset(wanted)
-
-
-def _other(column: Any) -> Any:
-    return Engagement.client_id if column is Engagement.coach_id else Engagement.coach_id
 
 
 def _rows(

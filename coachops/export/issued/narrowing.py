@@ -76,7 +76,7 @@ def _within(
         return tuple(asked)
     for each in asked:
         if each not in limit:
-            raise CoachError("COACH-EXP-043", what=f"data of the {what} {each}")
+            raise CoachError("COACH-EXP-043", what=f"data of that {what}")
     if not limit:
         raise CoachError("COACH-EXP-043", what=f"data of any {what}")
     return tuple(asked) or tuple(sorted(limit))

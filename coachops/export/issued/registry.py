@@ -39,6 +39,7 @@ class Registry(Making):
         keep_days: int | None = None,
         idempotency_key: str | None = None,
         state: str = "queued",
+        most: int = 0,
     ) -> tuple[Issued, bool]:
         """Write an export down, before anything of it is made; with whether it is new.
 
@@ -46,9 +47,10 @@ class Registry(Making):
             place: where its folder goes, unless `managed`: then the folder itself is told by `key`.
             idempotency_key: the caller's; the same one again is the same export.
             state: `running` where the caller makes it itself, without a job.
+            most: exports that the owner may have open with this one; 0: any number.
 
         Raises:
-            CoachError: COACH-EXP-042 where the key belongs to another request; COACH-EXP-003 where
+            CoachError: COACH-EXP-053 where they are too many; COACH-EXP-042 where the key belongs to another request; COACH-EXP-003 where
                 another export goes to the same place at this moment.
         """
         export_id, now = ids.new_id(), clock.now()
@@ -77,6 +79,7 @@ class Registry(Making):
 
         def work(session: Session) -> tuple[IssuedExport, bool]:
             values["client_ids"] = clients_of(session, request)
+            _alone(session, owner, most)
             if not managed:
                 _require_unused(session, owner, place, hashed)
             inserted = session.execute(
@@ -87,6 +90,7 @@ class Registry(Making):
             ).first()
             if inserted is None:
                 return _same(session, owner, name, hashed, request), False
+            _require_room(session, owner, most)
             audit.record(
                 session, owner.actor, "export.requested", "export", export_id,
                 datasets=len(values["datasets"]), privacy=request.privacy,
@@ -126,22 +130,32 @@ class Registry(Making):
 
     # ending
 
-    def again(self, owner: Owner, ref: str) -> Issued:
-        """One that failed waits for a worker again; what is written of it is kept.
+    def again(self, owner: Owner, ref: str, most: int = 0) -> Issued:
+        """One that failed waits for a worker again; what is written of it is kept, for its time anew.
 
         Where that was removed meanwhile (see `deleted`), everything is written again.
 
         Raises:
-            CoachError: COACH-EXP-040; COACH-EXP-041 where it has not failed.
+            CoachError: COACH-EXP-040; COACH-EXP-041 where it has not failed; COACH-EXP-053 as `create`.
         """
         found = self.get(owner, ref)
 
         def work(session: Session) -> None:
+            _alone(session, owner, most)
             row = session.get_one(IssuedExport, found.id, with_for_update=True)
             if row.state != "failed" or row.run == 0:
                 raise CoachError("COACH-EXP-041", ref=ref, action="started again", state=row.state)
+            now = clock.now()
+            if (
+                row.files_deleted_at is None
+                and row.expires_at is not None
+                and row.expires_at <= now
+            ):
+                row.expires_at = now + (row.expires_at - row.made_at)
             row.state, row.run = "queued", row.run + 1
             row.error_code = row.error_details = row.finished_at = None
+            session.flush()
+            _require_room(session, owner, most)
             audit.record(session, owner.actor, "export.requested", "export", found.id, run=row.run)
 
         self._database.run(work)
@@ -266,6 +280,9 @@ class Registry(Making):
 
 _SUITE = Owner("system", SYSTEM)
 
+_LOOK_AGAIN = 30
+"""Seconds after which somebody who has too many open exports may ask again."""
+
 
 def _visible(owner: Owner) -> sa.Select[IssuedExport, str]:
     query = sa.select(IssuedExport, User.name).outerjoin(User, User.id == IssuedExport.requested_by)
@@ -291,6 +308,24 @@ def _same(
     if row.request_digest != request.digest:
         raise CoachError("COACH-EXP-042")
     return row
+
+
+def _alone(session: Session, owner: Owner, most: int) -> None:
+    """Of several kick-offs of one owner at once, each counts those before it."""
+    if most and owner.actor.user_id is not None:
+        user = sa.select(User.id).where(User.id == owner.actor.user_id)
+        session.execute(user.with_for_update(key_share=True))
+
+
+def _require_room(session: Session, owner: Owner, most: int) -> None:
+    """Refuse one more than the owner may have open, this one counted in."""
+    if not most:
+        return
+    mine = sa.select(sa.func.count()).where(
+        IssuedExport.owner == owner.name, IssuedExport.state.in_(OPEN)
+    )
+    if (session.scalar(mine) or 0) > most:
+        raise CoachError("COACH-EXP-053", limit=most, retry_after=_LOOK_AGAIN)
 
 
 def _require_unused(session: Session, owner: Owner, place: str, hashed: str | None) -> None:

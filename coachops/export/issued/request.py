@@ -9,16 +9,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-import sqlalchemy as sa
-
 from coachops.core.actor import Actor
 from coachops.core.errors import CoachError
 from coachops.core.grants import EVERYTHING, PRIVACY_PROFILES, Grant
 from coachops.db import Database
-from coachops.db.models import Engagement
 from coachops.export.datasets import DATASETS
 from coachops.export.exporting import require_known
 from coachops.export.issued.narrowing import narrowed
+from coachops.export.naming import Naming
 from coachops.export.plan import ExportSpec
 from coachops.export.selection import make_filters
 
@@ -130,7 +128,7 @@ def check_request(
     Raises:
         CoachError: COACH-EXP-001, -002, -007, -008, -016 for what is not known; COACH-CCH-001 for a REF
             that names nobody (or nobody this coach works with); COACH-EXP-043 for what may not be
-            exported.
+            exported, of whom a token may not name there is no telling whether they exist.
     """
     require_known(formats, datasets, csv_profile, compression)
     if privacy is not None and privacy not in PRIVACY_PROFILES:
@@ -146,16 +144,8 @@ def check_request(
             coaches=coaches,
             clients=clients,
             zone=database.zone,
+            naming=Naming(actor, grant, "COACH-EXP-043"),
         )
-        if actor.role == "coach":
-            own = set(
-                connection.scalars(
-                    sa.select(Engagement.client_id).where(Engagement.coach_id == actor.coach_id)
-                )
-            )
-            for ref, client in zip(clients, found.clients, strict=False):
-                if client not in own:  # the same answer as for somebody who is not there
-                    raise CoachError("COACH-CCH-001", what="client", ref=ref)
     limits = narrowed(
         actor,
         grant,

@@ -18,9 +18,10 @@ from coachops.db import Database
 from coachops.export import blocks
 from coachops.export.blocks import BlockDigest
 from coachops.export.datasets import DATASETS
+from coachops.export.limits import no_time_limit
 from coachops.export.manifest import MANIFEST
 from coachops.export.plan import ExportSpec
-from coachops.export.planning import filters_of, no_time_limit
+from coachops.export.planning import filters_of
 from coachops.export.readers import read_batches
 from coachops.export.selection import Selection
 from coachops.export.verifying.checks import Check
