@@ -20,6 +20,8 @@ from coachops.export.verifying.order import Order, Unique
 from coachops.export.writers import FORMATS
 
 Keys = dict[str, set[bytes]]
+Digests = dict[str, list[str]]
+"""Path of a data file -> the digests of its blocks, as they were computed from what it holds."""
 
 
 def verify_format(
@@ -29,11 +31,13 @@ def verify_format(
     format_name: str,
     intact: set[str],
     progress: Callable[[str], None],
+    digests: Digests,
 ) -> list[Check]:
     """Every dataset in one format.
 
     Parameters:
         intact: paths of the files whose bytes are as written.
+        digests: gets those of the files that can be read.
     """
     if format_name not in FORMATS:
         return [Check("files", format_name, False, "is a format unknown here")]
@@ -44,7 +48,7 @@ def verify_format(
     keys: Keys = {name: set() for name in referenced & shapes.keys()}
     for dataset in parents_first(manifest["datasets"], shapes):
         shape = shapes[dataset["name"]]
-        reading = _Reading(shape, keys, format_name, manifest["csv_profile"] or "lossless")
+        reading = _Reading(shape, keys, format_name, manifest["csv_profile"] or "lossless", digests)
         for entry in files_of(manifest, shape.name, format_name):
             progress(entry["path"])
             if entry["path"] in intact:
@@ -97,8 +101,11 @@ def parents_first(
 class _Reading:
     """One dataset in one format, read file by file."""
 
-    def __init__(self, shape: Shape, keys: Keys, format_name: str, csv_profile: str) -> None:
+    def __init__(
+        self, shape: Shape, keys: Keys, format_name: str, csv_profile: str, digests: Digests
+    ) -> None:
         self.broken = False
+        self._digests = digests
         self._shape, self._keys = shape, keys
         self._format, self._profile = format_name, csv_profile
         self._order = Order(shape)
@@ -124,6 +131,7 @@ class _Reading:
         found = digest.blocks()
         self._rows += digest.rows
         self._blocks += found
+        self._digests[path] = found
         return _compared(entry, digest.rows, found)
 
     def finish(
