@@ -175,10 +175,11 @@ def verify(
         def show(what: str) -> None:
             bars.update(task, advance=1, description=what[-28:])
 
-        checks = verify_export(folder, show, key=key)
+        digests: dict[str, list[str]] = {}
+        checks = verify_export(folder, show, key=key, digests=digests)
         if source and all(check.ok for check in checks):
             with opened() as services:
-                checks += verify_source(services.database, folder, show)
+                checks += verify_source(services.database, folder, show, digests=digests)
     bad = [check for check in checks if not check.ok]
 
     def text() -> None:

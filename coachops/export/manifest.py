@@ -9,7 +9,7 @@ from typing import Any
 from coachops import __version__
 from coachops.export import blocks
 from coachops.export.plan import FileEntry, Plan
-from coachops.export.schemas import FORMAT_VERSION
+from coachops.export.schemas import FORMAT_VERSION, NOT_ASKED_FOR
 from coachops.export.shapes import Shape
 
 MANIFEST = "manifest.json"
@@ -61,6 +61,7 @@ def make_manifest(
                 for column, parent in shapes[name].foreign_keys
                 if parent in shapes
             ],
+            **({} if plan.outside is None else {"outside": _outside(plan.outside, shapes)}),
         },
         "files": [_file(entry) for entry in files],
     }
@@ -74,6 +75,24 @@ def to_bytes(document: Mapping[str, Any]) -> bytes:
 def schema_path(shape: Shape) -> str:
     """Where the schema of a dataset's rows lies in a bundle."""
     return f"schemas/{shape.name}-{shape.version}.json"
+
+
+def _outside(
+    counted: Mapping[str, Mapping[str, int]], shapes: Mapping[str, Shape]
+) -> list[dict[str, Any]]:
+    """The links that lead out of the bundle, with how many of its rows go there and why."""
+    return [
+        {
+            "dataset": name,
+            "column": column,
+            "parent": parent,
+            "rows": counted[name][column],
+            "reason": NOT_ASKED_FOR,
+        }
+        for name, shape in shapes.items()
+        for column, parent in shape.foreign_keys
+        if parent not in shapes
+    ]
 
 
 def _dataset(name: str, shape: Shape, plan: Plan, files: Sequence[FileEntry]) -> dict[str, Any]:

@@ -94,6 +94,8 @@ class Plan:
         counts: dataset -> figures of the completeness proof: rows selected, rows left out by the
             filters, rows never exported.
         parts: in the order of the datasets, then of the shards.
+        outside: dataset -> column -> rows that refer by it to a dataset which was not asked for;
+            None in plans of versions that did not count them.
     """
 
     export_id: str
@@ -104,6 +106,7 @@ class Plan:
     database: dict[str, str]
     counts: dict[str, dict[str, int]]
     parts: tuple[Part, ...]
+    outside: dict[str, dict[str, int]] | None = None
 
     def to_json(self) -> str:
         """The same plan as the same text."""

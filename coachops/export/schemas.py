@@ -17,7 +17,9 @@ from coachops.export.writers.dialect import NULL
 
 DESCRIPTOR = "datapackage.json"
 CSVW = "csvw-metadata.json"
-FORMAT_VERSION = "2.0.0"
+FORMAT_VERSION = "2.1.0"
+NOT_ASKED_FOR = "dataset_not_exported"
+"""Why rows of a bundle refer to something that it does not hold; there is no other reason yet."""
 """Version of a bundle's layout and of the manifest's keys."""
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -103,7 +105,8 @@ def manifest_schema() -> dict[str, Any]:
         }
     )  # fmt: skip
     counts = _closed({"rows": _COUNT, "left_out": _COUNT, "never_exported": _COUNT})
-    closed = _closed({"dataset": text, "column": text, "parent": text})
+    link = {"dataset": text, "column": text, "parent": text}
+    closed, leads_out = _closed(link), _closed(link | {"rows": _COUNT, "reason": text})
     day = {"anyOf": [{"type": "string", "pattern": PATTERNS["date"]}, nothing]}
     many = {"type": "array", "items": text}
     return {
@@ -143,7 +146,9 @@ def manifest_schema() -> dict[str, Any]:
                     {
                         "counts": {"type": "object", "additionalProperties": counts},
                         "foreign_keys": {"type": "array", "items": closed},
-                    }
+                        "outside": {"type": "array", "items": leads_out},
+                    },
+                    ("counts", "foreign_keys"),  # 2.0 did not tell the others
                 ),
                 "files": {"type": "array", "items": file},
             }

@@ -272,7 +272,7 @@ def publish(services: Services, export_id: uuid.UUID) -> Outcome:
     answer: Outcome = {"export_id": str(export_id), "folder": export.place, "state": export.state}
     if export.state != "running" or plan is None:
         if export.state != "failed":
-            place.discard()
+            _leave(place, wanted=export.state != "cancelled")
         return answer
     generation = registry.standing(export_id).generation
     results = registry.results(export_id, generation)
@@ -286,9 +286,14 @@ def publish(services: Services, export_id: uuid.UUID) -> Outcome:
             lambda folder: describe(
                 plan, results, folder, key=services.signing_key, privacy=variant
             ),
+            lambda: _require_running(registry, export_id),
         )
-    except FilesGoneError:
-        registry.void(export_id, generation)  # else starting it again would end here again
+    except Exception as error:
+        state = _take_back(registry, place, export_id)
+        if isinstance(error, _UnwantedError) or state == "cancelled":
+            return answer | {"state": state}
+        if isinstance(error, FilesGoneError):
+            registry.void(export_id, generation)  # else starting it again would end here again
         raise
     if manifest["export_id"] != str(export_id):
         raise CoachError("COACH-EXP-003", path=export.place)
@@ -302,11 +307,32 @@ def publish(services: Services, export_id: uuid.UUID) -> Outcome:
     return answer | {"state": "ready" if wanted else "cancelled", "files": len(files), "rows": rows}
 
 
+def _require_running(registry: Registry, export_id: uuid.UUID) -> None:
+    if registry.standing(export_id).state != "running":
+        raise _UnwantedError
+
+
+def _take_back(registry: Registry, place: Place, export_id: uuid.UUID) -> str:
+    """Leave nothing of what was being published; returns the state that the export is in.
+
+    What fails here, `Exports.discard_left` does later.
+    """
+    state = "running"
+    try:
+        state = registry.standing(export_id).state
+        if state == "cancelled":
+            _leave(place, wanted=False)
+        else:
+            place.withdraw(whole=False)  # what the parts wrote is kept: it may be started again
+    except CoachError as error:
+        _log.warning("half an export stays", extra={"export": str(export_id), "code": error.code})
+    return state
+
+
 def _leave(place: Place, *, wanted: bool) -> None:
-    if wanted:
-        place.discard()
-    else:
-        place.delete()
+    if not wanted:
+        place.withdraw(whole=True)
+    place.discard()
 
 
 class _Patience:

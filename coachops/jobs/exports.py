@@ -206,7 +206,7 @@ class Exports:
                     self._queue.cancel(str(keyed_id("export", export.key, export.run)))
                 except CoachError as error:  # the worker reads the row
                     _log.warning("a job could not be cancelled", extra={"code": error.code})
-            self._place(export).discard()
+            self._clear(export)
         return self.registry.get(owner, str(export.id))
 
     def sweep(self, before: dt.datetime) -> None:
@@ -221,6 +221,12 @@ class Exports:
                 code = job.error_code or "COACH-JOB-002"
                 known = CoachError(code, name="export", reason=job.state)
                 fail(self._services.database, export.id, known)
+                try:
+                    self._place(export).withdraw(whole=False)  # it may have died publishing
+                except CoachError as error:
+                    _log.warning(
+                        "half an export stays", extra={"export": export.key, "code": error.code}
+                    )
 
     def delete_old(self) -> int:
         """Delete the files of exports whose time is over; returns how many exports.
@@ -253,7 +259,7 @@ class Exports:
             if _bucket(export) in away:
                 continue
             try:
-                if self._place(export).discard():
+                if self._clear(export):
                     self.registry.deleted(export.id)
                     removed += 1
             except CoachError as error:
@@ -262,6 +268,16 @@ class Exports:
                     "half an export stays", extra={"export": str(export.id), "code": error.code}
                 )
         return removed
+
+    def _clear(self, export: Issued) -> bool:
+        """Remove what is left of one that ended without files; whether nothing is there any more.
+
+        A cancelled one may have been published whole at that very moment.
+        """
+        place = self._place(export)
+        if export.state == "cancelled":
+            place.withdraw(whole=True)
+        return place.discard()
 
     def _delete(self, export: Issued) -> None:
         if export.managed:

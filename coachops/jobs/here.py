@@ -27,7 +27,7 @@ def make_here(
     Parameters:
         out: the folder of the bundle.
         make: makes it under the id that it is given; returns its manifest.
-        undo: removes what was made.
+        undo: removes what was made, some of which may be gone.
 
     Raises:
         CoachError: COACH-EXP-003 where another export goes to the same place at this moment;
@@ -38,15 +38,20 @@ def make_here(
     row, _ = registry.create(
         owner, request, place=str(out.absolute()), managed=False, state="running"
     )
+    made = False
     try:
         manifest = make(str(row.id))
+        made = True
+        files = listing(out, manifest)  # whoever cancels it takes them away
     except BaseException as error:
         known = error if isinstance(error, CoachError) else CoachError("COACH-EXP-052")
         registry.fail(row.id, known)
         if registry.get(owner, str(row.id)).state == "cancelled":
+            if made:
+                undo(row)
             raise CoachError("COACH-EXP-044", ref=row.id) from error
         raise
-    if not registry.finish(row.id, manifest, listing(out, manifest)):
+    if not registry.finish(row.id, manifest, files):
         undo(row)
         raise CoachError("COACH-EXP-044", ref=row.id)
     return manifest

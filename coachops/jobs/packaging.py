@@ -104,10 +104,15 @@ def make_package(
         return manifest
 
     manifest = make_here(
-        services, Owner.of(actor), request, out / "data", make, lambda _: shutil.rmtree(out)
+        services, Owner.of(actor), request, out / "data", make, lambda _: _remove(out)
     )
     rows = {each["name"]: each["rows"] for each in manifest["datasets"] if each["rows"]}
     return Package(out, client_id, manifest["export_id"], rows, copied, files)
+
+
+def _remove(out: Path) -> None:
+    if out.exists():
+        shutil.rmtree(out)
 
 
 def _export(

@@ -96,7 +96,7 @@ def test_schemas_are_json_schema_2020_12_and_rows_and_manifest_conform(
     assert len(schemas) == len(DATASETS) + 1
     code, output = outsider("check-jsonschema", "--check-metaschema", *schemas)
     assert code == 0, output
-    manifest = folder / "schemas" / "manifest-2.0.0.json"
+    manifest = folder / "schemas" / "manifest-2.1.0.json"
     code, output = outsider("check-jsonschema", "--schemafile", manifest, folder / "manifest.json")
     assert code == 0, output
     for name in ("utterances", "insights"):

@@ -7,6 +7,7 @@ import json
 import shutil
 import sqlite3
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from coachops.core.errors import CoachError
 from coachops.db import Database, migrate
 from coachops.db.models import Analysis
 from coachops.export import DATASETS, SigningKey, restore_export, run_export
+from coachops.export.pseudonyms import pseudonymise, view_of
 from tests.export.conftest import HARD_TEXTS, make_organisation
 
 KEY = SigningKey(b"a secret of the installation that signs" * 2)
@@ -37,6 +39,10 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
         newest.counts, newest.status = None, "failed"
     run_export(database, SYSTEM, folder / "all", FORMATS, key=KEY)
     run_export(database, SYSTEM, folder / "excel", ["csv"], csv_profile="excel")
+    run_export(
+        database, SYSTEM, folder / "pseudonymous", FORMATS,
+        privacy=("pseudonymous", partial(pseudonymise, key=b"a secret")),
+    )  # fmt: skip
     database.close()
     return folder / "all"
 
@@ -72,7 +78,7 @@ def fetch(target: str, query: str) -> list[tuple[Any, ...]]:
             connection.execute("PRAGMA foreign_keys = ON")
             return connection.execute(query).fetchall()
     with psycopg.connect(target) as remote:
-        return remote.execute(query).fetchall()  # type: ignore[arg-type]
+        return remote.execute(query).fetchall()
 
 
 def test_a_restored_database_has_the_digests_of_the_manifest(bundle: Path, target: str) -> None:
@@ -94,6 +100,50 @@ def test_the_excel_profile_restores_too(bundle: Path, tmp_path: Path) -> None:
     folder = bundle.parent / "excel"
     done = restore_export(folder, f"sqlite:///{tmp_path / 'r.db'}")
     assert {table.name: table.digest for table in done} == digests(folder)
+
+
+def test_a_pseudonymous_export_restores_with_its_digests_and_in_its_order(
+    bundle: Path, target: str
+) -> None:
+    folder = bundle.parent / "pseudonymous"
+    done = restore_export(folder, target)
+    assert {table.name: table.digest for table in done} == digests(folder)
+    assert len({table.digest for table in done} & set(digests(bundle).values())) == 0
+    lines = (folder / "data" / "utterances-0001.jsonl").read_text().split("\n")[:-1]
+    rows = [json.loads(line) for line in lines]
+    assert len(rows) > 100
+    assert sorted(row["utterance_id"] for row in rows) != [row["utterance_id"] for row in rows]
+    query = "SELECT utterance_id FROM utterances ORDER BY file_row"
+    assert [str(key) for (key,) in fetch(target, query)] == [row["utterance_id"] for row in rows]
+    for bad in (
+        "UPDATE utterances SET transcript_id = utterance_id",
+        "INSERT INTO coaches SELECT * FROM coaches",
+        "UPDATE utterances SET file_row = NULL",
+    ):
+        with pytest.raises((sqlite3.IntegrityError, psycopg.Error)):
+            fetch(target, bad)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_of_a_pseudonymous_export_restores_to_the_same(
+    bundle: Path, tmp_path: Path, name: str
+) -> None:
+    folder = bundle.parent / "pseudonymous"
+    done = restore_export(folder, f"sqlite:///{tmp_path / 'r.db'}", format_name=name)
+    assert {table.name: table.digest for table in done} == digests(folder)
+
+
+def test_only_tables_without_an_order_of_their_own_have_one_more_column(
+    bundle: Path, tmp_path: Path
+) -> None:
+    for folder, more in ((bundle, []), (bundle.parent / "pseudonymous", ["file_row"])):
+        target = f"sqlite:///{tmp_path / folder.name}.db"
+        restore_export(folder, target)
+        for dataset in DATASETS.values():
+            view = view_of(dataset) if more else dataset
+            query = f"SELECT name FROM pragma_table_info('{dataset.name}')"  # noqa: S608 a dataset
+            there = fetch(target, query)
+            assert [name for (name,) in there] == [c.name for c in view.columns] + more
 
 
 def test_tables_have_keys_and_checks(bundle: Path, target: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from coachops.core.actor import SYSTEM
 from coachops.core.errors import CoachError
 from coachops.db import Database
 from coachops.db.models import Client, Utterance
-from coachops.export import DATASETS, run_export, verify_source, write_delta
+from coachops.export import DATASETS, run_export, verify_export, verify_source, write_delta
 from coachops.export.batches import ARROW_TYPES
 from coachops.export.files.values import typed_batch
 from coachops.export.shapes import Shape
@@ -45,6 +46,37 @@ def test_the_database_is_as_the_export_says_until_it_changes(
         ("data/clients-0001.jsonl", 1), ("data/utterances-0001.jsonl", 1),
     ]  # fmt: skip
     assert "other rows since" in bad[0].detail
+
+
+def test_values_of_files_that_the_database_wrote_are_compared_too(
+    organisation: Database, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    manifest = run_export(organisation, SYSTEM, out, ["csv"], ["clients", "utterances"])
+    computed: dict[str, list[str]] = {}
+    assert all(check.ok for check in verify_export(out, digests=computed))
+    without = {listed["name"] for listed in manifest["datasets"] if listed["digest"] is None}
+    assert without == (set() if organisation.is_sqlite else {"utterances"})
+    for digests in (computed, None):
+        checks = verify_source(organisation, out, digests=digests)
+        assert [(check.ok, check.subject) for check in checks] == [
+            (True, "clients"), (True, "utterances"),
+        ]  # fmt: skip
+        assert "as in the database now" in checks[1].detail
+    with organisation.write() as session:
+        last = session.scalar(sa.select(Utterance.id).order_by(Utterance.id.desc()).limit(1))
+        session.execute(sa.update(Utterance).where(Utterance.id == last).values(text="Other words"))
+    for digests in (computed, None):
+        (bad,) = (c for c in verify_source(organisation, out, digests=digests) if not c.ok)
+        assert (bad.subject, bad.block) == ("data/utterances-0001.csv", 1)
+        assert "the database holds other rows since" in bad.detail
+    with organisation.write() as session:
+        session.execute(sa.delete(Utterance))
+    (bad,) = (c for c in verify_source(organisation, out) if not c.ok)
+    assert "(0 in all)" in bad.detail
+    shutil.rmtree(out / "data")  # whoever hands the digests over has the files read once
+    (bad,) = (c for c in verify_source(organisation, out, digests=computed) if not c.ok)
+    assert bad.subject == "data/utterances-0001.csv"
 
 
 def test_delta_tables_hold_the_same_rows_and_replace_each_other_as_versions(

@@ -28,6 +28,8 @@ Manifest = dict[str, Any]
 Describer = Callable[[Path], tuple[Manifest, list[str]]]
 """Writes what stands beside the data into the work folder; returns the manifest, and the paths of all
 files in the order in which they may appear."""
+Look = Callable[[], object]
+"""Called before each file that appears; what it raises ends it."""
 
 
 class Place(Protocol):
@@ -42,11 +44,12 @@ class Place(Protocol):
         """Files of a part are written in the work folder: put them where all workers' files meet."""
 
     def publish(
-        self, generation: int, describe: Describer
+        self, generation: int, describe: Describer, look: Look
     ) -> tuple[Manifest, list[dict[str, Any]]]:
         """Make the export appear at once; a second time it is the one that is there.
 
-        What was on its way stays until `discard`, so that a crash in between is repeated.
+        What was on its way stays until `discard`, so that a crash in between is repeated. After an
+        error, files may be there without a manifest: `withdraw` takes them away.
 
         Returns:
             the manifest, and all files with `path`, `bytes` and `sha256`.
@@ -55,8 +58,15 @@ class Place(Protocol):
     def read(self, name: str, start: int, end: int) -> Iterator[bytes]:
         """The bytes of a published file from `start` until before `end`, in small pieces."""
 
+    def withdraw(self, *, whole: bool) -> None:
+        """Take away what this export put at its place; what others put there stays.
+
+        Parameters:
+            whole: also where its manifest is there; else only what publishing left half-way.
+        """
+
     def discard(self) -> bool:
-        """Remove what is not published; whether nothing of it is left."""
+        """Remove what is not published whole; whether nothing of it is left."""
 
     def delete(self) -> None:
         """Remove everything; nothing there is fine."""
@@ -91,6 +101,7 @@ class FolderPlace:
 
     def __init__(self, out: Path, export_id: uuid.UUID) -> None:
         self._out = out.absolute()
+        self._id = str(export_id)
         self._draft = draft_of(self._out, export_id)
         self.url = str(self._out)
 
@@ -106,13 +117,14 @@ class FolderPlace:
         """See `Place`: they are there already."""
 
     def publish(
-        self, generation: int, describe: Describer
+        self, generation: int, describe: Describer, look: Look
     ) -> tuple[Manifest, list[dict[str, Any]]]:
         """See `Place`."""
         manifest = read_manifest(self._out)
         folder = self._folder(generation)
         if manifest is None or folder.exists():
             manifest, paths = describe(self.work(generation))
+            look()
             finish(folder, self._out, paths)
         return manifest, listing(self._out, manifest)
 
@@ -141,14 +153,29 @@ class FolderPlace:
                 left = left or folder.exists()
         return not left
 
+    def withdraw(self, *, whole: bool) -> None:
+        """See `Place`: it appears by one rename, so it is there whole or not at all."""
+        if not whole:
+            return
+        try:
+            manifest = read_manifest(self._out)
+        except (OSError, ValueError):
+            return  # none of ours
+        if isinstance(manifest, dict) and manifest.get("export_id") == self._id:
+            self._take_away()
+
     def delete(self) -> None:
-        """See `Place`. Renamed away first, so that a half-deleted export never looks like one."""
+        """See `Place`."""
         self.discard()
         if self._out.exists():
-            going = self._folder("going")
-            with translated(self._out):
-                self._out.rename(going)
-                shutil.rmtree(going)
+            self._take_away()
+
+    def _take_away(self) -> None:
+        """Renamed first, so that a half-deleted export never looks like one."""
+        going = self._folder("going")
+        with translated(self._out):
+            self._out.rename(going)
+            shutil.rmtree(going)
 
     def _folder(self, name: object) -> Path:
         return self._draft.with_name(f"{self._draft.name}-{name}")

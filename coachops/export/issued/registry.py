@@ -12,7 +12,7 @@ import uuid
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from coachops import audit
 from coachops.core import clock, ids
@@ -212,11 +212,13 @@ class Registry(Making):
             kept: how long what can be started again keeps what is written of it.
             tried: how long after that the place is asked.
         """
-        now, row = clock.now(), IssuedExport
+        now, row, other = clock.now(), IssuedExport, aliased(IssuedExport)
+        begun = sa.select(other.id).where(other.place == row.place, other.state.in_(OPEN))
         query = (
             _visible(_SUITE)
             .where(
                 ~row.managed,
+                ~begun.exists(),  # another one is about to appear there: it comes first
                 row.files_deleted_at.is_(None),
                 row.finished_at > now - kept - tried,
                 sa.or_(

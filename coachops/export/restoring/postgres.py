@@ -18,6 +18,7 @@ from coachops.export.restoring.tables import (
     create_postgres,
     foreign_keys_postgres,
     keys_postgres,
+    order_by,
     quoted,
 )
 from coachops.export.shapes import Field, Shape
@@ -67,7 +68,9 @@ class PostgresTarget:
 
     def load(self, shape: Shape, batches: Iterator[pa.RecordBatch]) -> None:
         """Fill one table by COPY: NULL is nothing, the empty text is two quotes."""
-        copy = sql.SQL("COPY {} FROM STDIN (FORMAT csv)").format(sql.Identifier(shape.name))
+        copy = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(
+            sql.Identifier(shape.name), sql.SQL(", ").join(map(sql.Identifier, shape.names))
+        )
         with self._connection.cursor() as cursor, cursor.copy(copy) as receiver:
             for batch in batches:
                 buffer = io.BytesIO()
@@ -89,9 +92,7 @@ class PostgresTarget:
     def read(self, shape: Shape) -> Iterator[pa.RecordBatch]:
         """The rows as the database holds them."""
         columns = ", ".join(_text(field) for field in shape.fields)
-        # with the table's name, else it is ordered by the texts that are selected
-        order = ", ".join(f"{quoted(shape.name)}.{quoted(name)}" for name in shape.order)
-        query = f"SELECT {columns} FROM {quoted(shape.name)} ORDER BY {order}"  # noqa: S608 quoted
+        query = f"SELECT {columns} FROM {quoted(shape.name)} ORDER BY {order_by(shape)}"  # noqa: S608 quoted
         return read_csv(self._bytes(query, shape), shape, excel=False)
 
     def _bytes(self, query: str, shape: Shape) -> Iterator[bytes]:

@@ -16,7 +16,7 @@ from coachops.core.errors import CoachError
 from coachops.export.batches import texts_of
 from coachops.export.disk import sync
 from coachops.export.files.values import typed_batch
-from coachops.export.restoring.tables import create_sqlite, order_by, quoted
+from coachops.export.restoring.tables import create_sqlite, numbered, order_by, quoted
 from coachops.export.shapes import Shape
 from coachops.export.writers.texts import frame_of
 
@@ -70,8 +70,9 @@ class SqliteTarget:
 
     def load(self, shape: Shape, batches: Iterator[pa.RecordBatch]) -> None:
         """Fill one table."""
-        places = ", ".join("?" for _ in shape.fields)
+        places = ", ".join("?" * (len(shape.fields) + numbered(shape)))
         insert = f"INSERT INTO {quoted(shape.name)} VALUES ({places})"  # noqa: S608 quoted
+        done = 0
         for batch in batches:
             frame = frame_of(batch, shape)
             numbers = {field.name for field in shape.fields if field.kind == "int64"}
@@ -79,6 +80,9 @@ class SqliteTarget:
                 batch.column(name).to_pylist() if name in numbers else frame[name].to_list()
                 for name in shape.names
             ]
+            first, done = done + 1, done + batch.num_rows
+            if numbered(shape):
+                columns.append(range(first, done + 1))
             self._connection.executemany(insert, zip(*columns, strict=True))
 
     def close_up(self, shapes: list[Shape]) -> None:

@@ -26,6 +26,13 @@ _TYPES_POSTGRES = {
 }
 
 
+ROW = "file_row"
+"""Column of tables whose rows do not rise by any of their own: the row's place in the files, from 1.
+
+Pseudonyms keep the order of the rows that they stand for, and the digest is of rows in that order.
+"""
+
+
 def quoted(name: str) -> str:
     """A name as SQL."""
     return '"' + name.replace('"', '""') + '"'
@@ -41,6 +48,7 @@ def create_sqlite(shape: Shape, keys: Mapping[str, str]) -> str:
         _column(field, _TYPES_SQLITE.get(field.kind, "TEXT"), _checks_sqlite(field))
         for field in shape.fields
     ]
+    lines += [f"{quoted(ROW)} INTEGER NOT NULL"] if numbered(shape) else []
     lines += [_primary(shape), *_unique(shape), *foreign_keys(shape, keys)]
     return f"CREATE TABLE {quoted(shape.name)} (\n  " + ",\n  ".join(lines) + "\n) STRICT"
 
@@ -51,6 +59,7 @@ def create_postgres(shape: Shape) -> str:
         _column(field, _TYPES_POSTGRES.get(field.kind, "text"), _enum(field))
         for field in shape.fields
     ]
+    lines += [f"{quoted(ROW)} bigint GENERATED ALWAYS AS IDENTITY"] if numbered(shape) else []
     return f"CREATE TABLE {quoted(shape.name)} (\n  " + ",\n  ".join(lines) + "\n)"
 
 
@@ -75,9 +84,15 @@ def foreign_keys(shape: Shape, keys: Mapping[str, str]) -> list[str]:
     ]
 
 
+def numbered(shape: Shape) -> bool:
+    """Whether its table has the column `ROW`."""
+    return not shape.order
+
+
 def order_by(shape: Shape) -> str:
-    """The dataset's order as SQL."""
-    return ", ".join(map(quoted, shape.order))
+    """The dataset's order as SQL, with the table's name: texts may be selected by the same names."""
+    names = (ROW,) if numbered(shape) else shape.order
+    return ", ".join(f"{quoted(shape.name)}.{quoted(name)}" for name in names)
 
 
 def _primary(shape: Shape) -> str:
@@ -85,7 +100,8 @@ def _primary(shape: Shape) -> str:
 
 
 def _unique(shape: Shape) -> list[str]:
-    return [] if shape.order == (shape.key,) else [f"UNIQUE ({order_by(shape)})"]
+    names = (ROW,) if numbered(shape) else shape.order
+    return [] if names == (shape.key,) else [f"UNIQUE ({', '.join(map(quoted, names))})"]
 
 
 def _column(field: Field, type_: str, checks: list[str]) -> str:

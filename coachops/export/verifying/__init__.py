@@ -21,7 +21,7 @@ from coachops.export.manifest import MANIFEST
 from coachops.export.shapes import Shape
 from coachops.export.signing import expected_fingerprint
 from coachops.export.verifying.checks import Check
-from coachops.export.verifying.inside import verify_format
+from coachops.export.verifying.inside import Digests, verify_format
 from coachops.export.verifying.outside import (
     read_manifest,
     verify_bytes,
@@ -38,6 +38,7 @@ def verify_export(
     *,
     key: str | None = None,
     formats: Sequence[str] | None = None,
+    digests: Digests | None = None,
 ) -> list[Check]:
     """Check an export; intact means that every check is `ok`.
 
@@ -45,6 +46,7 @@ def verify_export(
         progress: called with each file before it is read; from several threads.
         key: fingerprint, or file with the public key, that must have signed it; None takes any.
         formats: only read the rows of these again; None is all.
+        digests: gets what was computed from each data file, for `verify_source`.
 
     Raises:
         CoachError: COACH-EXP-005 where there is no export in `folder`, COACH-EXP-010 and -017
@@ -67,7 +69,7 @@ def verify_export(
         checks.append(verify_bytes(folder, entry))
         if checks[-1].ok:
             intact.add(entry["path"])
-    checks += _rows(folder, manifest, intact, progress, formats)
+    checks += _rows(folder, manifest, intact, progress, formats, {} if digests is None else digests)
     return checks
 
 
@@ -128,6 +130,7 @@ def _rows(
     intact: set[str],
     progress: Told,
     formats: Sequence[str] | None,
+    digests: Digests,
 ) -> Iterator[Check]:
     """The rows of every format; two formats are read at the same time."""
     checks: list[Check] = []
@@ -136,7 +139,7 @@ def _rows(
     chosen = [name for name in manifest["formats"] if formats is None or name in formats]
     with ThreadPoolExecutor(2, "verify") as threads:
         found = [
-            threads.submit(verify_format, folder, manifest, shapes, name, intact, progress)
+            threads.submit(verify_format, folder, manifest, shapes, name, intact, progress, digests)
             for name in chosen
         ]
         for future in found:

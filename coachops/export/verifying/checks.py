@@ -11,7 +11,7 @@ class Check:
 
     Attributes:
         check: what was checked: manifest, signature, files, sha256, rows, schema, order, digest,
-            counts, foreign_keys, source.
+            counts, foreign_keys, outside, source.
         subject: the file or dataset.
         ok: whether it holds.
         detail: what was found.

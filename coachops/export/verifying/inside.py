@@ -20,6 +20,8 @@ from coachops.export.verifying.order import Order, Unique
 from coachops.export.writers import FORMATS
 
 Keys = dict[str, set[bytes]]
+Digests = dict[str, list[str]]
+"""Path of a data file -> the digests of its blocks, as they were computed from what it holds."""
 
 
 def verify_format(
@@ -29,11 +31,13 @@ def verify_format(
     format_name: str,
     intact: set[str],
     progress: Callable[[str], None],
+    digests: Digests,
 ) -> list[Check]:
     """Every dataset in one format.
 
     Parameters:
         intact: paths of the files whose bytes are as written.
+        digests: gets those of the files that can be read.
     """
     if format_name not in FORMATS:
         return [Check("files", format_name, False, "is a format unknown here")]
@@ -41,10 +45,13 @@ def verify_format(
         return [Check("digest", format_name, False, "its digests are of an unknown algorithm")]
     checks: list[Check] = []
     referenced = {parent for shape in shapes.values() for _, parent in shape.foreign_keys}
+    exported = {dataset["name"] for dataset in manifest["datasets"]}
     keys: Keys = {name: set() for name in referenced & shapes.keys()}
     for dataset in parents_first(manifest["datasets"], shapes):
         shape = shapes[dataset["name"]]
-        reading = _Reading(shape, keys, format_name, manifest["csv_profile"] or "lossless")
+        reading = _Reading(
+            shape, keys, exported, format_name, manifest["csv_profile"] or "lossless", digests
+        )
         for entry in files_of(manifest, shape.name, format_name):
             progress(entry["path"])
             if entry["path"] in intact:
@@ -56,7 +63,7 @@ def verify_format(
                 if found.row is None:
                     found = _located(found, folder, manifest, shape, entry, intact)
             checks.append(found)
-        reading.finish(dataset, manifest["completeness"]["counts"], checks)
+        reading.finish(dataset, manifest["completeness"], checks)
         if reading.broken:
             keys.pop(shape.name, None)  # its ids are not known, so nobody is blamed for them
     return checks
@@ -97,8 +104,17 @@ def parents_first(
 class _Reading:
     """One dataset in one format, read file by file."""
 
-    def __init__(self, shape: Shape, keys: Keys, format_name: str, csv_profile: str) -> None:
+    def __init__(
+        self,
+        shape: Shape,
+        keys: Keys,
+        exported: set[str],
+        format_name: str,
+        csv_profile: str,
+        digests: Digests,
+    ) -> None:
         self.broken = False
+        self._digests = digests
         self._shape, self._keys = shape, keys
         self._format, self._profile = format_name, csv_profile
         self._order = Order(shape)
@@ -106,6 +122,10 @@ class _Reading:
         self._rows = 0
         self._blocks: list[str] = []
         self._dangling: Check | None = None
+        self._references = self._without_parent = 0
+        self._outside = {
+            column: 0 for column, parent in shape.foreign_keys if parent not in exported
+        }
 
     def file(self, folder: Path, entry: dict[str, Any]) -> Check:
         """Read a file; the check says whether it can be used."""
@@ -124,10 +144,11 @@ class _Reading:
         found = digest.blocks()
         self._rows += digest.rows
         self._blocks += found
+        self._digests[path] = found
         return _compared(entry, digest.rows, found)
 
     def finish(
-        self, dataset: dict[str, Any], counts: dict[str, dict[str, int]], checks: list[Check]
+        self, dataset: dict[str, Any], completeness: dict[str, Any], checks: list[Check]
     ) -> None:
         """The claims over all files of the dataset."""
         subject = f"{self._shape.name} ({self._format})"
@@ -143,7 +164,7 @@ class _Reading:
             same = digest == dataset["digest"]
             detail = "content as written" if same else "differs from the manifest's digest"
             checks.append(Check("digest", subject, same, detail))
-        counted = counts.get(self._shape.name, {}).get("rows")
+        counted = completeness["counts"].get(self._shape.name, {}).get("rows")
         whole = self._rows == dataset["rows"] == counted
         detail = f"{self._rows} rows of {counted} that were counted in the database"
         checks.append(Check("counts", subject, whole, detail))
@@ -151,28 +172,56 @@ class _Reading:
             detail = f"{self._shape.key} {twice} is there twice"
             checks.append(Check("order", subject, False, detail))
         if self._dangling is not None:
-            checks.append(self._dangling)
-        elif self._shape.foreign_keys:
-            checks.append(Check("foreign_keys", subject, True, "every parent is there"))
+            more = f"; {self._without_parent} references in all are without"
+            checks.append(replace(self._dangling, detail=self._dangling.detail + more))
+        elif len(self._outside) < len(self._shape.foreign_keys):
+            detail = f"every parent is there, of {self._references} references"
+            checks.append(Check("foreign_keys", subject, True, detail))
+        if "outside" in completeness and self._outside:
+            checks.append(self._leads_out(completeness["outside"], subject))
+
+    def _leads_out(self, told: list[dict[str, Any]], subject: str) -> Check:
+        """Whether as many rows refer to what the bundle does not hold as the manifest says."""
+        claimed = {
+            link["column"]: link["rows"] for link in told if link["dataset"] == self._shape.name
+        }
+        if claimed == self._outside:
+            parents = ", ".join(f"{column} {rows}" for column, rows in claimed.items())
+            return Check("outside", subject, True, f"rows that refer to other datasets: {parents}")
+        wrong = sorted(
+            column
+            for column in claimed.keys() | self._outside.keys()
+            if claimed.get(column) != self._outside.get(column)
+        )
+        detail = f"another number of rows has {', '.join(wrong)} than the manifest says"
+        return Check("outside", subject, False, detail)
 
     def _refers(self, batch: pa.RecordBatch, before: int, path: str) -> None:
         own = self._keys.get(self._shape.name)
         if own is not None:
             own.update(batch.column(self._shape.key).to_pylist())
-        if self._dangling is not None:
-            return
         for column, parent in self._shape.foreign_keys:
+            array = batch.column(column)
+            filled = len(array) - array.null_count
+            if column in self._outside:
+                self._outside[column] += filled
+                continue
             known = self._keys.get(parent)
             if known is None:
-                continue  # that dataset is not in this export
-            array = batch.column(column)
-            for value in pc.unique(array):
-                if value.is_valid and value.as_py() not in known:
-                    place = pc.index(array, value).as_py()
-                    detail = f"{column} has no row in {parent}"
-                    row = before + place + 1
-                    self._dangling = Check("foreign_keys", path, False, detail, row)
-                    return
+                continue  # its files cannot be used, which is told there
+            self._references += filled
+            unknown = [
+                value for value in pc.unique(array) if value.is_valid and value.as_py() not in known
+            ]
+            if not unknown:
+                continue
+            for value in unknown:
+                self._without_parent += pc.sum(pc.equal(array, value)).as_py()
+            if self._dangling is None:
+                place = pc.index(array, unknown[0]).as_py()
+                detail = f"{column} has no row in {parent}"
+                row = before + place + 1
+                self._dangling = Check("foreign_keys", path, False, detail, row)
 
 
 def _located(
