@@ -142,7 +142,7 @@ def prepare(settings: Settings) -> tuple[str | None, str]:
     try:
         revisions = migrate.upgrade(database)
         change_feed.note_versions(database, {each.name: each.version for each in DATASETS.values()})
-        keep_day(database)
+        keep_day(database, patient=True)
         return revisions
     finally:
         database.close()

@@ -24,6 +24,8 @@ from coachops.db.transaction import Database
 _ALONE = sa.text("LOCK TABLE engagements, consents IN SHARE ROW EXCLUSIVE MODE")
 """Who writes one now, and commits before the day moves, would be noted by nobody."""
 
+_SOON = sa.text("SET LOCAL lock_timeout = '200ms'")
+
 _DAY = sa.select(FeedMeta.day).scalar_subquery()
 
 
@@ -39,15 +41,21 @@ def coaches_of(client_id: uuid.UUID, day: dt.date) -> sa.Select[uuid.UUID]:
     return sa.select(own.coach_id).where(own.client_id == client_id, _counts(own, day))
 
 
-def keep_day(database: Database) -> None:
+def keep_day(database: Database, *, patient: bool = False) -> None:
     """Let the feed count from today; where nothing can be written now, from the day it had.
 
     A day that was reached is not gone back from.
+
+    Parameters:
+        patient: wait for writers as a write does; a reader only tries, for the next one tries again.
     """
     today = database.today()
     with database.connect() as connection:
         if connection.scalars(sa.select(FeedMeta.day)).one() >= today:
             return
+    if not patient:
+        database.aside(lambda session: move_day(session.connection(), today, tries=True))
+        return
     try:
         with database.connect(write=True) as connection:
             move_day(connection, today)
@@ -56,9 +64,15 @@ def keep_day(database: Database) -> None:
             raise
 
 
-def move_day(connection: Connection, day: dt.date) -> None:
-    """Count from `day`, and note the clients and consents that other coaches see from then on."""
+def move_day(connection: Connection, day: dt.date, *, tries: bool = False) -> None:
+    """Count from `day`, and note the clients and consents that other coaches see from then on.
+
+    Parameters:
+        tries: give up soon where others write: who waits for a table has new writers wait, too.
+    """
     if connection.dialect.name != "sqlite":
+        if tries:
+            connection.execute(_SOON)
         connection.execute(_ALONE)
     before = connection.scalars(sa.select(FeedMeta.day)).one()
     if before >= day:

@@ -80,7 +80,7 @@ def run_export(
     """
     actor.require_role("admin", "analyst", "service", what="export data")
     require_known(formats, datasets or (), csv_profile, compression)
-    keep_day(database)
+    keep_day(database, patient=True)
     written: dict[str, int] = {}
     variant = None if privacy is None else privacy[1]
 

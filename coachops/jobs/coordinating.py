@@ -75,7 +75,7 @@ class Coordinator:
         waited, most = _Patience(), -1
         while True:
             try:
-                keep_day(self._services.database)
+                keep_day(self._services.database, patient=True)
                 standing = self._registry.standing(self._id)
                 ended = self._ended(standing)
                 if ended is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +27,7 @@ from coachops.jobs.leaving import leave
 from tests.coaching.builders import Pair, make_pair
 from tests.export.test_export import read_json
 from tests.feed.replica import Replica
-from tests.support.patience import until
+from tests.support.patience import PATIENCE, until
 
 DAY = dt.timedelta(days=1)
 
@@ -203,6 +204,21 @@ def test_the_day_moves_once_and_only_forward(house: House) -> None:
     with database.connect() as connection:
         assert connection.scalar(sa.select(FeedMeta.day)) == before + 2 * DAY
         assert change_feed.head(connection) == head + 2  # the client and a consent, once
+
+
+def test_who_reads_does_not_wait_for_writers_and_the_next_one_moves_the_day(house: House) -> None:
+    database = house.database
+    house.leave(database.today() + DAY)
+    assert house.who() == "first second"
+    with clock.frozen(clock.now() + DAY):
+        with database.write() as session:
+            session.execute(sa.update(Engagement).values(title="Written meanwhile"))
+            began = time.monotonic()
+            keep_day(database)
+            assert time.monotonic() - began < PATIENCE / 4
+            with database.connect() as connection:
+                assert connection.scalar(sa.select(FeedMeta.day)) < database.today()  # type: ignore[operator]
+        assert house.who() == "second"
 
 
 def test_a_new_installation_counts_from_today(home: Path) -> None:
