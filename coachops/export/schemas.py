@@ -18,9 +18,9 @@ from coachops.export.writers.dialect import NULL
 DESCRIPTOR = "datapackage.json"
 CSVW = "csvw-metadata.json"
 FORMAT_VERSION = "2.1.0"
+"""Version of a bundle's layout and of the manifest's keys."""
 NOT_ASKED_FOR = "dataset_not_exported"
 """Why rows of a bundle refer to something that it does not hold; there is no other reason yet."""
-"""Version of a bundle's layout and of the manifest's keys."""
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _HEX = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
