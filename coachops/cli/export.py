@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from coachops.cli import exports_issued
+from coachops.cli.export_progress import followed, show_far
 from coachops.cli.exports_issued import show_issued
 from coachops.cli.output import JsonOption, emit, opened, parse_date, progress, table
 from coachops.core.errors import CoachError
@@ -114,20 +115,13 @@ def run(
 
 
 def _run_here(jobs: Jobs, out: Path, wanted: dict[str, Any], workers: int) -> dict[str, Any]:
-    from coachops.export import DATASETS  # noqa: PLC0415 imports SQLAlchemy
-    from coachops.jobs.exports import SUITE  # noqa: PLC0415 as above
+    from coachops.jobs.exports import SUITE  # noqa: PLC0415 imports SQLAlchemy
 
     with progress() as bars:
-        names = wanted["datasets"] or list(DATASETS)
-        task = bars.add_task("Exporting datasets", total=len(dict.fromkeys(names)))
-        seen: list[str] = []
-
-        def show(name: str, rows: int) -> None:
-            if name not in seen:
-                seen.append(name)
-            bars.update(task, completed=len(seen), description=f"{name} {rows:,}")
-
-        return jobs.exports.run_here(SUITE, out, workers=workers, progress=show, **wanted)
+        task = bars.add_task("Exporting", total=None)
+        return jobs.exports.run_here(
+            SUITE, out, workers=workers, watch=lambda far: show_far(bars, task, far), **wanted
+        )
 
 
 def _run_as_job(jobs: Jobs, export: Issued) -> dict[str, Any]:
@@ -135,8 +129,9 @@ def _run_as_job(jobs: Jobs, export: Issued) -> dict[str, Any]:
     from coachops.jobs.exports import SUITE  # noqa: PLC0415 imports SQLAlchemy
 
     with progress() as bars:
-        bars.add_task(f"Exporting to {export.place[-40:]}", total=None)
-        jobs.run_inline([jobs.exports.enqueue(export)])
+        task = bars.add_task(f"Exporting to {export.place[-40:]}", total=None)
+        with followed(bars, task, lambda: jobs.exports.get(SUITE, str(export.id))):
+            jobs.run_inline([jobs.exports.enqueue(export)])
     done = jobs.exports.get(SUITE, str(export.id))
     if done.error is not None:
         raise done.error

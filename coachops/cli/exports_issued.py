@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from coachops.cli.export_progress import how_far, show_record
 from coachops.cli.output import JsonOption, emit, opened, progress, table
 
 if TYPE_CHECKING:
@@ -79,12 +80,7 @@ def status(
             with progress() as bars:
                 task = bars.add_task(found.state, total=None)
                 while found.open:
-                    bars.update(
-                        task,
-                        total=found.rows_expected or None,
-                        completed=found.rows,
-                        description=_how_far(found),
-                    )
+                    show_record(bars, task, found)
                     time.sleep(_LOOK_EVERY)
                     found = jobs.exports.get(SUITE, ref)
     show_issued(found, as_json=as_json)
@@ -111,7 +107,7 @@ def show_issued(export: Issued, *, as_json: bool) -> None:
     """Print an export."""
 
     def text() -> None:
-        typer.echo(f"{export.key} is {_how_far(export)}.")
+        typer.echo(f"{export.key} is {how_far(export)}.")
         if export.open:
             typer.echo(f"Look again: coachops export status {export.key}")
         elif export.state == "ready":
@@ -148,13 +144,3 @@ def document(export: Issued) -> dict[str, Any]:
         "error": export.error.as_dict() if export.error else None,
         "files": list(export.files),
     }
-
-
-def _how_far(export: Issued) -> str:
-    if export.state != "running" or not export.parts:
-        return export.state
-    eta = "" if export.eta_seconds is None else f", about {export.eta_seconds:.0f} s to go"
-    return (
-        f"running: {export.rows:,} of {export.rows_expected:,} rows, "
-        f"part {export.parts_done} of {export.parts}{eta}"
-    )

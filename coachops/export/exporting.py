@@ -21,8 +21,9 @@ from coachops.export.compatibility import released_schemas
 from coachops.export.datasets import DATASETS
 from coachops.export.definitions import Dataset
 from coachops.export.parts import Privacy
-from coachops.export.plan import ExportSpec
+from coachops.export.plan import ExportSpec, Plan
 from coachops.export.planning import plan_within
+from coachops.export.progress import Meter, Watch
 from coachops.export.publishing import describe, draft_folder, finish
 from coachops.export.recording import record_made
 from coachops.export.running import write_parts
@@ -55,6 +56,7 @@ def run_export(
     export_id: str | None = None,
     feed: bytes = b"",
     progress: Progress = lambda _name, _rows: None,
+    watch: Watch = lambda _far: None,
 ) -> dict[str, Any]:
     """Export one moment of the database into the new folder `out`; returns the manifest.
 
@@ -73,6 +75,7 @@ def run_export(
         export_id: of an export that is on record already; None makes one.
         feed: secret of the change feed's cursors, for whoever goes on from this export.
         progress: called with the dataset and its number of rows so far.
+        watch: called now and then with how far the whole is.
 
     Raises:
         CoachError: COACH-IDN-003 for coaches (an export crosses clients of all coaches),
@@ -86,9 +89,11 @@ def run_export(
 
     def told(name: str, more: int) -> None:
         written[name] = written.get(name, 0) + more
+        meter.add(more)
         progress(name, written[name])
 
     with draft_folder(out, ids.parse_id(export_id or "")) as folder:
+        meter = Meter(folder, watch)
         with open_moment(database, workers=workers, lightly=True) as moment:
 
             def wanted() -> ExportSpec:
@@ -99,7 +104,12 @@ def run_export(
                 )  # fmt: skip
 
             spec = wanted()
-            make = partial(plan_within, export_id=export_id, feed=feed)
+
+            def make(connection: Connection, spec: ExportSpec, **more: Any) -> Plan:
+                return meter.expect(
+                    plan_within(connection, spec, export_id=export_id, feed=feed, **more)
+                )
+
             write = partial(
                 write_parts, database, folder=folder, token=moment.token, privacy=variant,
                 progress=told,
@@ -117,6 +127,7 @@ def run_export(
                 ) as ahead:
                     results = write(spec, ahead.parts(), failed=ahead.give_up)
                     plan = ahead.plan()
+        meter.tell()
         manifest, paths = describe(plan, results, folder, key=key, privacy=variant)
         rows = sum(dataset["rows"] for dataset in manifest["datasets"])
         record_made(

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from coachops.bootstrap import Services
     from coachops.db import Database
     from coachops.export.issued import ExportRequest
+    from coachops.export.progress import Watch
     from coachops.jobs.queue import JobQueue
 
 GIVEN_UP = dt.timedelta(days=2)
@@ -120,6 +121,7 @@ class Exports:
         *,
         workers: int = 0,
         progress: Callable[[str, int], None] = lambda _name, _rows: None,
+        watch: Watch = lambda _far: None,
         **wanted: Any,
     ) -> dict[str, Any]:
         """Make an export in this process, written down like all others; returns its manifest.
@@ -127,7 +129,7 @@ class Exports:
         Parameters:
             out: a new folder.
             workers: processes that read and write; 0 chooses.
-            progress: called with the dataset and its number of rows so far.
+            progress, watch: as `run_export`.
             wanted: as `check_request`.
 
         Raises:
@@ -160,6 +162,7 @@ class Exports:
                 privacy=None if variant is None else (request.privacy, variant),
                 export_id=export_id,
                 progress=progress,
+                watch=watch,
             )
 
         return make_here(
