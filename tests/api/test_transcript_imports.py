@@ -142,7 +142,9 @@ def test_tokens_reach_no_further_than_with_a_single_upload(
     )  # fmt: skip
     mine, theirs, _ = results(send(site, limited, line(pair, "plan"), line(stranger, "plan")))
     assert (mine["status"], theirs["code"]) == ("created", "COACH-CCH-001")
-    unseen = site.token("crm@example.org", "transcripts:write", grant=Grant(privacy="pseudonymous"))
+    unseen = site.token(
+        "crm@example.org", "transcripts:write", "exports:run", grant=Grant(privacy="pseudonymous")
+    )
     other = site.token("crm@example.org", "roster:write")
     for headers, status in ((unseen, 403), (other, 403), ({}, 403)):
         assert send(site, headers, line(pair, "x")).status_code == status

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from coachops.bootstrap import Services
 from coachops.bootstrap import services as open_services
 from coachops.core.settings import Settings
+from coachops.db.coached import keep_day
 from coachops.db.models import Message, Transcript
 from coachops.export.blocks import BLOCK_ROWS
 from coachops.export.issued import Issued
@@ -107,6 +108,7 @@ class KilledExports:
 
     def _ask(self, jobs: Jobs, services: Services) -> tuple[Issued, Plan]:
         """An export that is planned already, so that it can be made twice."""
+        keep_day(services.database, patient=True)  # as who makes it does before planning
         export, _ = jobs.exports.start(SUITE, **self._wanted)
         spec = replace(export.request.spec(self._settings.time_zone), shard_rows=BLOCK_ROWS)
         with services.database.connect() as connection:

@@ -94,6 +94,6 @@ ROWS = (
         "{limit} exports of yours wait or are being made already.",
         "Wait until one is ready, or cancel one; then ask again.",
         retryable=True,
-        why="More at once would fill the queue and the place for exports (`COACHOPS_EXPORT_OPEN`).",
+        why="More at once would fill the queue and the place for exports (COACHOPS_EXPORT_OPEN).",
     ),
 )
