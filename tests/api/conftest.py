@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
@@ -123,6 +125,14 @@ def site(make_site: Callable[..., Site]) -> Site:
 @pytest.fixture
 def pair(site: Site) -> Pair:
     return make_pair(site.services.database)
+
+
+def are_told_alike(theirs: Any, none: Any, ref: str, missing: str) -> None:
+    """The answers for somebody of others and for nobody differ in the word that was sent alone."""
+    assert theirs.status_code == none.status_code in {403, 404}, ref
+    said, nothing = ({**each.json(), "request_id": ""} for each in (theirs, none))
+    assert json.loads(json.dumps(said).replace(ref, missing)) == nothing
+    assert ref in said["detail"]
 
 
 def title_of(html: str) -> str:
