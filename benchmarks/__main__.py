@@ -27,6 +27,15 @@ MODULES = (
 def main(arguments: list[str]) -> int:
     """Run the benchmarks named, or all; `--json` prints the document instead of the table."""
     names = [name for name in arguments if not name.startswith("-")] or list(MODULES)
+    if {"--help", "-h"} & set(arguments):
+        print(f"{__doc__}\n\npython -m benchmarks [NAME ...] [--json]\n\nNames:")
+        for name in MODULES:
+            about = importlib.import_module(f"benchmarks.{name}").__doc__ or ""
+            print(f"  {name}: {about.splitlines()[0]}")
+        return 0
+    if unknown := [name for name in names if name not in MODULES]:
+        print(f"There is no benchmark {unknown[0]}; there are: {', '.join(MODULES)}")
+        return 2
     rows: list[dict[str, object]] = []
     for name in names:
         print(f"… {name}", file=sys.stderr, flush=True)

@@ -102,7 +102,6 @@ def main(arguments: list[str]) -> None:
     figures = {
         "wall": time.perf_counter() - wall,
         "cpu": usage.ru_utime + usage.ru_stime - cpu,
-        "peak_mb": usage.ru_maxrss / 1024,
         "rows": int(rows),
     }
     print(json.dumps(figures))

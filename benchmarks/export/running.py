@@ -24,14 +24,14 @@ class Figures:
 
     Attributes:
         wall: seconds. cpu: processor seconds of all processes, the server's included.
-        peak_mb: of the largest process that is ours or the peer's.
-        rows: written. digest: processor seconds inside the digest.
+        rows: written.
+        peak_mb: of the largest process, for ours. digest: processor seconds inside the digest.
     """
 
     wall: float
     cpu: float
-    peak_mb: float
     rows: int
+    peak_mb: float = 0.0
     digest: float = 0.0
 
 
@@ -49,8 +49,8 @@ def in_turn(tasks: Mapping[str, Task], rounds: int) -> dict[str, Figures]:
         name: Figures(
             median(one.wall for one in runs),
             median(one.cpu for one in runs),
-            max(one.peak_mb for one in runs),
             runs[0].rows,
+            max(one.peak_mb for one in runs),
             median(one.digest for one in runs),
         )
         for name, runs in found.items()
@@ -88,7 +88,7 @@ def program(source: Sources, command: Sequence[str], rows: int) -> Task:
         if process.returncode:
             raise RuntimeError(f"{command[0]} ended with {process.returncode}")
         cpu = usage.ru_utime + usage.ru_stime + server_seconds(source) - before
-        return Figures(wall, cpu, usage.ru_maxrss / 1024, rows)
+        return Figures(wall, cpu, rows)
 
     return run
 
@@ -119,4 +119,5 @@ def _told(source: Sources, command: Sequence[str]) -> Figures:
         raise RuntimeError(f"{' '.join(command[:4])}: {done.stderr[-2000:]}")
     told = json.loads(done.stdout.splitlines()[-1])
     cpu = told["cpu"] + server_seconds(source) - before
-    return Figures(told["wall"], cpu, told["peak_mb"], told["rows"], told.get("digest", 0.0))
+    peak, digest = told.get("peak_mb", 0.0), told.get("digest", 0.0)
+    return Figures(told["wall"], cpu, told["rows"], peak, digest)

@@ -9,11 +9,13 @@ import datetime as dt
 import shutil
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from coachops.core.actor import SYSTEM
 from coachops.db import Database, migrate
 from coachops.export import SigningKey, run_export
+from coachops.export.pseudonyms import pseudonymise
 from tests.export.conftest import make_organisation
 
 GOLDEN = Path(__file__).with_name("golden")
@@ -21,6 +23,10 @@ KEY = SigningKey(b"the key of the golden exports, which everybody may know")
 VARIANTS = {
     "all": {"formats": ["csv", "json", "jsonl", "parquet"]},
     "excel-gzip": {"formats": ["csv"], "csv_profile": "excel", "compression": "gzip"},
+    "pseudonymous": {
+        "formats": ["jsonl", "parquet"],
+        "privacy": ("pseudonymous", partial(pseudonymise, key=b"a secret that everybody may know")),
+    },
     "zstd": {"formats": ["jsonl", "json"], "compression": "zstd"},
 }
 

@@ -31,7 +31,7 @@ def test_kill_9_at_random_moments_leaves_the_bundle_of_an_undisturbed_run(
 ) -> None:
     assert run_command(
         settings, "seed", "--coaches", 3, "--clients", 12, "--sessions", 200,
-        "--utterances-per-session", 100, "--seed", 5,
+        "--utterances-per-session", fault_runs(100, 400), "--seed", 5,
     ).returncode == 0  # fmt: skip
     schedule = tmp_path / "schedule.toml"
     schedule.write_text(NOTHING)
@@ -50,3 +50,4 @@ def test_kill_9_at_random_moments_leaves_the_bundle_of_an_undisturbed_run(
     assert figures.kills == kills
     assert figures.differing == 0
     assert figures.files > 0
+    assert figures.most_parts >= fault_runs(1, 2)  # of one dataset: files that depend on each other

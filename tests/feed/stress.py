@@ -10,11 +10,13 @@ import datetime as dt
 import hashlib
 import json
 import random
+import tempfile
 import threading
 import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,6 +24,7 @@ from sqlalchemy import exc
 from sqlalchemy.engine import Connection
 
 from coachops.core import clock, ids
+from coachops.core.actor import SYSTEM
 from coachops.core.errors import CoachError
 from coachops.db import Database, Limits
 from coachops.db.coached import move_day
@@ -42,7 +45,7 @@ from coachops.db.models import (
     Transcript,
     Utterance,
 )
-from coachops.export import DATASETS
+from coachops.export import DATASETS, run_export
 from coachops.export.feed import Seen, handoff
 from coachops.export.feed.rows import canonical_rows
 from tests.feed.replica import SECRET, Replica
@@ -71,6 +74,7 @@ class Result:
     handoffs: int = 0
     followers: int = 0
     rows: int = 0
+    exported: int = 0
     scope_removals: int = 0
     wrong: dict[str, int] = field(default_factory=dict)
 
@@ -138,6 +142,12 @@ def run(database: Database, seconds: float, seed: int = 1) -> Result:  # noqa: C
         raise failures[0]
     for each in followers:
         each.catch_up(2000)
+    _judge(database, followers, result)
+    return result
+
+
+def _judge(database: Database, followers: list[Replica], result: Result) -> None:
+    """Count what is wrong: against the feed's own rows, and those of all against an export."""
     result.followers = len(followers)
     for each in followers:
         wrong, rows = compare(database, each)
@@ -147,7 +157,28 @@ def run(database: Database, seconds: float, seed: int = 1) -> Result:  # noqa: C
         if wrong:
             name = f"{each.seen.dataset.name} {sorted(map(str, each.seen.coaches or ()))}"
             result.wrong[name] = result.wrong.get(name, 0) + wrong
-    return result
+    bundle = exported(database)
+    for each in followers:
+        if each.seen.coaches is None and each.seen.clients is None:
+            name = each.seen.dataset.name
+            if wrong := differing(bundle[name], each.rows):
+                result.wrong[f"{name} against the export"] = wrong
+            result.exported += len(bundle[name])
+
+
+def exported(database: Database) -> dict[str, dict[str, Any]]:
+    """The rows as a bulk export writes them: by other readers and writers than the feed's."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "bundle"
+        run_export(database, SYSTEM, out, ["jsonl"], list(WATCHED))
+        found: dict[str, dict[str, Any]] = {}
+        for name in WATCHED:
+            key, rows = DATASETS[name].key, found.setdefault(name, {})
+            for path in sorted((out / "data").glob(f"{name}-*.jsonl")):
+                for line in path.read_text("utf-8").split("\n")[:-1]:
+                    row = json.loads(line)
+                    rows[row[key]] = row
+        return found
 
 
 def compare(database: Database, replica: Replica) -> tuple[int, int]:
@@ -158,8 +189,12 @@ def compare(database: Database, replica: Replica) -> tuple[int, int]:
             key: json.loads(line)
             for key, line in canonical_rows(connection, seen.dataset, seen.rows())
         }
-    keys = truth.keys() | replica.rows.keys()
-    return sum(truth.get(key) != replica.rows.get(key) for key in keys), len(truth)
+    return differing(truth, replica.rows), len(truth)
+
+
+def differing(truth: dict[str, Any], rows: dict[str, Any]) -> int:
+    """How many rows are missing, spare or of another content."""
+    return sum(truth.get(key) != rows.get(key) for key in truth.keys() | rows.keys())
 
 
 def _copied(database: Database, scope: dict[str, Any]) -> list[Replica]:

@@ -29,3 +29,4 @@ def test_followers_end_equal_whatever_twelve_writers_do(
     assert result.moves
     assert result.handoffs
     assert result.scope_removals
+    assert result.exported

@@ -7,6 +7,7 @@ Both bundles must be equal, byte for byte, and until its end the killed one must
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import json
 import random
@@ -40,12 +41,13 @@ _ENDS = 3 * PATIENCE
 
 @dataclass
 class ExportKillFigures:
-    """What came of it: `problems` should be empty."""
+    """What came of it: `problems` should be empty. `most_parts`: of a dataset."""
 
     kills: int = 0
     exports: int = 0
     files: int = 0
     differing: int = 0
+    most_parts: int = 0
     problems: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
@@ -95,6 +97,8 @@ class KilledExports:
             ]
             while figures.kills < kills:
                 export, plan = self._ask(jobs, services)
+                parts = collections.Counter(part.dataset for part in plan.parts)
+                figures.most_parts = max(figures.most_parts, *parts.values())
                 whole = self._undisturbed(services, plan, figures.exports)
                 jobs.exports.enqueue(export)
                 if figures.exports == 0:

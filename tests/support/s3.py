@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,6 +30,38 @@ class S3Server:
             "AWS_SECRET_ACCESS_KEY": "test-secret",
             "AWS_DEFAULT_REGION": "eu-west-2",
         }
+
+
+class Bucket:
+    """The bucket as another program sees it."""
+
+    def __init__(self, s3: S3Server) -> None:
+        import boto3
+
+        self.url, self.name = f"s3://{s3.bucket}", s3.bucket
+        self.client = boto3.client("s3", endpoint_url=s3.url)
+
+    def names(self, prefix: str = "") -> set[str]:
+        """The names of the objects below a prefix."""
+        found = self.client.list_objects_v2(Bucket=self.name, Prefix=prefix)
+        return {each["Key"] for each in found.get("Contents", [])}
+
+    def put(self, name: str, **more: Any) -> None:
+        """An object of somebody else."""
+        self.client.put_object(Bucket=self.name, Key=name, Body=b"theirs", **more)
+
+    def remove(self, *names: str) -> None:
+        """Remove these objects."""
+        for name in names:
+            self.client.delete_object(Bucket=self.name, Key=name)
+
+    def fetch(self, prefix: str, folder: Path) -> Path:
+        """Copy what lies below a prefix into a folder."""
+        for name in self.names(f"{prefix}/"):
+            path = folder / name.removeprefix(f"{prefix}/")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.client.download_file(self.name, name, str(path))
+        return folder
 
 
 def start_s3(bucket: str = "coachops-backups") -> Iterator[S3Server]:

@@ -10,12 +10,12 @@ from __future__ import annotations
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
-TOGETHER = ("tests/browser/", "tests/gate/", "tests/docs/")
+TOGETHER = ("tests/browser/", "tests/gate/", "tests/docs/", "tests/jobs/buckets/")
 """Folders whose files one worker runs, one after another."""
 
 LONGEST = (
     "browser/",
-    "jobs/test_export_places.py",
+    "jobs/buckets/",
     "api/test_schemathesis.py",
     "backup/test_postgres_engines.py",
     "faults/test_recovery.py",

@@ -9,15 +9,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from coachops.bootstrap import Services
-from coachops.bootstrap import services as open_services
 from coachops.core import clock
 from coachops.core.actor import SYSTEM
 from coachops.core.errors import CoachError
-from coachops.core.settings import Settings, load_settings
+from coachops.core.settings import Settings
 from coachops.export import require_intact, verify_export
 from coachops.export.issued import Issued, open_place
 from coachops.export.issued.bucket import BucketPlace
@@ -27,76 +25,22 @@ from coachops.jobs import Jobs, coordinating
 from coachops.jobs.exports import SUITE
 from coachops.jobs.ids import parse_job_id
 from coachops.resilience import RetryPolicy
-from tests.coaching.builders import Pair, make_pair, make_transcript
+from tests.coaching.builders import Pair
 from tests.jobs.parts import SQLITE
 from tests.support.faults import long_too
-from tests.support.s3 import S3Server, start_s3
+from tests.support.s3 import Bucket, S3Server
 
 EXPORT = uuid.UUID(int=7)
 WRITE_PART = "coachops.jobs.coordinating.write_part"
 
 
-@pytest.fixture(scope="module")
-def s3() -> Iterator[S3Server]:
-    yield from start_s3("coaching-exports")
-
-
-@pytest.fixture
-def bucket(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """The bucket, empty, as another program sees it."""
-    for name, value in s3.environment().items():
-        monkeypatch.setenv(name, value)
-    client = boto3.client("s3", endpoint_url=s3.url)
-    found = client.list_objects_v2(Bucket=s3.bucket).get("Contents", [])
-    for each in found:
-        client.delete_object(Bucket=s3.bucket, Key=each["Key"])
-    yield client
-    client.close()
-
-
-@pytest.fixture
-def settings(
-    home: Path, backend: str, new_database_url: Callable[..., str], s3: S3Server
-) -> Settings:
-    return load_settings(
-        home=home,
-        database_url=new_database_url(backend),
-        export_url=f"s3://{s3.bucket}/exports",
-    )
-
-
-@pytest.fixture
-def services(settings: Settings, bucket: object) -> Iterator[Services]:
-    opened = open_services(settings)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def pair(services: Services) -> Pair:
-    pair = make_pair(services.database)
-    make_transcript(services.database, pair)
-    return pair
-
-
-def names(bucket: Any, s3: S3Server) -> set[str]:
-    found = bucket.list_objects_v2(Bucket=s3.bucket).get("Contents", [])
-    return {each["Key"] for each in found}
-
-
-def fetch(bucket: Any, s3: S3Server, export: Issued, folder: Path) -> Path:
+def fetch(bucket: Bucket, export: Issued, folder: Path) -> Path:
     """The export as somebody has it who copied it from the bucket."""
-    prefix = export.place.removeprefix(f"s3://{s3.bucket}/")
-    for key in names(bucket, s3):
-        if key.startswith(f"{prefix}/"):
-            path = folder / key.removeprefix(f"{prefix}/")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            bucket.download_file(s3.bucket, key, str(path))
-    return folder
+    return bucket.fetch(export.place.removeprefix(f"{bucket.url}/"), folder)
 
 
 def test_an_export_goes_into_the_bucket_whole_and_is_read_back_in_ranges(
-    jobs: Jobs, pair: Pair, bucket: Any, s3: S3Server, tmp_path: Path, settings: Settings
+    jobs: Jobs, pair: Pair, bucket: Bucket, tmp_path: Path, settings: Settings
 ) -> None:
     queued = jobs.enqueue_export(
         SYSTEM, datasets=["clients", "utterances"], formats=["jsonl", "parquet"], compression="gzip"
@@ -104,10 +48,10 @@ def test_an_export_goes_into_the_bucket_whole_and_is_read_back_in_ranges(
     (row,) = jobs.run_inline([queued])
     assert row.state == "done", row.error
     export = jobs.export_of(queued)
-    copy = fetch(bucket, s3, export, tmp_path / "copy")
+    copy = fetch(bucket, export, tmp_path / "copy")
     require_intact(copy, verify_export(copy))
-    prefix = export.place.removeprefix(f"s3://{s3.bucket}/")
-    assert names(bucket, s3) == {f"{prefix}/{entry['path']}" for entry in export.files}
+    prefix = export.place.removeprefix(f"{bucket.url}/")
+    assert bucket.names() == {f"{prefix}/{entry['path']}" for entry in export.files}
     work = settings.home / "exports" / ".work"
     assert not work.exists() or list(work.iterdir()) == []
     for entry in export.files:
@@ -116,7 +60,7 @@ def test_an_export_goes_into_the_bucket_whole_and_is_read_back_in_ranges(
         middle = b"".join(jobs.exports.read(export, entry["path"], 5, 9))
         assert middle == data[5:9]
     jobs.exports.remove(SUITE, str(export.id))
-    assert names(bucket, s3) == set()
+    assert bucket.names() == set()
 
 
 @SQLITE
@@ -135,30 +79,30 @@ def test_folders_of_exports_are_closed_to_other_users_of_the_machine(
 @SQLITE
 @pytest.mark.parametrize("name", ["t*y", "t?day", "[tm]oday"])
 def test_a_place_whose_name_looks_like_a_pattern_takes_nothing_of_others_away(
-    settings: Settings, bucket: Any, s3: S3Server, tmp_path: Path, name: str
+    settings: Settings, bucket: Bucket, tmp_path: Path, name: str
 ) -> None:
     others = tmp_path / f".today.partial-{EXPORT.hex}-1"
     others.mkdir()
     kept = {"today/manifest.json", "today.staging/1/data/a.csv", "today/data/a.csv"}
     for key in kept:
-        bucket.put_object(Bucket=s3.bucket, Key=key, Body=b"theirs")
+        bucket.put(key)
     folder = open_place(settings, str(tmp_path / name), EXPORT)
     own = folder.work(1)
     folder.delete()
     assert list(tmp_path.glob(".*")) == [others]
     assert not own.exists()
-    place = open_place(settings, f"s3://{s3.bucket}/{name}", EXPORT)
+    place = open_place(settings, f"{bucket.url}/{name}", EXPORT)
     (place.work(1) / "data" / "a.csv").write_bytes(b"ours")
     place.keep(1, ["data/a.csv"])
-    assert names(bucket, s3) == kept | {f"{name}.staging/{EXPORT.hex}/1/data/a.csv"}
-    bucket.put_object(Bucket=s3.bucket, Key=f"{name}/manifest.json", Body=b"ours")
+    assert bucket.names() == kept | {f"{name}.staging/{EXPORT.hex}/1/data/a.csv"}
+    bucket.put(f"{name}/manifest.json")
     place.delete()
-    assert names(bucket, s3) == kept
+    assert bucket.names() == kept
 
 
 @SQLITE
 def test_a_bucket_that_goes_half_way_leaves_no_export_and_the_job_goes_on_later(
-    jobs: Jobs, pair: Pair, bucket: Any, s3: S3Server, monkeypatch: pytest.MonkeyPatch,
+    jobs: Jobs, pair: Pair, bucket: Bucket, s3: S3Server, monkeypatch: pytest.MonkeyPatch,
     services: Services, tmp_path: Path,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(coordinating, "_STORAGE", RetryPolicy(2, 0.0, 0.0, 5.0))
@@ -185,12 +129,12 @@ def test_a_bucket_that_goes_half_way_leaves_no_export_and_the_job_goes_on_later(
     assert 0 < failed.parts_done < failed.parts
     monkeypatch.setattr(BucketPlace, "keep", keep)
     monkeypatch.setenv("AWS_ENDPOINT_URL", s3.url)
-    prefix = failed.place.removeprefix(f"s3://{s3.bucket}/")
-    assert not any(name.startswith(f"{prefix}/") for name in names(bucket, s3))
+    prefix = failed.place.removeprefix(f"{bucket.url}/")
+    assert not any(name.startswith(f"{prefix}/") for name in bucket.names())
     again = jobs.exports.again(SUITE, str(failed.id))
     (row,) = jobs.run_inline([jobs.exports.enqueue(again)])
     assert row.state == "done", row.error
-    copy = fetch(bucket, s3, jobs.export_of(queued), tmp_path / "copy")
+    copy = fetch(bucket, jobs.export_of(queued), tmp_path / "copy")
     require_intact(copy, verify_export(copy))
 
 
@@ -258,21 +202,21 @@ def half(jobs: Jobs, pair: Pair, monkeypatch: pytest.MonkeyPatch) -> Callable[[s
 @SQLITE
 @pytest.mark.parametrize("kind", long_too(["folder"], ["bucket"]))
 def test_half_an_export_at_a_chosen_place_goes_on_for_a_day_and_is_removed_then(
-    jobs: Jobs, half: Callable[[str], Issued], bucket: Any, s3: S3Server, tmp_path: Path, kind: str,
+    jobs: Jobs, half: Callable[[str], Issued], bucket: Bucket, tmp_path: Path, kind: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     there = tmp_path / "there"
-    out = str(there / "today") if kind == "folder" else f"s3://{s3.bucket}/there/today"
+    out = str(there / "today") if kind == "folder" else f"{bucket.url}/there/today"
 
     def lying() -> set[str]:
         files = there.rglob("*") if there.exists() else ()
-        return names(bucket, s3) | {path.name for path in files if path.is_file()}
+        return bucket.names() | {path.name for path in files if path.is_file()}
 
     failed = half(out)
     others = there / f".today.partial-{uuid.UUID(int=8).hex}" / "theirs"  # an export made beside it
     others.parent.mkdir(parents=True)
     others.touch()
-    bucket.put_object(Bucket=s3.bucket, Key="there/today.staging/x/1/theirs", Body=b"x")
+    bucket.put("there/today.staging/x/1/theirs")
     written = lying()
     assert 0 < failed.parts_done < failed.parts
     assert len(written) >= failed.parts_done + 2
@@ -296,7 +240,7 @@ def test_half_an_export_at_a_chosen_place_goes_on_for_a_day_and_is_removed_then(
     assert row.state == "done", row.error
     assert len(parts) == failed.parts
     assert jobs.exports.discard_left() == 0
-    copy = there / "today" if kind == "folder" else fetch(bucket, s3, failed, tmp_path / "copy")
+    copy = there / "today" if kind == "folder" else fetch(bucket, failed, tmp_path / "copy")
     require_intact(copy, verify_export(copy))
 
 
@@ -358,12 +302,12 @@ def test_a_folder_that_may_not_be_read_keeps_no_other_half_export(
 
 @SQLITE
 def test_a_bucket_that_is_away_is_asked_once_a_round_and_keeps_no_folder_from_being_cleaned(
-    jobs: Jobs, half: Callable[[str], Issued], s3: S3Server, tmp_path: Path,
+    jobs: Jobs, half: Callable[[str], Issued], bucket: Bucket, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     half(str(tmp_path / "there" / "today"))
     for name in ("a", "b"):
-        half(f"s3://{s3.bucket}/there/{name}")
+        half(f"{bucket.url}/there/{name}")
     asked: list[str] = []
 
     def discard(place: BucketPlace) -> bool:
@@ -427,9 +371,9 @@ def _refuses(*_: object) -> Any:
 
 @SQLITE
 def test_an_export_never_mixes_with_another_one_below_its_prefix(
-    jobs: Jobs, pair: Pair, bucket: Any, s3: S3Server, tmp_path: Path
+    jobs: Jobs, pair: Pair, bucket: Bucket, tmp_path: Path
 ) -> None:
-    out = f"s3://{s3.bucket}/mine"
+    out = f"{bucket.url}/mine"
     few = ["coaches", "clients"]
     first, _ = jobs.exports.start(SUITE, out=out, formats=["jsonl", "csv"], datasets=few)
     with pytest.raises(CoachError, match="COACH-EXP-003"):  # they would write the same files
@@ -438,6 +382,6 @@ def test_an_export_never_mixes_with_another_one_below_its_prefix(
     second, _ = jobs.exports.start(SUITE, out=out, formats=["jsonl"], datasets=few)
     (row,) = jobs.run_inline([jobs.exports.enqueue(second)])
     assert (row.state, row.error_code) == ("failed", "COACH-EXP-003")
-    copy = fetch(bucket, s3, first, tmp_path / "copy")
+    copy = fetch(bucket, first, tmp_path / "copy")
     require_intact(copy, verify_export(copy))
     assert str(first.id) in (copy / "manifest.json").read_text()

@@ -3,100 +3,32 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
-from coachops.bootstrap import Services
 from coachops.bootstrap import services as open_services
 from coachops.core import clock
 from coachops.core.actor import SYSTEM
 from coachops.core.errors import CoachError
-from coachops.core.settings import Settings, load_settings
+from coachops.core.settings import Settings
 from coachops.export import require_intact, verify_export
 from coachops.export.issued import Issued, Registry
 from coachops.export.issued.bucket import BucketPlace
 from coachops.jobs import Jobs, coordinating
 from coachops.jobs.exports import SUITE
 from coachops.jobs.workflows import exports as workflow
-from tests.coaching.builders import Pair, make_pair, make_transcript
+from tests.coaching.builders import Pair
 from tests.jobs.parts import SQLITE
-from tests.support.s3 import S3Server, start_s3
+from tests.support.s3 import Bucket, S3Server
 
 pytestmark = SQLITE
 DATASETS = ["coaches", "clients", "sessions", "utterances"]
 A_DAY = dt.timedelta(days=1, minutes=1)
 TAKE_OVER = BucketPlace._take_over
 Step = Callable[[int], object]
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[S3Server]:
-    yield from start_s3("coaching-halves")
-
-
-class Bucket:
-    """The bucket as another program sees it."""
-
-    def __init__(self, s3: S3Server) -> None:
-        self.url, self.name = f"s3://{s3.bucket}", s3.bucket
-        self.client = boto3.client("s3", endpoint_url=s3.url)
-
-    def names(self, prefix: str = "") -> set[str]:
-        found = self.client.list_objects_v2(Bucket=self.name, Prefix=prefix)
-        return {each["Key"] for each in found.get("Contents", [])}
-
-    def put(self, name: str, **more: Any) -> None:
-        self.client.put_object(Bucket=self.name, Key=name, Body=b"theirs", **more)
-
-    def remove(self, *names: str) -> None:
-        for name in names:
-            self.client.delete_object(Bucket=self.name, Key=name)
-
-    def verify(self, prefix: str, folder: Path) -> str:
-        """Check the export below the prefix; returns its manifest."""
-        for name in self.names(f"{prefix}/"):
-            path = folder / name.removeprefix(f"{prefix}/")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self.client.download_file(self.name, name, str(path))
-        require_intact(folder, verify_export(folder))
-        return (folder / "manifest.json").read_text()
-
-
-@pytest.fixture
-def bucket(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
-    for name, value in s3.environment().items():
-        monkeypatch.setenv(name, value)
-    bucket = Bucket(s3)
-    bucket.remove(*bucket.names())
-    yield bucket
-    bucket.client.close()
-
-
-@pytest.fixture
-def settings(
-    home: Path, backend: str, new_database_url: Callable[..., str], s3: S3Server
-) -> Settings:
-    return load_settings(
-        home=home, database_url=new_database_url(backend), export_url=f"s3://{s3.bucket}/ours"
-    )
-
-
-@pytest.fixture
-def services(settings: Settings, bucket: Bucket) -> Iterator[Services]:
-    opened = open_services(settings)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def pair(services: Services) -> Pair:
-    pair = make_pair(services.database)
-    make_transcript(services.database, pair)
-    return pair
 
 
 @pytest.fixture
@@ -128,6 +60,12 @@ def run(jobs: Jobs, bucket: Bucket, out: str = "chosen") -> tuple[str, Issued]:
     )
     (row,) = jobs.run_inline([queued])
     return row.state, jobs.export_of(queued)
+
+
+def verify(bucket: Bucket, prefix: str, folder: Path) -> str:
+    """Check the export below the prefix; returns its manifest."""
+    require_intact(bucket.fetch(prefix, folder), verify_export(folder))
+    return (folder / "manifest.json").read_text()
 
 
 def again(jobs: Jobs, export: Issued) -> str:
@@ -164,7 +102,7 @@ def test_what_publishing_left_half_way_is_taken_away_at_once_and_nothing_of_othe
     bucket.remove(*bucket.names(f"{prefix}/"))
     broken(lambda _number: None)
     assert again(jobs, failed) == "done"  # what its parts wrote was kept
-    bucket.verify(prefix, tmp_path / "copy")
+    verify(bucket, prefix, tmp_path / "copy")
     assert bucket.names(f"{prefix}-too/") == {f"{prefix}-too/data/clients-0001.jsonl"}
 
 
@@ -210,7 +148,7 @@ def test_a_later_export_at_the_place_stays_whole_when_the_half_one_is_removed(
         assert jobs.exports.discard_left() == 1
     jobs.exports.remove(SUITE, str(left.id))
     assert bucket.names() == whole
-    assert str(second.id) in bucket.verify("chosen", tmp_path / "copy")
+    assert str(second.id) in verify(bucket, "chosen", tmp_path / "copy")
 
 
 def test_nothing_is_removed_where_another_export_is_about_to_appear(
@@ -242,10 +180,10 @@ def test_a_whole_export_stays_though_its_record_says_that_it_failed(
     with clock.frozen(clock.now() + A_DAY):
         assert jobs.exports.discard_left() == 1
     assert bucket.names() == whole
-    assert str(failed.id) in bucket.verify("chosen", tmp_path / "copy")
+    assert str(failed.id) in verify(bucket, "chosen", tmp_path / "copy")
     bucket.put("chosen/data/clients-0009.jsonl", Metadata={"coachops-export": failed.id.hex})
     assert again(jobs, failed) == "done"  # of other parts: the old manifest and files go first
-    bucket.verify("chosen", tmp_path / "again")
+    verify(bucket, "chosen", tmp_path / "again")
     assert bucket.names() == whole
 
 
