@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import codecs
 import re
-import subprocess
-import sys
 from contextlib import closing
 from html import unescape
 from pathlib import Path
@@ -132,14 +130,6 @@ def test_help_links_of_the_product_lead_to_pages_of_the_guide(built: dict[str, B
         address, _, anchor = link.removeprefix(_GUIDE).partition("#")
         assert address in built, f"{where}: {link}"
         assert not anchor or anchor in built[address].anchors, f"{where}: {link}"
-
-
-def test_the_generated_pages_are_current() -> None:
-    done = subprocess.run(
-        [sys.executable, "scripts/reference.py", "--check"],
-        cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_guide_has_the_colours_of_the_dashboards() -> None:
