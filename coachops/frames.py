@@ -60,7 +60,7 @@ def load(
     zone: dt.tzinfo | None = None,
     actor: Actor = SYSTEM,
 ) -> pd.DataFrame:
-    """A dataset as a frame, filtered as an export would be.
+    """A dataset as a frame, filtered as an export would be; nothing is withheld, readers see all coaches.
 
     Parameters:
         since, until: days (inclusive, exclusive) of the organisation's calendar.

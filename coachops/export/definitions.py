@@ -76,6 +76,8 @@ class Column:
         enum: the values it can have, if it is a closed list.
         privacy: its class. Text, JSON and codes that are no closed list must say it; ids, times and
             numbers have the class of their kind.
+        withheld: the SQL expression that is shown instead, where an export of some coaches holds the
+            row only because a row of theirs refers to it; None shows the value.
     """
 
     name: str
@@ -85,6 +87,7 @@ class Column:
     nullable: bool = False
     enum: tuple[str, ...] = ()
     privacy: Privacy | None = None
+    withheld: Any = None
 
     @property
     def privacy_class(self) -> Privacy:

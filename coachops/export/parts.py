@@ -52,8 +52,8 @@ def write_part(
     if moment.pool is not None:
         return moment.pool.write(order, progress=progress)
     with moment.lock:
-        conditions = part_conditions(spec, part)
-        batches = read_batches(moment.connection, DATASETS[part.dataset], *conditions)
+        dataset = Selection(filters_of(spec)).shown(DATASETS[part.dataset])
+        batches = read_batches(moment.connection, dataset, *part_conditions(spec, part))
         return write_files(order, batches, progress)
 
 
@@ -61,8 +61,9 @@ def order_of(
     spec: ExportSpec, part: Part, folder: Path, *, sqlite: bool, privacy: Privacy | None = None
 ) -> Order:
     """The order to write a part, for any process."""
-    dataset = DATASETS[part.dataset]
-    selected = Selection(filters_of(spec)).condition(dataset)
+    selection = Selection(filters_of(spec))
+    selected = selection.condition(DATASETS[part.dataset])
+    dataset = selection.shown(DATASETS[part.dataset])
     shape, lookup = Shape.of(dataset), None
     if passed := not sqlite and privacy is None and passthrough.possible(dataset, spec):
         statement = passthrough.text_query(dataset, [selected, *within_join(dataset, part)])

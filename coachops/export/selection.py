@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import sqlalchemy as sa
@@ -117,6 +117,25 @@ class Selection:
             chosen: sa.ColumnElement[bool] = key.in_(sa.select(self._closure(dataset).c.id))
             return chosen
         return self._base(dataset)
+
+    def shown(self, dataset: Dataset) -> Dataset:
+        """The dataset as an export by these filters shows it.
+
+        A client whom another coach coaches now comes along with the past sessions of a chosen coach,
+        so that no reference dangles. Who the client is, that coach is told no more (ADR 8).
+        """
+        if not self._filters.coaches or all(each.withheld is None for each in dataset.columns):
+            return dataset
+        if dataset.scope is None or dataset.scope.coach is None:
+            raise TypeError(f"{dataset.name} does not say whose its rows are")
+        theirs = dataset.scope.coach(self._filters.coaches)
+        columns = tuple(
+            each
+            if each.withheld is None
+            else replace(each, source=sa.case((theirs, each.source), else_=each.withheld))
+            for each in dataset.columns
+        )
+        return replace(dataset, columns=columns, _by_name={})
 
     @cached_property
     def _referenced(self) -> frozenset[str]:

@@ -21,11 +21,13 @@ from coachops.core.settings import load_settings
 from coachops.db import Database, change_feed
 from coachops.db.coached import keep_day, move_day
 from coachops.db.models import ChangeLog, Client, Consent, Engagement, FeedMeta
-from coachops.export import DATASETS, run_export
+from coachops.export import DATASETS, restore_export, run_export
+from coachops.export.datasets.people import NOT_SHARED
 from coachops.export.feed import Seen
+from coachops.export.verifying.source import verify_source
 from coachops.jobs.leaving import leave
 from tests.coaching.builders import Pair, make_pair
-from tests.export.test_export import read_json
+from tests.export.test_export import bad, read_csv, read_json
 from tests.feed.replica import Replica
 from tests.support.patience import PATIENCE, until
 
@@ -83,6 +85,12 @@ class House:
                 assert covers(session, writer, row, today) == told
             seen += f" {name}" if told else ""
         return seen.strip()
+
+
+def assert_holds(database: Database, folder: Path) -> None:
+    """The export is intact, and the database still holds what it holds."""
+    assert bad(folder) == []
+    assert not [check for check in verify_source(database, folder) if not check.ok]
 
 
 @pytest.fixture
@@ -176,6 +184,34 @@ def test_exports_hold_consents_of_whoever_is_the_coachs_client_now(
         # the parent of the engagement that the coach had comes along: no reference dangles
         assert exported(house.first, "after") == (set(), {mine})
         assert exported(house.second, "second") == ({mine, own}, {mine, own})
+
+
+@pytest.mark.parametrize("formats", [["csv"], ["csv", "jsonl", "parquet"]])
+def test_an_export_of_past_sessions_does_not_tell_who_the_client_of_another_coach_is(
+    house: House, tmp_path: Path, formats: list[str]
+) -> None:
+    """One alone is passed through from PostgreSQL, several are written by us."""
+    house.leave(house.database.today())
+    with house.database.write() as session:
+        session.get_one(Client, house.first.client_id).name = "Maya Jones"
+    for name, pair in (("old", house.first), ("new", house.second)):
+        run_export(
+            house.database, SYSTEM, tmp_path / name, formats, coaches=[str(pair.coach_id)]
+        )  # fmt: skip
+        assert_holds(house.database, tmp_path / name)
+    old, new = (
+        {row["client_id"]: row for row in read_csv(tmp_path / name, "clients")}
+        for name in ("old", "new")
+    )
+    client = str(house.first.client_id)
+    assert (old[client]["name"], old[client]["email"]) == (NOT_SHARED, "\\N")
+    assert old[client]["external_id"] == client.replace("-", "")
+    assert new[client]["name"] == "Maya Jones"
+    assert NOT_SHARED not in {row["name"] for row in new.values()}
+    held = b"".join(each.read_bytes() for each in (tmp_path / "old").rglob("*") if each.is_file())
+    assert b"Maya Jones" not in held
+    restored = restore_export(tmp_path / "old", f"sqlite:///{tmp_path / 'restored.db'}")
+    assert {each.name: each.rows for each in restored}["clients"] == 1
 
 
 def test_the_first_look_after_an_update_tells_what_ended_before(house: House) -> None:

@@ -11,6 +11,9 @@ from coachops.export.definitions import Column, Dataset, ForeignKey, Scope
 
 C, F = Column, ForeignKey
 
+NOT_SHARED = "(not shared)"
+"""The name of a client who is somebody else's now, in an export of the coach who held past sessions."""
+
 COACHES = Dataset(
     "coaches", "1.0.0", "Coaches of the organisation.", Coach,
     (
@@ -35,9 +38,15 @@ CLIENTS = Dataset(
     "clients", "1.0.0", "Clients of the organisation.", Client,
     (
         C("client_id", "uuid", Client.id, "Id of the client."),
-        C("external_id", "text", Client.external_id, "Id in the roster.", privacy="external"),
-        C("name", "text", Client.name, "Full name.", privacy="name"),
-        C("email", "text", Client.email, "E-mail address; without it no follow-up is sent.", True, privacy="name"),
+        C(
+            "external_id", "text", Client.external_id, "Id in the roster.", privacy="external",
+            withheld=sa.func.replace(sa.cast(Client.id, sa.Text()), "-", ""),  # unique, as it must be
+        ),
+        C("name", "text", Client.name, "Full name.", privacy="name", withheld=sa.literal(NOT_SHARED)),
+        C(
+            "email", "text", Client.email, "E-mail address; without it no follow-up is sent.", True,
+            privacy="name", withheld=sa.null(),
+        ),
         C("left_on", "date", Client.left_on, "First day without them.", True),
         C("created_at", "instant", Client.created_at, "When the row was made."),
         C("updated_at", "instant", Client.updated_at, "When the row last changed."),
