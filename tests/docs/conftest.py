@@ -47,12 +47,7 @@ class BuiltPage(HTMLParser):
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of the built guide; a warning of the strict build fails every test that asks for it.
-
-    What `make docs` has built, which `make test` calls first, where no source is newer.
-    """
-    if _is_current(ROOT / "build" / "site"):
-        return ROOT / "build" / "site"
+    """Folder of the built guide; a warning of the strict build fails every test that asks for it."""
     folder = tmp_path_factory.mktemp("guide") / "site"
     done = subprocess.run(
         [
@@ -64,13 +59,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return folder
-
-
-def _is_current(folder: Path) -> bool:
-    """Whether everything was built after the last change of a source; builds leave older files."""
-    pages = [path.stat().st_mtime for path in folder.rglob("*.html")]
-    sources = [ROOT / "mkdocs.yml", *(path for path in (ROOT / "site").rglob("*"))]
-    return bool(pages) and min(pages) > max(path.stat().st_mtime for path in sources)
 
 
 @pytest.fixture(scope="session")
