@@ -60,7 +60,7 @@ def load(
     zone: dt.tzinfo | None = None,
     actor: Actor = SYSTEM,
 ) -> pd.DataFrame:
-    """A dataset as a frame, filtered as an export would be; nothing is withheld, readers see all coaches.
+    """A dataset as a frame, filtered as an export would be.
 
     Parameters:
         since, until: days (inclusive, exclusive) of the organisation's calendar.
@@ -91,8 +91,9 @@ def load(
             clients=clients,
             zone=zone or load_settings().zone,
         )
-        condition = Selection(filters).condition(dataset)
-        batches = list(read_batches(connection, dataset, condition))
+        selection = Selection(filters)
+        condition = selection.condition(dataset)
+        batches = list(read_batches(connection, selection.shown(dataset), condition))
     table = pa.Table.from_batches([_plain(batch) for batch in batches], _plain_schema(dataset))
     frame = pd.DataFrame(
         {

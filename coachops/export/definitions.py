@@ -17,7 +17,7 @@ and from every database, so that one digest can prove formats equal. `Column.kin
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -76,8 +76,6 @@ class Column:
         enum: the values it can have, if it is a closed list.
         privacy: its class. Text, JSON and codes that are no closed list must say it; ids, times and
             numbers have the class of their kind.
-        withheld: the SQL expression that is shown instead, where an export of some coaches holds the
-            row only because a row of theirs refers to it; None shows the value.
     """
 
     name: str
@@ -87,7 +85,6 @@ class Column:
     nullable: bool = False
     enum: tuple[str, ...] = ()
     privacy: Privacy | None = None
-    withheld: Any = None
 
     @property
     def privacy_class(self) -> Privacy:
@@ -168,6 +165,19 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
+class Withheld:
+    """What an export of some coaches does not tell of rows that are there as parents of theirs only.
+
+    Attributes:
+        told: ids of the rows of which it tells everything, for the ids of the coaches.
+        instead: column -> the SQL expression that it has instead.
+    """
+
+    told: Callable[[Ids], sa.Select[uuid.UUID]]
+    instead: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Dataset:
     """A dataset: one definition for files, schemas, frames, feeds and the reference.
 
@@ -181,6 +191,7 @@ class Dataset:
         where: rows that are never exported are excluded here.
         selected_with: a foreign key: filters select the row exactly when they select that parent.
         scope: for all other datasets.
+        withheld: what exports of some coaches do not tell; not where `source` or `shown` is given.
         shard_blocks: most blocks of rows in one file, so that text files stay between 64 and 256 MB.
         profile: `full`, or `pseudonymous` for what `pseudonyms` made of it.
         ordered: whether the rows rise by `sort`; those of a pseudonymous dataset do not.
@@ -198,6 +209,7 @@ class Dataset:
     where: Any = None
     selected_with: str | None = None
     scope: Scope | None = None
+    withheld: Withheld | None = None
     shard_blocks: int = 2
     profile: str = "full"
     ordered: bool = True

@@ -15,12 +15,16 @@ from coachops.export.datasets import DATASETS
 def mark_of(connection: Connection) -> str:
     """Equal for two moments of the same history between which no row of a dataset changed.
 
-    Of another version of a schema, too: parts of an older one never meet those of a newer one.
+    And of the same schemas, which tell the same of a row: parts of an older version never meet those
+    of a newer one.
 
     Changes with a place and those that wait for one are counted together, so giving them places
     changes nothing.
     """
     waiting = connection.scalar(sa.select(sa.func.count()).select_from(ChangeInbox)) or 0
-    versions = ",".join(f"{each.name}-{each.version}" for each in DATASETS.values())
+    versions = ",".join(
+        "-".join((each.name, each.version, *(each.withheld.instead if each.withheld else ())))
+        for each in DATASETS.values()
+    )
     schemas = hashlib.sha256(versions.encode()).hexdigest()[:16]
     return f"{change_feed.epoch(connection)}/{change_feed.head(connection) + waiting}/{schemas}"

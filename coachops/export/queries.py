@@ -1,7 +1,8 @@
 """The SELECT of a dataset, with the type of every column fixed by the registry, and its SQL text.
 
 Readers below SQLAlchemy (COPY, another SQLite library) take a query as text, so values are written
-into it as literals. Only ids, days, instants and whole numbers ever are: nothing that people typed.
+into it as literals. Only ids, days, instants, whole numbers and words of ours ever are: nothing that
+people typed.
 """
 
 from __future__ import annotations

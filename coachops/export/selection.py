@@ -122,20 +122,22 @@ class Selection:
         """The dataset as an export by these filters shows it.
 
         A client whom another coach coaches now comes along with the past sessions of a chosen coach,
-        so that no reference dangles. Who the client is, that coach is told no more (ADR 8).
+        so that no reference dangles. Who the client is by now, that coach is not told (ADR 8).
         """
-        if not self._filters.coaches or all(each.withheld is None for each in dataset.columns):
+        rule, chosen = dataset.withheld, self._filters.coaches
+        if rule is None or not chosen:
             return dataset
-        if dataset.scope is None or dataset.scope.coach is None:
-            raise TypeError(f"{dataset.name} does not say whose its rows are")
-        theirs = dataset.scope.coach(self._filters.coaches)
+        # joined, not asked for each row: PostgreSQL would look through all of them for each
+        told = rule.told(chosen).distinct().subquery("told")
+        (told_id,) = told.c
         columns = tuple(
-            each
-            if each.withheld is None
-            else replace(each, source=sa.case((theirs, each.source), else_=each.withheld))
+            replace(each, source=sa.case((told_id.is_not(None), each.source), else_=instead))
+            if (instead := rule.instead.get(each.name)) is not None
+            else each
             for each in dataset.columns
         )
-        return replace(dataset, columns=columns, _by_name={})
+        joined = sa.outerjoin(dataset.table, told, told_id == dataset.columns[0].source)
+        return replace(dataset, columns=columns, source=joined, _by_name={})
 
     @cached_property
     def _referenced(self) -> frozenset[str]:

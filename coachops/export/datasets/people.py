@@ -7,12 +7,12 @@ import sqlalchemy as sa
 from coachops.db.coached import clients_of
 from coachops.db.models import Client, Coach, Consent, Engagement
 from coachops.db.models.people import CONSENT_KINDS
-from coachops.export.definitions import Column, Dataset, ForeignKey, Scope
+from coachops.export.definitions import Column, Dataset, ForeignKey, Scope, Withheld
 
 C, F = Column, ForeignKey
 
 NOT_SHARED = "(not shared)"
-"""The name of a client who is somebody else's now, in an export of the coach who held past sessions."""
+"""The name of a client who is another coach's now, in an export of the one who held past sessions."""
 
 COACHES = Dataset(
     "coaches", "1.0.0", "Coaches of the organisation.", Coach,
@@ -35,18 +35,13 @@ COACHES = Dataset(
 )  # fmt: skip
 
 CLIENTS = Dataset(
-    "clients", "1.0.0", "Clients of the organisation.", Client,
+    "clients", "1.0.0",
+    "Clients of the organisation. Exports of a coach do not tell who those of other coaches are now.", Client,
     (
         C("client_id", "uuid", Client.id, "Id of the client."),
-        C(
-            "external_id", "text", Client.external_id, "Id in the roster.", privacy="external",
-            withheld=sa.func.replace(sa.cast(Client.id, sa.Text()), "-", ""),  # unique, as it must be
-        ),
-        C("name", "text", Client.name, "Full name.", privacy="name", withheld=sa.literal(NOT_SHARED)),
-        C(
-            "email", "text", Client.email, "E-mail address; without it no follow-up is sent.", True,
-            privacy="name", withheld=sa.null(),
-        ),
+        C("external_id", "text", Client.external_id, "Id in the roster.", privacy="external"),
+        C("name", "text", Client.name, "Full name.", privacy="name"),
+        C("email", "text", Client.email, "E-mail address; without it no follow-up is sent.", True, privacy="name"),
         C("left_on", "date", Client.left_on, "First day without them.", True),
         C("created_at", "instant", Client.created_at, "When the row was made."),
         C("updated_at", "instant", Client.updated_at, "When the row last changed."),
@@ -55,6 +50,14 @@ CLIENTS = Dataset(
         Client.created_at,
         coach=lambda ids: Client.id.in_(clients_of(ids)),
         client=Client.id.in_,
+    ),
+    withheld=Withheld(
+        clients_of,
+        {
+            "external_id": sa.func.replace(sa.cast(Client.id, sa.Text()), "-", ""),  # stays unique
+            "name": sa.literal(NOT_SHARED),
+            "email": sa.null(),
+        },
     ),
 )  # fmt: skip
 
