@@ -8,21 +8,20 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from coachops.export.datasets import DATASETS
-from coachops.export.queries import sql_text, typed_query
+from coachops.export.parts import order_of
+from coachops.export.plan import ExportSpec, Part
+from coachops.export.readers.lookup import read_part
 from coachops.export.readers.sqlite import SqliteFile, forbid_python_sqlite
-from coachops.export.shapes import Shape
 
 
 def main(file: Path) -> None:
-    """Read all rows in the dataset's order."""
+    """Read all rows in the dataset's order, as an export reads them."""
     forbid_python_sqlite()
-    dataset = DATASETS["utterances"]
+    spec = ExportSpec(("parquet",), ("utterances",))
+    order = order_of(spec, Part(0, "utterances", 1, None, None, 0), file.parent, sqlite=True)
     reader = SqliteFile(file)
     reader.begin()
-    for _ in reader.read(
-        Shape.of(dataset), sql_text(typed_query(dataset, (), sqlite=True), sqlite=True)
-    ):
+    for _ in read_part(order, reader.read):
         pass
 
 

@@ -106,6 +106,27 @@ def rows_query() -> str:
     return f"{select()} {ORDER}"
 
 
+def stages(source: Sources, url: str, format_name: str) -> dict[str, float]:
+    """Processor seconds of each stage of an export in one process, the server's as `PostgreSQL`."""
+    out = str(source.folder / "stages")
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.export.stages",
+        url,
+        format_name,
+        str(source.rows),
+        out,
+    ]
+    before = server_seconds(source)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"the stages of {format_name}: {done.stderr[-2000:]}")
+    server = server_seconds(source) - before
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found if url.startswith("sqlite") else {"PostgreSQL": server, **found}
+
+
 def install_peers() -> None:
     """The environment of the peers, from its lock."""
     uv = Path(sys.executable).with_name("uv")

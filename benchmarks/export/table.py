@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.export.databases import Sources, sources
@@ -19,6 +19,7 @@ from benchmarks.export.running import (
     psql,
     python_peer,
     rows_query,
+    stages,
 )
 
 PANDAS_ROWS = 300_000
@@ -89,6 +90,7 @@ def _groups() -> Iterator[list[dict[str, object]]]:
             found = in_turn(tasks, rounds)
             yield [_row(line, found) for line in lines if {line.peer, line.ours} <= found.keys()]
             yield _memory_and_digest(found)
+            yield _stages(source, lines, found)
     many = "--ten-million" in sys.argv
     sizes = [rows // 10, rows] + ([1_000_000, 10_000_000] if many else [])
     yield _bundles(sorted(set(sizes)))
@@ -189,6 +191,29 @@ def _memory_and_digest(found: Mapping[str, Figures]) -> list[dict[str, object]]:
                     "unit": "% of the processor time", "note": f"target <= 8: {_met(share <= 0.08)}",
                 }
             )  # fmt: skip
+    return made
+
+
+def _stages(
+    source: Sources, lines: Sequence[Line], found: Mapping[str, Figures]
+) -> list[dict[str, object]]:
+    """What the processor does for each format: what bounds the lines that are missed."""
+    made: list[dict[str, object]] = []
+    for suffix in ("csv", "jsonl", "parquet"):
+        names = {line.ours for line in lines if f" {suffix} " in line.ours} & found.keys()
+        if not names:
+            continue
+        kind = min(names).partition(" ")[0]
+        taken = stages(source, source.sqlite_url if kind == "sqlite" else source.postgres, suffix)
+        peers = sorted({line.peer for line in lines if line.ours in names})
+        told = (f"{name}: {found[name].cpu * source.rows / found[name].rows:.1f}" for name in peers)
+        made.append(
+            {
+                "name": f"stages of {min(names)[:-2]}, one process", "value": round(sum(taken.values()), 1),
+                "unit": "s of a processor", "peer": ", ".join(told),
+                "note": ", ".join(f"{stage} {seconds:.2f}" for stage, seconds in taken.items()),
+            }
+        )  # fmt: skip
     return made
 
 
