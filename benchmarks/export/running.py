@@ -75,6 +75,13 @@ def python_peer(source: Sources, name: str, suffix: str, rows: int) -> Task:
     return lambda: _told(source, [*command, str(rows)])
 
 
+def reading(source: Sources) -> Task:
+    """Our reader of SQLite in one process, without an export around it."""
+    return lambda: _told(
+        source, [sys.executable, "-m", "benchmarks.export.reading", str(source.sqlite)]
+    )
+
+
 def program(source: Sources, command: Sequence[str], rows: int) -> Task:
     """Another program, its output in a file."""
 

@@ -18,6 +18,7 @@ from benchmarks.export.running import (
     program,
     psql,
     python_peer,
+    reading,
     rows_query,
     stages,
 )
@@ -132,8 +133,7 @@ def _sqlite(source: Sources) -> dict[str, Task]:
     few, rows = min(source.rows, PANDAS_ROWS), source.rows
     url, tasks = source.sqlite_url, {}
     tasks["sqlite csv 2"] = ours(source, url, "csv", 2)
-    reading = [sys.executable, "-m", "benchmarks.export.reading", str(source.sqlite)]
-    tasks["sqlite reading"] = program(source, reading, rows)
+    tasks["sqlite reading"] = reading(source)
     if command := shutil.which("sqlite3"):
         file = str(source.sqlite)
         text = [command, "-csv", "-header", file, rows_query()]
