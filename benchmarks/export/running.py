@@ -113,18 +113,14 @@ def rows_query() -> str:
     return f"{select()} {ORDER}"
 
 
-def stages(source: Sources, url: str, format_name: str) -> dict[str, float]:
-    """Processor seconds of each stage of an export in one process, the server's as `PostgreSQL`."""
+def stages(source: Sources, url: str, format_name: str, rows: int) -> dict[str, float]:
+    """Processor seconds of each stage of an export in one process, the server's as `PostgreSQL`.
+
+    Parameters:
+        rows: that there are.
+    """
     out = str(source.folder / "stages")
-    command = [
-        sys.executable,
-        "-m",
-        "benchmarks.export.stages",
-        url,
-        format_name,
-        str(source.rows),
-        out,
-    ]
+    command = [sys.executable, "-m", "benchmarks.export.stages", url, format_name, str(rows), out]
     before = server_seconds(source)
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:

@@ -168,7 +168,9 @@ def _bound(line: Line, peer: Figures, found: Mapping[str, Figures]) -> str:
     """What a part of the work takes that stays whatever is done about the rest."""
     part = found[line.bound]
     wall = (peer.wall / peer.rows) / (part.wall / part.rows)
-    return f"; {line.bound} alone is {wall:.2f}x the peer and takes {part.cpu:.1f} s"
+    return (
+        f"; {line.bound} alone, in one process, is {wall:.2f}x the peer and takes {part.cpu:.1f} s"
+    )
 
 
 def _memory_and_digest(found: Mapping[str, Figures]) -> list[dict[str, object]]:
@@ -203,10 +205,13 @@ def _stages(
         names = {line.ours for line in lines if f" {suffix} " in line.ours} & found.keys()
         if not names:
             continue
-        kind = min(names).partition(" ")[0]
-        taken = stages(source, source.sqlite_url if kind == "sqlite" else source.postgres, suffix)
-        peers = sorted({line.peer for line in lines if line.ours in names})
-        told = (f"{name}: {found[name].cpu * source.rows / found[name].rows:.1f}" for name in peers)
+        kind, rows = min(names).partition(" ")[0], found[min(names)].rows
+        url = source.sqlite_url if kind == "sqlite" else source.postgres
+        taken = stages(source, url, suffix, rows)
+        peers = {line.peer for line in lines if line.ours in names} & found.keys()
+        told = (
+            f"{name}: {found[name].cpu:.1f}" for name in sorted(peers) if found[name].rows == rows
+        )
         made.append(
             {
                 "name": f"stages of {min(names)[:-2]}, one process", "value": round(sum(taken.values()), 1),

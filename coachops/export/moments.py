@@ -15,7 +15,7 @@ from coachops.export.datasets import DATASETS
 def mark_of(connection: Connection) -> str:
     """Equal for two moments of the same history between which no row of a dataset changed.
 
-    And of the same schemas, which tell the same of a row: parts of an older version never meet those
+    And of the same schemas, with the same columns withheld: parts of an older version never meet those
     of a newer one.
 
     Changes with a place and those that wait for one are counted together, so giving them places

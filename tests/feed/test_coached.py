@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from coachops import frames
 from coachops.bootstrap import prepare
 from coachops.coaching.directory.covering import Writer, covers
 from coachops.core import clock
@@ -191,7 +192,7 @@ def test_an_export_of_past_sessions_does_not_tell_who_the_client_of_another_coac
     with house.database.write() as session:
         client = session.get_one(Client, house.first.client_id)
         client.name, client.email = "Maya Jones", "jones@example.org"
-        client.external_id = "since-then"
+        client.external_id, client.left_on = "since-then", dt.date(2027, 2, 1)
         add_letter(session, house.first, "sent")
     told: dict[str, dict[str, dict[str, str]]] = {}
     for name, pairs in (
@@ -210,6 +211,10 @@ def test_an_export_of_past_sessions_does_not_tell_who_the_client_of_another_coac
     assert list(told["old"]) == [mine]
     assert (told["old"][mine]["name"], told["old"][mine]["email"]) == (NOT_SHARED, "\\N")
     assert told["old"][mine]["external_id"] == mine.replace("-", "")
+    assert told["old"][mine]["updated_at"] == told["old"][mine]["created_at"]
+    assert (told["old"][mine]["left_on"], told["new"][mine]["left_on"]) == ("\\N", "2027-02-01")
+    frame = frames.load("clients", house.database, coaches=[str(house.first.coach_id)])
+    assert frame["name"].to_list() == [NOT_SHARED]  # a notebook and an export agree
     assert told["new"] == told["both"]
     assert {key: row["name"] for key, row in told["new"].items()} == {
         mine: "Maya Jones",

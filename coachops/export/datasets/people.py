@@ -57,6 +57,8 @@ CLIENTS = Dataset(
             "external_id": sa.func.replace(sa.cast(Client.id, sa.Text()), "-", ""),  # stays unique
             "name": sa.literal(NOT_SHARED),
             "email": sa.null(),
+            "left_on": sa.null(),
+            "updated_at": Client.created_at,
         },
     ),
 )  # fmt: skip
