@@ -85,7 +85,13 @@ def _server_turn(database: Database | None) -> Iterator[None]:
             query = sa.text("SELECT pg_try_advisory_lock(:lock)")
             if not connection.scalar(query, {"lock": _LOCK}):
                 raise CoachError("COACH-BKP-005", what="on another machine")
-            yield
+            try:
+                yield
+            finally:
+                # a server lets go by itself only some time after a connection ended: too late for
+                # an act that follows at once
+                with contextlib.suppress(sa.exc.DBAPIError):
+                    connection.execute(sa.text("SELECT pg_advisory_unlock(:lock)"), {"lock": _LOCK})
     except sa.exc.OperationalError as error:
         raise CoachError("COACH-DB-001", reason="the server is away") from error
     finally:
