@@ -15,9 +15,11 @@ from pathlib import Path
 import polars as pl
 import pyarrow.parquet
 
+from benchmarks.export.stages import Stages
 from coachops.core.actor import SYSTEM
 from coachops.db import Database
-from coachops.export import blocks, orders, run_export, verify_export
+from coachops.export import run_export, verify_export
+from coachops.export.blocks import BlockDigest
 from coachops.export.readers import postgres
 
 LOADED = (pl, pyarrow.parquet, postgres)
@@ -45,9 +47,9 @@ def main(arguments: list[str]) -> None:
     given = [text for text in arguments if not text.startswith("--")]
     url, formats, workers, out = given[:4]
     datasets = given[4].split(",") if len(given) > 4 else None
-    digesting = [0.0]
+    watched = Stages()
     if "--digest" in arguments:
-        _watch_digest(digesting)
+        watched.watch(BlockDigest, "update", "digest")
     shutil.rmtree(out, ignore_errors=True)
     database = Database(url)
     wall, cpu = time.perf_counter(), used()
@@ -64,21 +66,9 @@ def main(arguments: list[str]) -> None:
         "cpu": used() - cpu,
         "peak_mb": peak_mb(),
         "rows": sum(dataset["rows"] for dataset in manifest["datasets"]),
-        "digest": digesting[0],
+        "digest": watched.seconds.get("digest", 0.0),
     }
     print(json.dumps(figures))
-
-
-def _watch_digest(seconds: list[float]) -> None:
-    """Count the processor seconds inside the digest of typed rows."""
-
-    class Watched(blocks.BlockDigest):
-        def update(self, batch: pyarrow.RecordBatch) -> None:
-            before = time.thread_time()
-            super().update(batch)
-            seconds[0] += time.thread_time() - before
-
-    orders.BlockDigest = Watched  # type: ignore[misc]
 
 
 if __name__ == "__main__":

@@ -217,6 +217,8 @@ class Dataset:
 
     def __post_init__(self) -> None:
         self._by_name.update({column.name: column for column in self.columns})
+        if self.withheld and self.shown:
+            raise TypeError(f"{self.name} cannot both show and withhold: each makes its own join")
 
     @property
     def key(self) -> str:
